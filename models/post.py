@@ -1,0 +1,41 @@
+"""What goes into a tagger and what comes out: plain values, no torch, no Kafka.
+
+Offsets are code points of the post's own text, end exclusive: `text[start:end]` is the mention.
+"""
+
+from dataclasses import dataclass, field
+
+TYPES = ("PER", "LOC", "ORG", "MISC")
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One picture of a post, as the bytes of a JPEG, PNG, WebP or GIF file, and the words its author gave it."""
+
+    data: bytes
+    alt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A post to tag. `hashtags` without their `#`; None means: take them from the text."""
+
+    text: str
+    hashtags: tuple[str, ...] | None = None
+    images: tuple[Image, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """One named entity in a post's text.
+
+    confidence: probability in [0, 1] of this span with its type and borders under the CRF.
+    weights: how much each modality weighed, summing to 1; empty where the model has no such weights.
+    """
+
+    start: int
+    end: int
+    text: str
+    type: str
+    confidence: float
+    weights: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,69 @@
+"""`trimod`: one command over stream, models and training.
+
+Commands are entry points (pyproject.toml), each loaded only when called. What every command shares is here: one-line
+errors with a non-zero exit, and the `--config` and `--set` options that become one typed Settings.
+"""
+
+import functools
+import sys
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import click
+
+from models.errors import TrimodError
+from stream.settings import load_settings
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are looked up by name among the entry points of `trimod.commands`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(entry.name for entry in entry_points(group="trimod.commands"))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        found = entry_points(group="trimod.commands", name=cmd_name)
+        return next((entry.load() for entry in found), None)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Begin with `make demo`; then `trimod up` in one terminal and `trimod ingest FILE` in another.",
+)
+@click.version_option(package_name="trimod-stream", prog_name="trimod")
+def group() -> None:
+    """Named entities out of a social-media firehose as it flows: posts in, entity events out."""
+
+
+def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: adds --config and --set to a command and passes it `settings: Settings`."""
+
+    @click.option("--config", type=click.Path(path_type=Path), help="TOML file of settings (or TRIMOD_CONFIG).")
+    @click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; repeatable.")
+    @functools.wraps(command)
+    def wrapper(*args: Any, config: Path | None, overrides: tuple[str, ...], **kwargs: Any) -> Any:
+        return command(*args, settings=load_settings(config, overrides), **kwargs)
+
+    return wrapper
+
+
+def main() -> None:
+    """Run `trimod`; our own errors become one line on stderr, a closed pipe ends quietly."""
+    try:
+        group(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except TrimodError as error:
+        click.echo(f"trimod: {error}", err=True)
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # nobody reads: the interpreter's own complaint at exit would help no one
+        sys.exit(141)

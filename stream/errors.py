@@ -1,0 +1,28 @@
+"""The stream's errors: their class decides what happens.
+
+    TrimodError                 (models/errors.py) one line on stderr, non-zero exit
+    |-- SettingsError           unknown or bad setting: stops the start, names the key (exit 2)
+    |-- BadPost                 the post's own fault: its bytes go to `posts.dead`, the stream goes on
+    |-- PassingFault            Redis or the broker is away: retried with backoff while the partition waits
+    `-- BrokenWorker            this process cannot go on: it exits for its supervisor to restart it
+"""
+
+from models.errors import TrimodError
+
+
+class SettingsError(TrimodError):
+    """An unknown key or a value of the wrong type, named as `section.key`."""
+
+    exit_code = 2
+
+
+class BadPost(TrimodError):
+    """A record on the posts topic that is no post; the message names the field."""
+
+
+class PassingFault(TrimodError):
+    """Something outside is away for now; the work waits and is tried again."""
+
+
+class BrokenWorker(TrimodError):
+    """This worker cannot make progress; its supervisor should start another."""
