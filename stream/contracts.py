@@ -122,6 +122,8 @@ class Origin(Record):
     """Where a post was read: its topic, partition and offset."""
 
     topic: str
+    topic_id: str
+    """Kafka's UUID of the topic: one that is deleted and made anew starts its offsets again."""
     partition: int
     offset: int
 

@@ -3,6 +3,7 @@
     TrimodError                 (models/errors.py) one line on stderr, non-zero exit
     |-- SettingsError           unknown or bad setting: stops the start, names the key (exit 2)
     |-- BadPost                 the post's own fault: its bytes go to `posts.dead`, the stream goes on
+    |-- LocalServerError        a Kafka or Redis of our own does not start, or what it needs is not installed
     |-- PassingFault            Redis or the broker is away: retried with backoff while the partition waits
     `-- BrokenWorker            this process cannot go on: it exits for its supervisor to restart it
 """
@@ -18,6 +19,10 @@ class SettingsError(TrimodError):
 
 class BadPost(TrimodError):
     """A record on the posts topic that is no post; the message names the field."""
+
+
+class LocalServerError(TrimodError):
+    """A local Kafka or Redis that does not start; the message says why and what to do."""
 
 
 class PassingFault(TrimodError):

@@ -1,0 +1,63 @@
+# Everything from a fresh clone: `make demo`, `make test`. Needs Linux and Python 3.11 or newer; the rest is
+# installed here (packages into .venv, Kafka into .local/kafka; Java, Maven and Redis by apt-get where we are root).
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LIBS := .local/kafka/libs
+JAVA_17 := bash -c 'java -version 2>&1 | grep -qE "version .(1[7-9]|[2-9][0-9])"'
+
+.DEFAULT_GOAL := help
+.PHONY: help install kafka redis demo up test lint types constraints clean
+
+help: ## This list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+install: $(VENV)/.installed kafka redis ## Packages, Kafka and Redis (each only if missing or changed)
+
+demo: install ## Posts in, entity events out, on a real Kafka and Redis; ends by itself
+	$(BIN)/trimod demo
+
+up: install ## Kafka, Redis and workers here, until Ctrl-C
+	$(BIN)/trimod up
+
+test: install ## All tests, also those on a real Kafka and Redis
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed ## mypy, strict
+	$(BIN)/mypy
+
+kafka: $(LIBS)/.installed ## Apache Kafka from Maven Central, into .local/kafka
+
+redis: ## redis-server, from the distribution
+	@deploy/need redis-server redis-server --version
+
+constraints: ## The newest versions that fit pyproject.toml, written to constraints.txt
+	rm -rf .local/fresh
+	$(PYTHON) -m venv .local/fresh
+	.local/fresh/bin/pip install --quiet --editable '.[dev]'
+	{ sed '/^[^#]/,$$d' constraints.txt; .local/fresh/bin/pip freeze --exclude-editable; } > .local/constraints.txt
+	mv .local/constraints.txt constraints.txt
+	rm -rf .local/fresh
+
+clean: ## Remove packages, Kafka and the data of local servers
+	rm -rf $(VENV) .local build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "make: Python 3.11 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@deploy/need python3-venv $(PYTHON) -c 'import ensurepip'
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(LIBS)/.installed: deploy/kafka/pom.xml
+	@deploy/need 'openjdk-17-jre-headless|openjdk-21-jre-headless' $(JAVA_17)
+	@deploy/need maven mvn --version
+	rm -rf $(LIBS)
+	mvn --batch-mode --quiet --file deploy/kafka/pom.xml package
+	@touch $@

@@ -1,0 +1,115 @@
+"""The checkpoint format: a directory that anybody can read and nobody can hide code in.
+
+    model.safetensors   weights, float16 where that is enough; parts that come from a package are left out
+    config.json         model name, hyper-parameters, vocabularies, the segmenter's configuration
+    metrics.json        what was measured, on which data, by which command
+    manifest.json       SHA-256 and size of every file above
+
+Never a pickle. Reading verifies the manifest first; whatever is wrong is a CheckpointError that names the file.
+Golden posts and switching between checkpoints are not here yet.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from models.errors import CheckpointError
+
+FORMAT = 1
+WEIGHTS, CONFIG, METRICS, MANIFEST = "model.safetensors", "config.json", "metrics.json", "manifest.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A verified checkpoint: `tensors` by name in float32, and `id`, eight hex digits that name its contents."""
+
+    config: dict[str, Any]
+    metrics: dict[str, Any]
+    tensors: dict[str, Tensor]
+    id: str
+
+
+def save_checkpoint(
+    directory: Path, config: Mapping[str, Any], metrics: Mapping[str, Any], tensors: Mapping[str, Tensor]
+) -> None:
+    """Write a checkpoint; floating-point tensors are stored as float16. Overwrites what is there, manifest last."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / MANIFEST).unlink(missing_ok=True)
+    stored = {
+        name: (tensor.half() if tensor.is_floating_point() else tensor).detach().cpu().contiguous()
+        for name, tensor in tensors.items()
+    }
+    save_file(stored, directory / WEIGHTS)
+    _write_json(directory / CONFIG, {"format": FORMAT, **config})
+    _write_json(directory / METRICS, metrics)
+    files = {name: _fingerprint(directory / name) for name in (WEIGHTS, CONFIG, METRICS)}
+    _write_json(directory / MANIFEST, {"format": FORMAT, "files": files})
+
+
+def verify(directory: Path) -> dict[str, Any]:
+    """The manifest of `directory`, after every file in it was found to be what it says."""
+    if not directory.is_dir():
+        raise CheckpointError(f"no checkpoint at {directory}: no such folder")
+    manifest = _read_json(directory / MANIFEST)
+    files = manifest.get("files")
+    if manifest.get("format") != FORMAT or not isinstance(files, dict):
+        raise CheckpointError(f"checkpoint {directory}: {MANIFEST} is not of format {FORMAT}")
+    for name in (WEIGHTS, CONFIG, METRICS):
+        if name not in files:
+            raise CheckpointError(f"checkpoint {directory}: {MANIFEST} does not list {name}")
+        if not (directory / name).is_file():
+            raise CheckpointError(f"checkpoint {directory}: {name} is missing")
+        if _fingerprint(directory / name) != files[name]:
+            raise CheckpointError(f"checkpoint {directory}: {name} is damaged (its SHA-256 is not the manifest's)")
+    return manifest
+
+
+def load_checkpoint(directory: Path) -> Checkpoint:
+    """Verify and read `directory`. Raises CheckpointError if anything is missing, damaged, or not finite."""
+    manifest = verify(directory)
+    try:
+        tensors = load_file(directory / WEIGHTS)
+    except SafetensorError as error:
+        raise CheckpointError(f"checkpoint {directory}: {WEIGHTS} cannot be read: {error}") from None
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point():
+            if not bool(torch.isfinite(tensor).all()):
+                raise CheckpointError(f"checkpoint {directory}: weight {name} is not finite")
+            tensors[name] = tensor.float()
+    identity = json.dumps(manifest, sort_keys=True).encode()
+    return Checkpoint(
+        config=_read_json(directory / CONFIG),
+        metrics=_read_json(directory / METRICS),
+        tensors=tensors,
+        id=hashlib.sha256(identity).hexdigest()[:8],
+    )
+
+
+def _fingerprint(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"sha256": digest, "bytes": path.stat().st_size}
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckpointError(f"checkpoint {path.parent}: {path.name} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise CheckpointError(f"checkpoint {path.parent}: {path.name} is no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise CheckpointError(f"checkpoint {path.parent}: {path.name} must hold an object")
+    return value

@@ -1,0 +1,113 @@
+"""The CRF output layer (TriMod equations 13-16): pytorch-crf's parameters and loss, decoding of our own.
+
+pytorch-crf decodes in a Python loop over posts and knows no constraints. Here Viterbi runs over the whole batch, the
+BIO constraints hold (an `I-X` only after `B-X` or `I-X`), and each decoded span gets its probability under the same
+constrained distribution: forward and backward sums over legal sequences. The loss is pytorch-crf's, unconstrained.
+
+Shapes: emissions [batch, length, labels]; mask [batch, length] bool, True on tokens, a prefix of each row. Rows of
+no token are refused: a post without tokens skips the CRF.
+"""
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torchcrf import CRF as TorchCRF
+
+from models.labels import Span, may_follow
+
+FORBIDDEN = -1e4
+"""Score of an illegal transition: its probability underflows to zero, and sums of it stay finite."""
+
+
+class ConstrainedCRF(nn.Module):
+    """Linear-chain CRF over `labels` (BIO names, in the order of the emissions' last axis)."""
+
+    allowed: Tensor
+    allowed_start: Tensor
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        super().__init__()
+        self.labels = list(labels)
+        self.crf = TorchCRF(len(labels), batch_first=True)
+        allowed = [[may_follow(previous, tag) for tag in labels] for previous in labels]
+        self.register_buffer("allowed", torch.tensor(allowed), persistent=False)
+        start = torch.tensor([may_follow(None, tag) for tag in labels])
+        self.register_buffer("allowed_start", start, persistent=False)
+
+    def loss(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
+        """Negative log-likelihood per post (equation 15), averaged over the batch; tags [batch, length] int64."""
+        return -cast(Tensor, self.crf(emissions.float(), tags, mask=mask, reduction="mean"))
+
+    def _scores(self) -> tuple[Tensor, Tensor, Tensor]:
+        transitions = self.crf.transitions.masked_fill(~self.allowed, FORBIDDEN)
+        return self.crf.start_transitions.masked_fill(~self.allowed_start, FORBIDDEN), transitions, self.crf.end_transitions
+
+    @torch.no_grad()
+    def decode(self, emissions: Tensor, mask: Tensor) -> list[list[int]]:
+        """The best legal label sequence of each row (equation 16), as label indices without padding."""
+        emissions = emissions.float()
+        start, transitions, end = self._scores()
+        score = start + emissions[:, 0]
+        history: list[Tensor] = []
+        for step in range(1, emissions.shape[1]):
+            best, came_from = (score.unsqueeze(2) + transitions).max(dim=1)
+            live = mask[:, step].unsqueeze(1)
+            score = torch.where(live, best + emissions[:, step], score)
+            # A padded step comes from itself, so that walking back from the row's end needs no lengths.
+            history.append(torch.where(live, came_from, torch.arange(len(self.labels), device=score.device)))
+        path = [(score + end).argmax(dim=1)]
+        for came_from in reversed(history):
+            path.append(came_from.gather(1, path[-1].unsqueeze(1)).squeeze(1))
+        best_paths = torch.stack(path[::-1], dim=1).tolist()
+        return [row[:length] for row, length in zip(best_paths, mask.sum(dim=1).tolist(), strict=True)]
+
+    @torch.no_grad()
+    def span_confidence(self, emissions: Tensor, mask: Tensor, spans: Sequence[Sequence[Span]]) -> list[list[float]]:
+        """P(a legal sequence has exactly this span: its labels and its borders), for each span of each row."""
+        emissions = emissions.float()
+        start, transitions, end = self._scores()
+        forward = self._forward(emissions, start, transitions)
+        backward = self._backward(emissions, mask, transitions, end)
+        log_z = torch.logsumexp(forward[:, 0] + backward[:, 0], dim=1)
+        lengths = mask.sum(dim=1).tolist()
+        return [
+            [
+                self._one(span, int(lengths[row]), emissions[row], forward[row], backward[row], log_z[row])
+                for span in row_spans
+            ]
+            for row, row_spans in enumerate(spans)
+        ]
+
+    def _forward(self, emissions: Tensor, start: Tensor, transitions: Tensor) -> Tensor:
+        """[batch, length, labels]: log-sum of all ways to stand at a token with a label, its emission included."""
+        steps = [start + emissions[:, 0]]
+        for step in range(1, emissions.shape[1]):
+            steps.append(torch.logsumexp(steps[-1].unsqueeze(2) + transitions, dim=1) + emissions[:, step])
+        return torch.stack(steps, dim=1)
+
+    def _backward(self, emissions: Tensor, mask: Tensor, transitions: Tensor, end: Tensor) -> Tensor:
+        """[batch, length, labels]: log-sum of all ways to go on from a token with a label to the row's end."""
+        steps = [end.expand(emissions.shape[0], -1)]
+        for step in range(emissions.shape[1] - 2, -1, -1):
+            onward = torch.logsumexp(transitions + (emissions[:, step + 1] + steps[-1]).unsqueeze(1), dim=2)
+            steps.append(torch.where(mask[:, step + 1].unsqueeze(1), onward, end))
+        return torch.stack(steps[::-1], dim=1)
+
+    def _one(
+        self, span: Span, length: int, emissions: Tensor, forward: Tensor, backward: Tensor, log_z: Tensor
+    ) -> float:
+        _, transitions, end = self._scores()
+        begin, inside = self.labels.index(f"B-{span.type}"), self.labels.index(f"I-{span.type}")
+        score = forward[span.start, begin]
+        label = begin
+        for position in range(span.start + 1, span.end):
+            score = score + transitions[label, inside] + emissions[position, inside]
+            label = inside
+        if span.end == length:
+            after = end[label]
+        else:
+            onward = transitions[label] + emissions[span.end] + backward[span.end]
+            after = torch.logsumexp(onward.masked_fill(torch.arange(len(onward), device=onward.device) == inside, FORBIDDEN), 0)
+        return min(1.0, float(torch.exp(score + after - log_z)))

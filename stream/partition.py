@@ -1,0 +1,93 @@
+"""One partition from its assignment to its revocation: what was taken in, what is done, what may be
+committed.
+
+The committed offset only follows posts that are published and counted, in offset order. An object of this
+class serves one assignment; the next one, also of the same partition, gets a new object, and work of the
+old one that still comes out of the pipeline finds it closed."""
+
+import asyncio
+import enum
+from dataclasses import dataclass
+
+from aiokafka import TopicPartition
+
+from stream.reorder import Reorder
+from stream.work import Done
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where reading begins, as of the assignment."""
+
+    topic_id: str
+    """Kafka's UUID of the topic."""
+    committed: int | None
+
+    @property
+    def first(self) -> int:
+        """The offset to expect: a log that begins later is found out by a seek."""
+        return self.committed or 0
+
+
+class Verdict(enum.Enum):
+    TAKE = enum.auto()
+    DROP = enum.auto()
+    """Was taken before, or belongs to a read that was overtaken by a seek."""
+    SEEK = enum.auto()
+    """Posts before this one are missing: drop it and read again from `start.first`."""
+
+
+class Partition:
+    def __init__(self, id_: TopicPartition, generation: int, max_posts: int, max_bytes: int) -> None:
+        self.id = id_
+        self.generation = generation
+        self.work: Reorder[Done] = Reorder(max_posts, max_bytes)
+        self.start: asyncio.Future[Start | None] = asyncio.get_running_loop().create_future()
+        """None where the partition was closed before its start was known."""
+        self.committed = -1
+        """Offset committed by us, -1 before the first time."""
+        self.done = -1
+        """Offset to commit: all below it are published and counted; -1 where nothing is done yet."""
+        self.begin = self.end = 0
+        """Of the log, as far as known."""
+        self._next: int | None = None
+        self._suspect: int | None = None
+
+    @property
+    def closed(self) -> bool:
+        return self.work.closed
+
+    def judge(self, start: Start, offset: int) -> Verdict:
+        """Whether the post at `offset` is the next one to take in.
+
+        Only the first of an assignment is suspect: a message that Faust had in its hands across a
+        rebalance could arrive with the new generation's number, and would let us commit past all that lie
+        before it. A jump is taken where reading again from the start gives the same one (records compacted
+        or aborted away)."""
+        if self._next is not None:
+            return Verdict.TAKE if offset >= self._next else Verdict.DROP
+        if offset < start.first:
+            return Verdict.DROP
+        if offset == start.first:
+            return Verdict.TAKE
+        if self._suspect is None:
+            self._suspect = offset
+            return Verdict.SEEK
+        # above the suspect one: fetched together with it, before the seek
+        return Verdict.TAKE if offset <= self._suspect else Verdict.DROP
+
+    def enter(self, offset: int, size: int) -> None:
+        """Take in the post at `offset`, of `size` bytes."""
+        self.work.enter(offset, size)
+        self._next = offset + 1
+
+    def release(self, results: list[Done]) -> None:
+        """These posts, the oldest in work, are published and counted."""
+        self.work.release(len(results))
+        self.done = results[-1].offset + 1
+
+    def close(self) -> None:
+        """Forget the work: the partition is not ours any more."""
+        self.work.close()
+        if not self.start.done():
+            self.start.set_result(None)

@@ -1,0 +1,45 @@
+"""Everything between `trimod worker` and its event loop: the log, the checks before the start, the run.
+
+Each check fails with one line: the checkpoint (it is loaded first), the broker, the topics. A Redis that
+is away is no reason not to start: the worker waits for it as it does later."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from stream.settings import Settings
+from stream.tagging import PostTagger
+from stream.topics import ensure_topics
+from stream.worker import Worker
+
+NOISY = ("faust", "mode", "aiokafka", "kafka", "aiohttp", "asyncio")
+
+log = logging.getLogger("trimod.worker")
+
+
+def run_worker(settings: Settings, load: Callable[[], PostTagger[Any]]) -> None:
+    """Work until a signal; `load` loads the tagger. Raises a TrimodError where it cannot start or go on."""
+    set_up_log(settings.worker.log_level)
+    tagger = load()
+    for topic in ensure_topics(settings.kafka):
+        log.info("created topic %s", topic)
+    log.info(
+        "%s %s reads %s at %s as group %s",
+        tagger.name, tagger.version, settings.kafka.posts_topic, settings.kafka.bootstrap_servers,
+        settings.kafka.group,
+    )  # fmt: skip
+    asyncio.run(_work(settings, tagger))
+
+
+async def _work(settings: Settings, tagger: PostTagger[Any]) -> None:
+    await Worker(settings, tagger).run()
+
+
+def set_up_log(level: str) -> None:
+    """One line per event on stderr; what Faust and its like chat about only from warnings up."""
+    logging.basicConfig(
+        format="%(asctime)s %(levelname)-7s %(message)s", level=level.upper(), datefmt="%H:%M:%S", force=True
+    )
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,49 @@
+"""A post on its way through the worker, and what is left of it when it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from stream.contracts import Origin, Post
+from stream.counters import Counted
+from stream.records import Out
+
+if TYPE_CHECKING:
+    from stream.partition import Partition
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """A post in work. `key` and `value` are the record's bytes, kept for the dead-letter topic."""
+
+    partition: Partition
+    topic_id: str
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: int
+    """Kafka's, in epoch milliseconds."""
+    post: Post | None = None
+    prepared: Any = None
+
+    @property
+    def origin(self) -> Origin:
+        id_ = self.partition.id
+        return Origin(topic=id_.topic, topic_id=self.topic_id, partition=id_.partition, offset=self.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A post whose outcome is known: what to send and what to count; the outcome is dead where `error`
+    says why."""
+
+    work: Work
+    records: Sequence[Out]
+    counted: Counted
+    error: str | None = None
+
+    @property
+    def offset(self) -> int:
+        return self.work.offset

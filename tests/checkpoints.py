@@ -1,0 +1,37 @@
+"""A tiny, untrained TriMod checkpoint: the real format and code paths, in milliseconds."""
+
+from pathlib import Path
+
+import torch
+
+from models.encode import Vocabulary
+from models.labels import bio_labels
+from models.post import TYPES
+from models.segmenter import Segmenter, SegmenterConfig
+from models.trimod import TriMod, TriModConfig
+from training.export import export
+
+WORDS = Vocabulary(("toronto", "maple", "leafs", "won", "in", "the", "a", "hockey", "player"))
+CHARACTERS = Vocabulary(tuple("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ#@.,"))
+
+
+def tiny_model(seed: int = 7) -> TriMod:
+    """An untrained TriMod on the paper's word table, small and with weights that give many mentions."""
+    torch.manual_seed(seed)
+    config = TriModConfig(
+        labels=tuple(bio_labels(TYPES)), word_size=12, character_size=6, character_hidden=5, word_hidden=8
+    )
+    model = TriMod(config, WORDS.size, CHARACTERS.size)
+    for name, parameter in model.named_parameters():
+        if not name.startswith("words.query"):
+            torch.nn.init.normal_(parameter, std=0.6)
+    return model
+
+
+def tiny_checkpoint(directory: Path, seed: int = 7) -> Path:
+    """Write a tiny checkpoint to `directory` and return it."""
+    torch.manual_seed(seed)
+    segmenter = Segmenter(SegmenterConfig(char_dim=4, case_dim=2, channels=4, hidden=4, decoder=4))
+    model = tiny_model(seed)
+    export(directory, model, model.state_dict(), WORDS, CHARACTERS, segmenter, {"untrained": True})
+    return directory

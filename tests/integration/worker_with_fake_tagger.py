@@ -1,0 +1,18 @@
+"""A worker process for tests: `python worker_with_fake_tagger.py SETTINGS_JSON DELAY`, with the fake tagger."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from models.errors import TrimodError
+from stream.run_worker import run_worker
+from stream.settings import Settings
+from tests.stream.fake_tagger import FakeTagger
+
+try:
+    run_worker(
+        Settings.model_validate_json(sys.argv[1]), lambda: FakeTagger(delay=float(sys.argv[2]))
+    )
+except TrimodError as error:
+    sys.exit(f"trimod: {error}")

@@ -1,0 +1,98 @@
+"""Our decoding against every label sequence written out, and against pytorch-crf where it does the same."""
+
+import itertools
+
+import pytest
+import torch
+
+from models.crf import ConstrainedCRF
+from models.labels import Span, bio_labels, may_follow, spans
+
+LABELS = bio_labels(["PER", "LOC"])
+
+
+@pytest.fixture
+def crf() -> ConstrainedCRF:
+    torch.manual_seed(3)
+    crf = ConstrainedCRF(LABELS)
+    for parameter in crf.parameters():
+        torch.nn.init.normal_(parameter)
+    return crf
+
+
+@pytest.fixture
+def emissions() -> torch.Tensor:
+    return torch.randn(3, 4, len(LABELS), generator=torch.Generator().manual_seed(5)) * 2
+
+
+MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0], [1, 0, 0, 0]]).bool()
+
+
+@torch.no_grad()
+def legal_sequences(crf: ConstrainedCRF, emissions: torch.Tensor) -> dict[tuple[int, ...], float]:
+    """Score (equation 13) of every legal label sequence of one row, by plain loops."""
+    scores = {}
+    for sequence in itertools.product(range(len(LABELS)), repeat=len(emissions)):
+        names = [None, *(LABELS[label] for label in sequence)]
+        if all(may_follow(a, b) for a, b in itertools.pairwise(names) if b):
+            score = crf.crf.start_transitions[sequence[0]] + crf.crf.end_transitions[sequence[-1]]
+            score += sum(emissions[i, label] for i, label in enumerate(sequence))
+            score += sum(crf.crf.transitions[a, b] for a, b in itertools.pairwise(sequence))
+            scores[sequence] = float(score)
+    return scores
+
+
+def test_decode_is_the_best_legal_sequence(crf: ConstrainedCRF, emissions: torch.Tensor) -> None:
+    expected = []
+    for row, length in zip(emissions, MASK.sum(1), strict=True):
+        scores = legal_sequences(crf, row[:length])
+        expected.append(list(max(scores, key=scores.__getitem__)))
+    assert expected == crf.decode(emissions, MASK)
+
+
+def test_decode_is_pytorch_crfs_where_every_sequence_is_legal(crf: ConstrainedCRF, emissions: torch.Tensor) -> None:
+    crf.allowed.fill_(True)
+    crf.allowed_start.fill_(True)
+    assert crf.crf.decode(emissions, MASK) == crf.decode(emissions, MASK)
+
+
+def test_loss_is_the_negative_log_likelihood_over_all_sequences(crf: ConstrainedCRF, emissions: torch.Tensor) -> None:
+    tags = torch.tensor([[0, 1, 2, 0]])
+    row = emissions[0]
+    scores = []
+    for sequence in itertools.product(range(len(LABELS)), repeat=4):
+        score = crf.crf.start_transitions[sequence[0]] + crf.crf.end_transitions[sequence[-1]]
+        score = score + sum(row[i, label] for i, label in enumerate(sequence))
+        scores.append(score + sum(crf.crf.transitions[a, b] for a, b in itertools.pairwise(sequence)))
+    gold = scores[list(itertools.product(range(len(LABELS)), repeat=4)).index((0, 1, 2, 0))]
+    expected = torch.logsumexp(torch.stack(scores), 0) - gold
+    assert float(expected) == pytest.approx(float(crf.loss(emissions[:1], tags, MASK[:1])), abs=1e-4)
+
+
+def test_span_confidence_is_the_share_of_sequences_that_have_the_span(
+    crf: ConstrainedCRF, emissions: torch.Tensor
+) -> None:
+    asked = [
+        [Span(0, 1, "PER"), Span(0, 2, "PER"), Span(1, 4, "LOC"), Span(3, 4, "PER"), Span(0, 4, "LOC")],
+        [Span(0, 2, "LOC"), Span(1, 2, "PER")],
+        [Span(0, 1, "LOC")],
+    ]
+    expected = []
+    for row, length, row_spans in zip(emissions, MASK.sum(1), asked, strict=True):
+        scores = legal_sequences(crf, row[:length])
+        weights = {sequence: torch.tensor(score).double().exp() for sequence, score in scores.items()}
+        total = sum(weights.values())
+        expected.append(
+            [
+                float(sum(w for s, w in weights.items() if span in spans([LABELS[label] for label in s])) / total)
+                for span in row_spans
+            ]
+        )
+    actual = crf.span_confidence(emissions, MASK, asked)
+    for expected_row, actual_row in zip(expected, actual, strict=True):
+        assert expected_row == pytest.approx(actual_row, abs=1e-5)
+
+
+def test_padding_changes_nothing(crf: ConstrainedCRF, emissions: torch.Tensor) -> None:
+    alone = crf.decode(emissions[1:2, :2], MASK[1:2, :2])
+    assert alone[0] == crf.decode(emissions, MASK)[1]

@@ -1,0 +1,187 @@
+"""Pictures come from strangers: every byte string must end as 224 x 224 RGB pixels or as a BrokenImage."""
+
+import hashlib
+import io
+import struct
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw, ImageOps
+from timm.data import create_transform
+
+from models.errors import BrokenImage
+from models.images import MAX_BYTES, decode_image
+
+RED = (220, 20, 30)
+
+
+def scene(width=320, height=200):
+    """A picture whose four corners and centre differ, so that no turn or flip maps it to itself."""
+    image = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, width // 2, height // 2), fill=RED)
+    draw.rectangle((width // 2, 0, width, height // 2), fill=(20, 160, 60))
+    draw.ellipse((width // 4, height // 3, width // 2, height), fill=(30, 40, 200))
+    return image
+
+
+def saved(image, format="PNG", **options):
+    out = io.BytesIO()
+    image.save(out, format, **options)
+    return out.getvalue()
+
+
+def far(left, right):
+    """Mean absolute difference in grey levels."""
+    return np.abs(left.astype(float) - right.astype(float)).mean()
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF"])
+def test_every_format_gives_rgb_pixels(format):
+    picture = decode_image(saved(Image.new("RGB", (50, 80), RED), format))
+    assert (224, 224, 3) == picture.pixels.shape
+    assert np.uint8 == picture.pixels.dtype
+    assert far(np.full_like(picture.pixels, RED), picture.pixels) < 3
+
+
+def test_key_is_the_hash_of_the_bytes_and_alt_is_kept():
+    data = saved(scene())
+    picture = decode_image(data, "four corners")
+    assert (hashlib.sha256(data).hexdigest(), "four corners") == (picture.key, picture.alt)
+
+
+def test_pixels_are_those_of_the_networks_own_evaluation():
+    """The weights were measured with timm's resize and crop; another crop costs accuracy silently."""
+    image = scene()
+    reference = create_transform(224, interpolation="bicubic", crop_pct=0.875, mean=(0, 0, 0), std=(1, 1, 1))
+    expected = (reference(image).permute(1, 2, 0).numpy() * 255).round()
+    assert far(expected, decode_image(saved(image)).pixels) < 1.0
+
+
+def test_a_big_jpeg_decoded_at_a_smaller_scale_looks_the_same():
+    image = scene(3200, 2400)
+    expected = decode_image(saved(image, "PNG")).pixels
+    assert far(expected, decode_image(saved(image, "JPEG", quality=95)).pixels) < 2.0
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "YCbCr"])
+def test_other_colour_modes(mode):
+    image = Image.new("RGB", (60, 60), "white").convert(mode)
+    picture = decode_image(saved(image, "JPEG" if mode in ("CMYK", "YCbCr") else "PNG"))
+    assert far(np.full_like(picture.pixels, 255), picture.pixels) < 3
+
+
+def test_sixteen_bit_grey_is_scaled_not_clipped():
+    half = Image.fromarray(np.full((64, 64), 0x8000, np.uint16))
+    assert far(np.full((224, 224, 3), 128), decode_image(saved(half)).pixels) < 2
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
+def test_what_is_transparent_shows_white(mode):
+    clear = Image.new("LA", (40, 40), (0, 0)) if mode == "LA" else Image.new("RGBA", (40, 40), (0, 0, 0, 0))
+    data = saved(clear.quantize() if mode == "PA" else clear)
+    assert far(np.full((224, 224, 3), 255), decode_image(data).pixels) < 1
+
+
+def test_half_transparent_red_shows_pink():
+    data = saved(Image.new("RGBA", (40, 40), (255, 0, 0, 128)))
+    assert far(np.full((224, 224, 3), (255, 127, 127)), decode_image(data).pixels) < 2
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_obeyed(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    lying = saved(scene(), exif=exif)
+    upright = saved(ImageOps.exif_transpose(Image.open(io.BytesIO(lying))), exif=Image.Exif())
+    assert far(decode_image(upright).pixels, decode_image(lying).pixels) < 1.0
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+def test_damaged_exif_costs_no_picture():
+    data = saved(scene(), "JPEG", exif=b"Exif\x00\x00II*\x00\xff\xff\xff\x00")
+    assert far(decode_image(saved(scene(), "JPEG")).pixels, decode_image(data).pixels) == 0
+
+
+@pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG"])
+def test_first_frame_of_an_animation(format):
+    frames = [Image.new("RGB", (50, 50), colour) for colour in (RED, "blue", "green")]
+    data = saved(frames[0], format, save_all=True, append_images=frames[1:], duration=50)
+    assert far(np.full((224, 224, 3), RED), decode_image(data).pixels) < 3
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 20_000), (20_000, 1), (3000, 2)])
+def test_thin_pictures_do_not_grow_on_the_way(size):
+    """Resizing a 1 x 20,000 strip's short side to 256 would make 1.3 gigapixels."""
+    picture = decode_image(saved(Image.new("RGB", size, RED)))
+    assert far(np.full((224, 224, 3), RED), picture.pixels) < 1
+
+
+def huge_png(width, height):
+    """A PNG of a few bytes whose header claims width x height."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    return b"\x89PNG\r\n\x1a\n" + chunk + b"\x00\x00\x00\x00IDAT\x35\xaf\x06\x1e"
+
+
+def test_too_many_pixels_are_refused_by_the_header():
+    with pytest.raises(BrokenImage, match=r"image has 8000 x 6000 pixels; at most 40000000 are decoded"):
+        decode_image(huge_png(8000, 6000))
+
+
+@pytest.mark.parametrize("size", [(12_000, 10_000), (65_000, 65_000)])
+def test_pillows_own_bomb_checks_are_broken_images_too(size):
+    with pytest.raises(BrokenImage, match="DecompressionBomb"):
+        decode_image(huge_png(*size))
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "image is empty"),
+        (b"<html>404</html>", "image is no JPEG, PNG, WebP or GIF"),
+        (bytes(MAX_BYTES + 1), f"image has {MAX_BYTES + 1} bytes; at most {MAX_BYTES} are taken"),
+        (saved(scene(), "BMP"), "image is no JPEG, PNG, WebP or GIF"),
+        (saved(scene(), "TIFF"), "image is no JPEG, PNG, WebP or GIF"),
+    ],
+)
+def test_reasons(data, reason):
+    with pytest.raises(BrokenImage) as caught:
+        decode_image(data)
+    assert reason == str(caught.value)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF"])
+def test_a_truncated_file_is_broken_in_one_line(format):
+    data = saved(scene(), format)
+    with pytest.raises(BrokenImage) as caught:
+        decode_image(data[: len(data) // 2])
+    assert 1 == len(str(caught.value).splitlines())
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(["JPEG", "PNG", "WEBP", "GIF"]),
+    st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=8),
+    st.integers(0, 10_000),
+)
+def test_damaged_bytes_raise_nothing_but_broken_image(format, changes, cut):
+    data = bytearray(saved(scene(64, 48), format))
+    for position, value in changes:
+        data[position % len(data)] = value
+    try:
+        picture = decode_image(bytes(data[: max(1, len(data) - cut % 50)]))
+    except BrokenImage:
+        return
+    assert (224, 224, 3) == picture.pixels.shape
+
+
+def test_decoding_needs_no_torch():
+    """Fetching and decoding may run where no model is loaded."""
+    code = "import sys, models.images; sys.exit('torch' in sys.modules)"
+    assert 0 == subprocess.run([sys.executable, "-c", code], check=False).returncode

@@ -1,0 +1,58 @@
+"""Every image has an outcome, and no image stops a post."""
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from PIL import Image
+
+from stream.contracts import Post, decode_post
+from stream.fetch import BY_URL, NO_ROOT, UNDECODABLE, UNREADABLE, USED, fetch_pictures
+
+
+def png(colour: str) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8), colour).save(out, "PNG")
+    return out.getvalue()
+
+
+def post(*images: dict[str, Any]) -> Post:
+    return decode_post(orjson.dumps({"id": "1", "text": "", "images": images}))
+
+
+def encoded(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def test_each_image_has_its_outcome_and_the_usable_ones_keep_their_order(tmp_path: Path) -> None:
+    (tmp_path / "blue.png").write_bytes(png("blue"))
+    found, outcomes = fetch_pictures(
+        post(
+            {"data": encoded(png("red")), "alt": "a red square"},
+            {"data": encoded(b"no image")},
+            {"path": "blue.png"},
+            {"url": "https://pbs.twimg.com/media/a.jpg"},
+        ),
+        tmp_path,
+    )
+    assert [USED, UNDECODABLE, USED, BY_URL] == outcomes
+    assert [("a red square", (255, 0, 0)), ("", (0, 0, 255))] == [
+        (picture.alt, tuple(picture.pixels[0, 0])) for picture in found
+    ]
+
+
+@pytest.mark.parametrize("path", ["../secret.png", "link.png", "none.png", ".", "a\0b", "/etc/passwd"])
+def test_a_path_that_leads_out_or_nowhere_is_unreadable(tmp_path: Path, path: str) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (tmp_path / "secret.png").write_bytes(png("red"))
+    (root / "link.png").symlink_to(tmp_path / "secret.png")
+    assert ([], [UNREADABLE]) == fetch_pictures(post({"path": path}), root)
+
+
+def test_without_a_root_no_path_is_read(tmp_path: Path) -> None:
+    (tmp_path / "blue.png").write_bytes(png("blue"))
+    assert ([], [NO_ROOT]) == fetch_pictures(post({"path": str(tmp_path / "blue.png")}), None)

@@ -1,0 +1,109 @@
+"""Training the segmenter: resuming changes nothing, what is written is what was measured."""
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+from safetensors.torch import load_file
+
+from models.segmenter import Segmenter, SegmenterConfig
+from training.conll import DataError
+from training.hashtags import Example
+from training.segmenter import SegmenterRecipe, batch_loss, exact_match, train_segmenter
+
+CONFIG = SegmenterConfig(char_dim=8, case_dim=4, kernels=(3,), channels=8, hidden=8, decoder=8, dropout=0.3)
+RECIPE = SegmenterRecipe(
+    epochs=3, manual=64, distant=32, synthetic=96, held_out_share=0.2, held_out_synthetic=20, patience=9
+)
+QUIET = Console(file=StringIO())
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the layout of the real one, written for this test."""
+    root = tmp_path_factory.mktemp("data")
+    files = {
+        "hashtags/stan_large.train.tsv": "BigData\tbig data\ngoodday\tgood day\nnyc\tNYC\nbad\tline\n" * 5,
+        "hashtags/hashset_distant.tsv": "VoteForUs\tVote For Us\nNewYear2020\tNew Year 2020\n",
+        "hashtags/hashset_manual.jsonl": '{"hashtag": "ab", "segmentation": "a b"}\n{"hashtag": "ab"}\n',
+        "flickr8k/captions.csv": "image,caption\n1.jpg,A dog runs .\n1.jpg,A brown dog .\n2.jpg,Men sit .\n",
+        "mvsa/posts.jsonl": json.dumps({"id": "1", "text": "RT @me: so happy, it's #friday"}) + "\n",
+    }
+    for name in ("stan_large.dev", "boun.dev", "stanford.dev"):
+        files[f"hashtags/{name}.tsv"] = "bigdata\tbig data\nnyc\tnyc\n"
+    for name in ("twitter2015/train.txt", "twitter2017/train.txt"):
+        files[name] = "IMGID:1\nSee\tO\nNew\tB-LOC\nYork\tI-LOC\n\n"
+    for name in ("btc/train.conll", "tweebank/train.conll", "wnut17/train.conll"):
+        files[name] = "I\tO\ndo\tO\nn't\tO\nlike\tO\nMilan\tB-LOC\n\n"
+    for name in ("twitter2015", "twitter2017"):
+        files[f"{name}/captions.blip2.json"] = json.dumps({"1": "a man with a hat"})
+    for name, text in files.items():
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    return root
+
+
+@pytest.fixture(scope="module")
+def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uninterrupted run."""
+    out = tmp_path_factory.mktemp("whole")
+    train_segmenter(out, data, RECIPE, CONFIG, console=QUIET)
+    return out
+
+
+def test_a_resumed_run_ends_with_the_same_weights(
+    data: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run dies in its second epoch; the rest is done by a second process' worth of state."""
+    import training.segmenter as module
+
+    calls = iter(range(3))
+
+    def dies_later(*args: object) -> list[list[Example]]:
+        if next(calls) == 1:
+            raise KeyboardInterrupt
+        return length_batches(*args)  # type: ignore[arg-type]
+
+    length_batches = module.length_batches
+    monkeypatch.setattr(module, "length_batches", dies_later)
+    with pytest.raises(KeyboardInterrupt):
+        train_segmenter(tmp_path, data, RECIPE, CONFIG, console=QUIET)
+    assert not (tmp_path / "segmenter.safetensors").exists()
+    monkeypatch.setattr(module, "length_batches", length_batches)
+    torch.manual_seed(12345)  # whatever the new process' generator holds must not matter
+    train_segmenter(tmp_path, data, RECIPE, CONFIG, resume=True, console=QUIET)
+    once, twice = (load_file(out / "segmenter.safetensors") for out in (whole, tmp_path))
+    assert once.keys() == twice.keys()
+    for name, tensor in once.items():
+        assert torch.equal(tensor, twice[name]), name
+
+
+def test_the_written_checkpoint_gives_the_measured_figures(whole: Path) -> None:
+    report = json.loads((whole / "segmenter.json").read_bytes())
+    segmenter = Segmenter(SegmenterConfig(**report["config"])).eval()
+    segmenter.load_state_dict(load_file(whole / "segmenter.safetensors"))
+    dev = [Example(("big", "data")), Example(("nyc",))]
+    assert report["metrics"]["exact_match"]["boun.dev"] == exact_match(segmenter, dev)
+    assert report["metrics"]["skipped"] == {"stan_large.train": 5, "hashset_distant": 0, "hashset_manual": 1}
+    assert [epoch["epoch"] for epoch in report["metrics"]["history"]] == [1, 2, 3]
+
+
+def test_resuming_nothing_or_another_run_is_refused(data: Path, whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nothing to resume"):
+        train_segmenter(tmp_path, data, RECIPE, CONFIG, resume=True, console=QUIET)
+    other = SegmenterRecipe(epochs=4)
+    with pytest.raises(DataError, match="other settings"):
+        train_segmenter(whole, data, other, CONFIG, resume=True, console=QUIET)
+
+
+def test_loss_counts_every_place_but_the_last_character() -> None:
+    """A space after the last character is no decision: with logits of zero, each other place costs log 2."""
+    segmenter = Segmenter(CONFIG)
+    for parameter in segmenter.decoder.parameters():
+        torch.nn.init.zeros_(parameter)
+    loss = batch_loss(segmenter, [Example(("ab", "c")), Example(("d",))])
+    torch.testing.assert_close(loss, torch.tensor(2.0).log())
+    assert batch_loss(segmenter, [Example(("d",))]).item() == 0.0

@@ -1,0 +1,58 @@
+"""Readers of CoNLL-style NER files: Twitter-2015/2017 (`IMGID:` lines), WNUT-17, BTC, Tweebank.
+
+First column token, last column BIO tag; a blank line ends a post. OTHER is read as MISC. Orphan `I-` tags are kept in
+`tags` (scoring reads them strictly, as no entity) and are O in `training_tags`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.errors import TrimodError
+from models.labels import spans, tags_of
+
+
+class DataError(TrimodError):
+    """A data file that is missing or malformed; the message names file and line."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPost:
+    tokens: list[str]
+    tags: list[str]
+    image_id: str = ""
+    """Names the post's image and caption, where the data set has them."""
+
+    @property
+    def training_tags(self) -> list[str]:
+        """The tags with orphan `I-` read as O."""
+        return tags_of(spans(self.tags), len(self.tags))
+
+
+def read_conll(path: Path) -> list[LabelledPost]:
+    """All posts of a file, in order. Raises DataError naming the line that is wrong."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from None
+    posts = list(_posts(path, text.split("\n")))
+    if not posts:
+        raise DataError(f"{path} holds no posts")
+    return posts
+
+
+def _posts(path: Path, lines: list[str]) -> Iterator[LabelledPost]:
+    image_id, tokens, tags = "", list[str](), list[str]()
+    for number, line in enumerate([*lines, ""], start=1):
+        if not line.strip() or line.startswith(("IMGID:", "-DOCSTART-")):
+            if tokens:
+                yield LabelledPost(tokens, tags, image_id)
+                image_id, tokens, tags = "", [], []
+            if line.startswith("IMGID:"):
+                image_id = line.removeprefix("IMGID:").strip()
+            continue
+        token, *_, tag = line.split("\t") if "\t" in line else line.split()
+        if tag != "O" and tag[:2] not in ("B-", "I-"):
+            raise DataError(f"{path}:{number}: {tag!r} is no BIO tag (expected token<TAB>tag)")
+        tokens.append(token)
+        tags.append("MISC".join(tag.rsplit("OTHER", 1)) if tag.endswith("-OTHER") else tag)
