@@ -1,4 +1,7 @@
-"""Posts to entities: encoders, fusion, CRF, checkpoint format and Tagger. Knows neither Kafka nor files of a data set."""
+"""Posts to entities: encoders, fusion, CRF, checkpoint format and Tagger.
+
+Knows neither Kafka nor files of a data set.
+"""
 
 from pathlib import Path
 

@@ -96,7 +96,11 @@ def pad(rows: Sequence[Sequence[int]]) -> Tensor:
 def collate(posts: Sequence[Encoded], pooled_size: int = 1280) -> Batch:
     """One batch of `posts`, each of at least one token."""
     lengths = torch.tensor([len(post.words) for post in posts])
-    rows = [(piece, index, view) for index, post in enumerate(posts) for piece, view in zip(post.pieces, post.views, strict=True)]
+    rows = [
+        (piece, index, view)
+        for index, post in enumerate(posts)
+        for piece, view in zip(post.pieces, post.views, strict=True)
+    ]
     row_post = torch.tensor([index for _, index, _ in rows], dtype=torch.int64)
     row_view = torch.tensor([view for _, _, view in rows], dtype=torch.int64)
     pieces = pad([piece for piece, _, _ in rows])

@@ -68,7 +68,9 @@ def verify(directory: Path) -> dict[str, Any]:
         if not (directory / name).is_file():
             raise CheckpointError(f"checkpoint {directory}: {name} is missing")
         if _fingerprint(directory / name) != files[name]:
-            raise CheckpointError(f"checkpoint {directory}: {name} is damaged (its SHA-256 is not the manifest's)")
+            raise CheckpointError(
+                f"checkpoint {directory}: {name} is damaged (its SHA-256 is not the manifest's)"
+            )
     return manifest
 
 
@@ -107,7 +109,9 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise CheckpointError(f"checkpoint {path.parent}: {path.name} cannot be read: {error.strerror}") from None
+        raise CheckpointError(
+            f"checkpoint {path.parent}: {path.name} cannot be read: {error.strerror}"
+        ) from None
     except ValueError as error:
         raise CheckpointError(f"checkpoint {path.parent}: {path.name} is no JSON: {error}") from None
     if not isinstance(value, dict):

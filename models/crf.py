@@ -9,13 +9,17 @@ no token are refused: a post without tokens skips the CRF.
 """
 
 from collections.abc import Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torchcrf import CRF as TorchCRF
 
 from models.labels import Span, may_follow
+
+Array = npt.NDArray[np.float64]
 
 FORBIDDEN = -1e4
 """Score of an illegal transition: its probability underflows to zero, and sums of it stay finite."""
@@ -42,7 +46,11 @@ class ConstrainedCRF(nn.Module):
 
     def _scores(self) -> tuple[Tensor, Tensor, Tensor]:
         transitions = self.crf.transitions.masked_fill(~self.allowed, FORBIDDEN)
-        return self.crf.start_transitions.masked_fill(~self.allowed_start, FORBIDDEN), transitions, self.crf.end_transitions
+        return (
+            self.crf.start_transitions.masked_fill(~self.allowed_start, FORBIDDEN),
+            transitions,
+            self.crf.end_transitions,
+        )
 
     @torch.no_grad()
     def decode(self, emissions: Tensor, mask: Tensor) -> list[list[int]]:
@@ -64,21 +72,19 @@ class ConstrainedCRF(nn.Module):
         return [row[:length] for row, length in zip(best_paths, mask.sum(dim=1).tolist(), strict=True)]
 
     @torch.no_grad()
-    def span_confidence(self, emissions: Tensor, mask: Tensor, spans: Sequence[Sequence[Span]]) -> list[list[float]]:
+    def span_confidence(
+        self, emissions: Tensor, mask: Tensor, spans: Sequence[Sequence[Span]]
+    ) -> list[list[float]]:
         """P(a legal sequence has exactly this span: its labels and its borders), for each span of each row."""
         emissions = emissions.float()
         start, transitions, end = self._scores()
         forward = self._forward(emissions, start, transitions)
         backward = self._backward(emissions, mask, transitions, end)
         log_z = torch.logsumexp(forward[:, 0] + backward[:, 0], dim=1)
+        # Spans are few and short: plain arrays beat a launch, and on a GPU a wait, for every one of them.
+        scores = _Scores(*(_array(t) for t in (emissions, forward, backward, log_z, transitions, end)))
         lengths = mask.sum(dim=1).tolist()
-        return [
-            [
-                self._one(span, int(lengths[row]), emissions[row], forward[row], backward[row], log_z[row])
-                for span in row_spans
-            ]
-            for row, row_spans in enumerate(spans)
-        ]
+        return [[self._one(scores, row, span, lengths[row]) for span in found] for row, found in enumerate(spans)]
 
     def _forward(self, emissions: Tensor, start: Tensor, transitions: Tensor) -> Tensor:
         """[batch, length, labels]: log-sum of all ways to stand at a token with a label, its emission included."""
@@ -95,19 +101,31 @@ class ConstrainedCRF(nn.Module):
             steps.append(torch.where(mask[:, step + 1].unsqueeze(1), onward, end))
         return torch.stack(steps[::-1], dim=1)
 
-    def _one(
-        self, span: Span, length: int, emissions: Tensor, forward: Tensor, backward: Tensor, log_z: Tensor
-    ) -> float:
-        _, transitions, end = self._scores()
+    def _one(self, scores: "_Scores", row: int, span: Span, length: int) -> float:
         begin, inside = self.labels.index(f"B-{span.type}"), self.labels.index(f"I-{span.type}")
-        score = forward[span.start, begin]
-        label = begin
+        emissions, transitions = scores.emissions[row], scores.transitions
+        score, label = scores.forward[row, span.start, begin], begin
         for position in range(span.start + 1, span.end):
-            score = score + transitions[label, inside] + emissions[position, inside]
+            score += transitions[label, inside] + emissions[position, inside]
             label = inside
         if span.end == length:
-            after = end[label]
+            after = scores.end[label]
         else:
-            onward = transitions[label] + emissions[span.end] + backward[span.end]
-            after = torch.logsumexp(onward.masked_fill(torch.arange(len(onward), device=onward.device) == inside, FORBIDDEN), 0)
-        return min(1.0, float(torch.exp(score + after - log_z)))
+            onward = transitions[label] + emissions[span.end] + scores.backward[row, span.end]
+            after = np.logaddexp.reduce(np.delete(onward, inside))
+        return min(1.0, float(np.exp(score + after - scores.log_z[row])))
+
+
+class _Scores(NamedTuple):
+    """What a span's probability is made of, in float64; `emissions`, `forward`, `backward` [batch, length, labels]."""
+
+    emissions: Array
+    forward: Array
+    backward: Array
+    log_z: Array
+    transitions: Array
+    end: Array
+
+
+def _array(tensor: Tensor) -> Array:
+    return tensor.detach().cpu().numpy().astype(np.float64)

@@ -64,7 +64,9 @@ class TokenIds:
 class PostEncoder:
     """Turns tokens into what TriMod reads. Thread-safe: nothing changes after construction but caches."""
 
-    def __init__(self, words: Vocabulary, characters: Vocabulary, text_encoder: str, max_characters: int) -> None:
+    def __init__(
+        self, words: Vocabulary, characters: Vocabulary, text_encoder: str, max_characters: int
+    ) -> None:
         self.max_characters = max_characters
         self._words = {word: index for index, word in enumerate(words.entries, start=2)}
         self._characters = {character: index for index, character in enumerate(characters.entries, start=2)}
@@ -96,7 +98,9 @@ class PostEncoder:
                 for token in tokens
             ],
             pieces=pieces,
-            marks=[int(token[:1] in "#＃@＠" and len(ids) > 1) for token, ids in zip(tokens, pieces, strict=True)],
+            marks=[
+                int(token[:1] in "#＃@＠" and len(ids) > 1) for token, ids in zip(tokens, pieces, strict=True)
+            ],
         )
 
     def encode(
@@ -132,7 +136,7 @@ class PostEncoder:
 
 
 def windows(tokens: TokenIds) -> list[tuple[int, int]]:
-    """Windows [start, end) over the tokens, each of at most MAX_WINDOW_PIECES pieces, overlapping; one for most posts."""
+    """Overlapping windows [start, end) over the tokens, of at most MAX_WINDOW_PIECES pieces; one for most posts."""
     costs = [max(1, len(pieces)) for pieces in tokens.pieces]
     found, start = [], 0
     while True:

@@ -47,7 +47,7 @@ class CharacterEncoder(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """[batch, length, 2 hidden], zeros on padding."""
         lengths = batch.characters.ne(0).sum(dim=1).cpu()
-        _, last = self.gru(self.dropout(self.embed(batch.characters)), lengths)
+        last: Tensor = self.gru(self.dropout(self.embed(batch.characters)), lengths)[1]
         out = last.new_zeros(*batch.mask.shape, last.shape[-1])
         out[batch.mask] = last
         return out

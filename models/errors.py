@@ -1,10 +1,10 @@
 """Every error this project raises on purpose, from the root.
 
-    TrimodError                 printed by `trimod` as one line; exits with `exit_code`
-    |-- CheckpointError         a checkpoint is missing, damaged, unsafe or of another format
-    |-- BrokenImage             bytes that are no picture we can (or want to) decode; the post goes on without
-    `-- PretrainedError         a pretrained part that the configuration names is not to be had
-    (stream/errors.py and training/errors.py add their own below TrimodError)
+TrimodError                 printed by `trimod` as one line; exits with `exit_code`
+|-- CheckpointError         a checkpoint is missing, damaged, unsafe or of another format
+|-- BrokenImage             bytes that are no picture we can (or want to) decode; the post goes on without
+`-- PretrainedError         a pretrained part that the configuration names is not to be had
+(stream/errors.py and training/errors.py add their own below TrimodError)
 """
 
 

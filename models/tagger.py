@@ -12,6 +12,7 @@ import logging
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,13 @@ class Tagger:
     """A loaded TriMod with its segmenter and, once an image comes, its CNN."""
 
     def __init__(
-        self, model: TriMod, encoder: PostEncoder, segmenter: Segmenter, name: str, version: str, image_cache: int
+        self,
+        model: TriMod,
+        encoder: PostEncoder,
+        segmenter: Segmenter,
+        name: str,
+        version: str,
+        image_cache: int,
     ) -> None:
         self.model, self.encoder, self.segmenter = model.eval(), encoder, segmenter.eval()
         self.device = next(model.parameters()).device
@@ -109,9 +116,13 @@ class Tagger:
             model, encoder, segmenter = build(stored)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:300]
-            raise CheckpointError(f"checkpoint {path}: config.json and weights do not fit: {reason}") from None
+            raise CheckpointError(
+                f"checkpoint {path}: config.json and weights do not fit: {reason}"
+            ) from None
         version = f"{stored.config['version']}+{stored.id}"
-        return cls(model.to(choose_device(device)), encoder, segmenter, stored.config["name"], version, image_cache)
+        return cls(
+            model.to(choose_device(device)), encoder, segmenter, stored.config["name"], version, image_cache
+        )
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -190,7 +201,9 @@ class Tagger:
         results: list[list[tuple[Span, float, list[float]]]] = [[] for _ in encoded]
         lengths = [sum(post.rows) for post in encoded]
         for group in split_by_length(lengths, MAX_GROUP_PIECES):
-            batch = collate([encoded[index] for index in group], self.model.config.pooled_size).to(self.device)
+            batch = collate([encoded[index] for index in group], self.model.config.pooled_size).to(
+                self.device
+            )
             with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._precision() == "bf16"):
                 emissions, weights = self.model(batch)
             paths = self.model.crf.decode(emissions, batch.mask)
@@ -216,12 +229,16 @@ def build(stored: Checkpoint) -> tuple[TriMod, PostEncoder, Segmenter]:
         raise CheckpointError(f"this is a checkpoint of model {config.get('model')!r}; known are: trimod")
     hyper = TriModConfig(**{**config["trimod"], "labels": tuple(config["trimod"]["labels"])})
     if hyper.text_encoder and weights_sha256(hyper.text_encoder) != config["text_encoder_sha256"]:
-        raise CheckpointError(f"the installed {hyper.text_encoder} is not the one this checkpoint was trained on")
+        raise CheckpointError(
+            f"the installed {hyper.text_encoder} is not the one this checkpoint was trained on"
+        )
     words, characters = (Vocabulary(tuple(config["vocabulary"][part])) for part in ("words", "characters"))
     model = TriMod(hyper, words.size, characters.size, pretrained=True)
     missing, unexpected = model.load_state_dict(_part(stored, "model."), strict=False)
     if unexpected or set(missing) - {FROZEN}:
-        raise ValueError(f"missing weights {sorted(set(missing) - {FROZEN})}, unknown weights {sorted(unexpected)}")
+        raise ValueError(
+            f"missing weights {sorted(set(missing) - {FROZEN})}, unknown weights {sorted(unexpected)}"
+        )
     segmenter = Segmenter(SegmenterConfig(**config["segmenter"]))
     segmenter.load_state_dict(_part(stored, "segmenter."))
     encoder = PostEncoder(words, characters, hyper.text_encoder, hyper.max_characters)
@@ -245,7 +262,9 @@ def choose_device(name: str) -> torch.device:
 
 def words_of(text: str) -> list[str]:
     """The words of a caption, an alt text or class names, without punctuation."""
-    return [token.text for token in tokenize(text) if any(unicodedata.category(c)[0] in "LN" for c in token.text)]
+    return [
+        token.text for token in tokenize(text) if any(unicodedata.category(c)[0] in "LN" for c in token.text)
+    ]
 
 
 def _part(stored: Checkpoint, prefix: str) -> dict[str, Any]:
@@ -270,10 +289,14 @@ def _seen(pictures: Sequence[Picture], features: Sequence[ImageFeatures]) -> See
 
 def _windows(post: int, ids: TokenIds) -> list[_Window]:
     """The windows of a post; a mention belongs to the window in which it starts farther from the border."""
-    bounds = windows(ids) if ids.words else []
-    cuts = [(after[0] + before[1]) // 2 for before, after in zip(bounds, bounds[1:], strict=False)]
+    if not ids.words:
+        return []
+    bounds = windows(ids)
+    cuts = [(after[0] + before[1]) // 2 for before, after in pairwise(bounds)]
     firsts, lasts = [0, *cuts], [*cuts, len(ids.words)]
-    return [_Window(post, *bound, first, last) for bound, first, last in zip(bounds, firsts, lasts, strict=False)]
+    return [
+        _Window(post, *bound, first, last) for bound, first, last in zip(bounds, firsts, lasts, strict=False)
+    ]
 
 
 def _mention(

@@ -75,7 +75,9 @@ class TriMod(nn.Module):
         contexts[view, post] = self.context(tokens, batch.lengths[post.cpu()])[0].to(contexts.dtype)
         if self.pixels is not None:
             pixels = torch.tanh(self.pixels(batch.pooled)) * batch.has_pooled.unsqueeze(-1)
-            contexts = contexts.index_add(0, torch.tensor([1], device=pixels.device), pixels[None, :, None, :].expand_as(contexts[:1]))
+            contexts = contexts.index_add(
+                0, torch.tensor([1], device=pixels.device), pixels[None, :, None, :].expand_as(contexts[:1])
+            )
             present = present.clone()
             present[1] |= batch.has_pooled
         fused, weights = self.fusion(contexts, present)

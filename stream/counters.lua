@@ -37,7 +37,7 @@ end
 local function again(id, at)
   if options.window == 0 then return false end
   local last = redis.call('ZSCORE', seen, id)
-  redis.call('ZADD', seen, 'GT', string.format('%.0f', at), id)
+  redis.call('ZADD', seen, 'GT', at, id)
   return last and math.abs(at - last) < options.window
 end
 
@@ -60,7 +60,8 @@ for _, post in ipairs(posts) do
   local offset, id, tagged, created, mentions = post[1], post[2], post[3], post[4], post[5]
   if offset > mark then
     mark, newest = offset, math.max(newest, tagged)
-    if again(id, tagged) then
+    if id == '' then -- a dead post: only the mark passes it
+    elseif again(id, tagged) then
       add(tallies, 'duplicates', 1)
     else
       add(tallies, 'posts', 1)
@@ -70,7 +71,7 @@ for _, post in ipairs(posts) do
 end
 
 if newest == 0 then return 'ok' end -- all redelivered
-redis.call('HSET', marks, field, string.format('%.0f', mark))
+redis.call('HSET', marks, field, mark)
 for name, n in pairs(tallies) do redis.call('HINCRBY', base .. 'tallies', name, n) end
 for key, members in pairs(sums) do
   for member, n in pairs(members) do redis.call('ZINCRBY', key, n, member) end

@@ -48,7 +48,10 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What one tagged post adds. Times in epoch milliseconds; `mentions` are (type, canonical)."""
+    """What one tagged post adds. Times in epoch milliseconds; `mentions` are (type, canonical).
+
+    One without a post id is a dead post, which only moves the mark.
+    """
 
     offset: int
     source: str
@@ -70,7 +73,9 @@ class Counted:
         )
 
     def identity(self) -> str:
-        """16 characters that stand for source and post id among the sightings."""
+        """16 characters that stand for source and post id among the sightings; none for a dead post."""
+        if not self.post_id:
+            return ""
         digest = hashlib.blake2b(orjson.dumps([self.source, self.post_id]), digest_size=12).digest()
         return base64.b64encode(digest).decode()
 

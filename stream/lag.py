@@ -1,13 +1,16 @@
 """How far the workers are behind: per partition of the posts topic, from the broker alone."""
 
+import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from kafka import KafkaAdminClient
+from kafka.errors import RetriableError
 
 from stream.reading import TopicReader, open_topic
 from stream.settings import Kafka
-from stream.topics import admin_client
+from stream.topics import REQUEST_TIMEOUT, admin_client
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Lag:
 def read_lag(kafka: Kafka) -> Lag:
     """The workers' lag now. Raises PassingFault where no broker answers."""
     with admin_client(kafka) as admin, open_topic(kafka, kafka.posts_topic) as reader:
-        group = admin.describe_groups([kafka.group])[kafka.group]
+        group = _patiently(lambda: admin.describe_groups([kafka.group]))[kafka.group]
         owners = _owners(group, kafka.posts_topic)
         return Lag(
             group=kafka.group,
@@ -53,6 +56,18 @@ def read_lag(kafka: Kafka) -> Lag:
             members=len(group["members"]),
             partitions=tuple(_partitions(admin, reader, kafka, owners)),
         )
+
+
+def _patiently(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The answer; asked again for some seconds where the broker is only just setting up its groups."""
+    deadline = time.monotonic() + REQUEST_TIMEOUT
+    while True:
+        try:
+            return ask()
+        except RetriableError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def _partitions(

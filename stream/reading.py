@@ -82,8 +82,8 @@ class TopicReader:
     def next_records(self, ends: Mapping[TopicPartition, int]) -> list[Any]:
         """Records below `ends`, where there must be some; those beyond stay unread.
 
-        Empty where only gaps were passed (compaction and transactions leave some). Raises PassingFault if nothing
-        comes for long.
+        Empty where only gaps were passed (compaction and transactions leave some). Raises PassingFault if
+        nothing comes for long.
         """
         before = self.remaining(ends)
         deadline = time.monotonic() + STALL_TIMEOUT

@@ -55,7 +55,7 @@ class Rebuilt:
 async def rebuild(
     settings: Settings, progress: Callable[[int, int], None] = lambda read, total: None
 ) -> Rebuilt:
-    """Recompute the counters of the workers' group and switch to them. `progress` gets (receipts read, of how many).
+    """Recompute the counters of the workers' group, switch to them; `progress` gets (read, of how many).
 
     Raises PassingFault where Redis or Kafka is away, TrimodError where another rebuild runs or somebody
     emptied Redis meanwhile; the counters are then as they were.

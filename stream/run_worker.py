@@ -8,12 +8,11 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from stream.quiet_log import set_up_log
 from stream.settings import Settings
 from stream.tagging import PostTagger
 from stream.topics import ensure_topics
 from stream.worker import Worker
-
-NOISY = ("faust", "mode", "aiokafka", "kafka", "aiohttp", "asyncio")
 
 log = logging.getLogger("trimod.worker")
 
@@ -34,12 +33,3 @@ def run_worker(settings: Settings, load: Callable[[], PostTagger[Any]]) -> None:
 
 async def _work(settings: Settings, tagger: PostTagger[Any]) -> None:
     await Worker(settings, tagger).run()
-
-
-def set_up_log(level: str) -> None:
-    """One line per event on stderr; what Faust and its like chat about only from warnings up."""
-    logging.basicConfig(
-        format="%(asctime)s %(levelname)-7s %(message)s", level=level.upper(), datefmt="%H:%M:%S", force=True
-    )
-    for name in NOISY:
-        logging.getLogger(name).setLevel(logging.WARNING)

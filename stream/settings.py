@@ -133,6 +133,16 @@ def load_settings(
         raise SettingsError("; ".join(map(_explain, error.errors()))) from None
 
 
+def with_flags(settings: Settings, section: str, flags: Mapping[str, Any]) -> Settings:
+    """`settings` with a command's own flags over one section; None means not given. Raises SettingsError."""
+    values = settings.model_dump()
+    values[section] |= {name: value for name, value in flags.items() if value is not None}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError("; ".join(map(_explain, error.errors()))) from None
+
+
 def documented_fields() -> list[tuple[str, FieldInfo]]:
     """(`section.key`, field) of every setting, in order; for `--help` and the README."""
     return [

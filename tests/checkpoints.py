@@ -25,6 +25,8 @@ def tiny_model(seed: int = 7) -> TriMod:
     for name, parameter in model.named_parameters():
         if not name.startswith("words.query"):
             torch.nn.init.normal_(parameter, std=0.6)
+    with torch.no_grad():
+        model.emit.bias[2::2] -= 2.0  # short mentions: an untrained `I-` would go on to the post's end
     return model
 
 
@@ -32,6 +34,7 @@ def tiny_checkpoint(directory: Path, seed: int = 7) -> Path:
     """Write a tiny checkpoint to `directory` and return it."""
     torch.manual_seed(seed)
     segmenter = Segmenter(SegmenterConfig(char_dim=4, case_dim=2, channels=4, hidden=4, decoder=4))
+    torch.nn.init.constant_(list(segmenter.decoder.parameters())[-1], -20.0)  # cuts at underscores only
     model = tiny_model(seed)
     export(directory, model, model.state_dict(), WORDS, CHARACTERS, segmenter, {"untrained": True})
     return directory

@@ -88,7 +88,9 @@ def encode(sample: Sample, encoder: PostEncoder, segment: Segment, labels: Seque
 class Disturber:
     """Applies Noise to samples; one seeded stream of randomness."""
 
-    def __init__(self, noise: Noise, captions: Sequence[list[str]], class_names: Sequence[str], seed: int) -> None:
+    def __init__(
+        self, noise: Noise, captions: Sequence[list[str]], class_names: Sequence[str], seed: int
+    ) -> None:
         self.noise = noise
         self.captions = [words for words in captions if words]
         self.class_names = class_names

@@ -55,6 +55,15 @@ class ValidationSet:
     samples: list[Sample]
 
 
+@dataclass(frozen=True)
+class Best:
+    """The best epoch: its number, its scores on each validation set, and the averaged weights by name."""
+
+    epoch: int
+    scores: dict[str, Any]
+    weights: dict[str, Tensor]
+
+
 def predict(model: TriMod, examples: Sequence[Encoded], batch_size: int = 64) -> list[list[Span]]:
     """The entities of each example, as token spans, in the examples' order."""
     model.eval()
@@ -74,14 +83,17 @@ def predict(model: TriMod, examples: Sequence[Encoded], batch_size: int = 64) ->
 class Trainer:
     """Holds what an epoch changes, so that it can be saved and taken up again."""
 
-    def __init__(self, model: TriMod, encoder: PostEncoder, segment: Segment, recipe: Recipe, steps: int) -> None:
+    def __init__(
+        self, model: TriMod, encoder: PostEncoder, segment: Segment, recipe: Recipe, steps: int
+    ) -> None:
         self.model, self.encoder, self.segment, self.recipe = model, encoder, segment, recipe
         self.device = next(model.parameters()).device
         self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.average))  # type: ignore[no-untyped-call]
         self.optimizer = torch.optim.AdamW(_groups(model, recipe), weight_decay=recipe.weight_decay)
         warm = max(1, int(recipe.warmup * steps))
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, lambda step: min((step + 1) / warm, max(0.0, (steps - step) / max(1, steps - warm)))
+            self.optimizer,
+            lambda step: min((step + 1) / warm, max(0.0, (steps - step) / max(1, steps - warm))),
         )
         self.random = random.Random(recipe.seed)
         self.epoch, self.best, self.best_epoch = 0, -1.0, 0
@@ -105,7 +117,9 @@ class Trainer:
         for valid in sets:
             bare = [Sample(s.tokens, s.tags, []) for s in valid.samples]
             for name, chosen in ((valid.name, valid.samples), (f"{valid.name} text only", bare)):
-                examples = [encode(sample, self.encoder, self.segment, model.config.labels) for sample in chosen]
+                examples = [
+                    encode(sample, self.encoder, self.segment, model.config.labels) for sample in chosen
+                ]
                 found[name] = score([spans(sample.tags) for sample in chosen], predict(model, examples))
         return found
 
@@ -141,8 +155,8 @@ def train(
     disturb: Disturber,
     recipe: Recipe,
     out: Path,
-) -> dict[str, Tensor]:
-    """Train `model`, going on from `out/last.pt` if it is there; the best averaged weights, by name."""
+) -> "Best":
+    """Train `model`, going on from `out/last.pt` if it is there; the best epoch's averaged weights and scores."""
     out.mkdir(parents=True, exist_ok=True)
     steps_per_epoch = -(-len(train_samples) // recipe.batch_size)
     trainer = Trainer(model, encoder, segment, recipe, recipe.epochs * steps_per_epoch)
@@ -151,9 +165,13 @@ def train(
         trainer.restore(torch.load(out / "last.pt", weights_only=True))
     while trainer.epoch < recipe.epochs and trainer.epoch - trainer.best_epoch < recipe.patience:
         started, losses = time.monotonic(), list[float]()
-        examples = [encode(disturb(sample), encoder, segment, model.config.labels) for sample in train_samples]
+        examples = [
+            encode(disturb(sample), encoder, segment, model.config.labels) for sample in train_samples
+        ]
         with _progress() as progress:
-            task = progress.add_task(f"epoch {trainer.epoch + 1}/{recipe.epochs}", total=steps_per_epoch, loss=0.0)
+            task = progress.add_task(
+                f"epoch {trainer.epoch + 1}/{recipe.epochs}", total=steps_per_epoch, loss=0.0
+            )
             for group in batches(examples, recipe.batch_size, trainer.random):
                 losses.append(trainer.step(group))
                 progress.update(task, advance=1, loss=sum(losses[-50:]) / len(losses[-50:]))
@@ -162,15 +180,21 @@ def train(
         mean = sum(each["overall"].f1 for each in scores.values()) / len(scores)
         if mean > trainer.best:
             trainer.best, trainer.best_epoch = mean, trainer.epoch
-            _save({"weights": trainer.average.module.state_dict(), "scores": _plain(scores)}, out / "best.pt")
+            best = {
+                "epoch": trainer.epoch,
+                "scores": _plain(scores),
+                "weights": trainer.average.module.state_dict(),
+            }
+            _save(best, out / "best.pt")
         _save(trainer.state(), out / "last.pt")
         _log(out / "log.jsonl", trainer, sum(losses) / len(losses), scores, time.monotonic() - started)
-    best: dict[str, Tensor] = torch.load(out / "best.pt", weights_only=True)["weights"]
-    return best
+    return Best(**torch.load(out / "best.pt", weights_only=True))
 
 
 def _groups(model: TriMod, recipe: Recipe) -> list[dict[str, Any]]:
-    pretrained = [p for n, p in model.named_parameters() if n.startswith("words.encoder.") and p.requires_grad]
+    pretrained = [
+        p for n, p in model.named_parameters() if n.startswith("words.encoder.") and p.requires_grad
+    ]
     own = [p for n, p in model.named_parameters() if not n.startswith("words.encoder.") and p.requires_grad]
     groups = [{"params": own, "lr": recipe.rate}]
     return [*groups, {"params": pretrained, "lr": recipe.encoder_rate}] if pretrained else groups
@@ -182,7 +206,9 @@ def _progress() -> Progress:
 
 
 def _plain(scores: dict[str, dict[str, Score]]) -> dict[str, Any]:
-    return {name: {type_: asdict(each) for type_, each in by_type.items()} for name, by_type in scores.items()}
+    return {
+        name: {type_: asdict(each) for type_, each in by_type.items()} for name, by_type in scores.items()
+    }
 
 
 def _save(state: dict[str, Any], path: Path) -> None:
@@ -192,7 +218,9 @@ def _save(state: dict[str, Any], path: Path) -> None:
     beside.replace(path)
 
 
-def _log(path: Path, trainer: Trainer, loss: float, scores: dict[str, dict[str, Score]], seconds: float) -> None:
+def _log(
+    path: Path, trainer: Trainer, loss: float, scores: dict[str, dict[str, Score]], seconds: float
+) -> None:
     line = {"epoch": trainer.epoch, "loss": loss, "seconds": round(seconds, 1), "scores": _plain(scores)}
     with path.open("a", encoding="utf-8") as log:
         log.write(json.dumps(line) + "\n")

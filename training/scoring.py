@@ -28,7 +28,9 @@ def score(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]) -
         expected.update(span.type for span in gold_spans)
         found.update(span.type for span in predicted_spans)
         correct.update(span.type for span in set(gold_spans) & set(predicted_spans))
-    by_type = {type_: _score(correct[type_], found[type_], expected[type_]) for type_ in sorted(expected | found)}
+    by_type = {
+        type_: _score(correct[type_], found[type_], expected[type_]) for type_ in sorted(expected | found)
+    }
     return {"overall": _score(correct.total(), found.total(), expected.total()), **by_type}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from stream.cli import with_settings
-from stream.settings import Settings
+from stream.settings import Settings, with_flags
 
 
 @click.command(
@@ -32,12 +32,11 @@ def worker(settings: Settings, **flags: Any) -> None:
     Start as many as there are devices: they share the partitions of the posts topic. Topics that are
     missing are created. SIGTERM or Ctrl-C finishes the posts in work, commits, and leaves the group.
     """
-    from models.tagger import Tagger
+    settings = with_flags(settings, "worker", flags)
 
+    from models.tagger import Tagger
     from stream.run_worker import run_worker
 
-    chosen = {name: value for name, value in flags.items() if value is not None}
-    settings = settings.model_copy(update={"worker": settings.worker.model_copy(update=chosen)})
     run_worker(
         settings,
         lambda: Tagger.load(

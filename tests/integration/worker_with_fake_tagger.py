@@ -11,8 +11,6 @@ from stream.settings import Settings
 from tests.stream.fake_tagger import FakeTagger
 
 try:
-    run_worker(
-        Settings.model_validate_json(sys.argv[1]), lambda: FakeTagger(delay=float(sys.argv[2]))
-    )
+    run_worker(Settings.model_validate_json(sys.argv[1]), lambda: FakeTagger(delay=float(sys.argv[2])))
 except TrimodError as error:
     sys.exit(f"trimod: {error}")

@@ -1,10 +1,12 @@
-"""Workers as child processes, posts into Kafka, and what came out of it: for the worker's integration tests."""
+"""Workers as child processes, posts into Kafka, and what came out of it: for the worker's tests."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +16,7 @@ from typing import Any
 import orjson
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
-from kafka.errors import CoordinatorNotAvailableError
+from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError
 
 from stream.contracts import Receipt
 from stream.settings import Kafka, Settings
@@ -36,6 +38,14 @@ class WorkerProcess:
     @property
     def log(self) -> str:
         return self._log.read_text()
+
+    def get(self, path: str) -> str:
+        """What its HTTP server answers at `path`."""
+        found = re.search(r"http://\S+(?=/metrics)", self.log)
+        assert found, self.log
+        with urllib.request.urlopen(found.group() + path, timeout=5) as answer:
+            body: bytes = answer.read()
+        return body.decode()
 
     @property
     def running(self) -> bool:
@@ -78,11 +88,12 @@ def post(number: int, text: str, **fields: Any) -> bytes:
     return orjson.dumps({"id": f"p{number}", "text": text, "source": "test", **fields})
 
 
-def send(kafka: Kafka, values: Sequence[bytes | None]) -> None:
-    """Posts onto the posts topic, one after the other over all its partitions."""
-    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap_servers, acks="all", max_request_size=9 * 2**20)
-    for number, value in enumerate(values):
-        producer.send(kafka.posts_topic, value, key=f"k{number}".encode(), partition=number % kafka.partitions)
+def send(kafka: Kafka, values: Sequence[bytes | None], first: int = 0) -> None:
+    """Posts onto the posts topic, number n to partition n modulo partitions; `first` is the first n."""
+    servers, partitions = kafka.bootstrap_servers, kafka.partitions
+    producer = KafkaProducer(bootstrap_servers=servers, acks="all", max_request_size=9 * 2**20)
+    for number, value in enumerate(values, first):
+        producer.send(kafka.posts_topic, value, key=f"k{number}".encode(), partition=number % partitions)
     producer.flush()
     producer.close()
 
@@ -119,12 +130,14 @@ def origins_done(kafka: Kafka) -> set[tuple[int, int]]:
 
 
 def committed(kafka: Kafka) -> dict[int, int]:
-    """Partition -> offset committed by the group."""
+    """Partition -> offset committed by the group; empty where the broker is not ready to tell."""
     admin = KafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
     try:
         offsets: Mapping[TopicPartition, Any] = admin.list_group_offsets(kafka.group)[kafka.group]
-        return {partition.partition: found.offset for partition, found in offsets.items() if found.offset >= 0}
-    except CoordinatorNotAvailableError:  # the broker's very first group
+        return {
+            partition.partition: found.offset for partition, found in offsets.items() if found.offset >= 0
+        }
+    except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError):
         return {}
     finally:
         admin.close()

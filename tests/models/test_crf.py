@@ -50,13 +50,18 @@ def test_decode_is_the_best_legal_sequence(crf: ConstrainedCRF, emissions: torch
     assert expected == crf.decode(emissions, MASK)
 
 
-def test_decode_is_pytorch_crfs_where_every_sequence_is_legal(crf: ConstrainedCRF, emissions: torch.Tensor) -> None:
+def test_decode_is_pytorch_crfs_where_every_sequence_is_legal(
+    crf: ConstrainedCRF, emissions: torch.Tensor
+) -> None:
     crf.allowed.fill_(True)
     crf.allowed_start.fill_(True)
     assert crf.crf.decode(emissions, MASK) == crf.decode(emissions, MASK)
 
 
-def test_loss_is_the_negative_log_likelihood_over_all_sequences(crf: ConstrainedCRF, emissions: torch.Tensor) -> None:
+@torch.no_grad()
+def test_loss_is_the_negative_log_likelihood_over_all_sequences(
+    crf: ConstrainedCRF, emissions: torch.Tensor
+) -> None:
     tags = torch.tensor([[0, 1, 2, 0]])
     row = emissions[0]
     scores = []
@@ -84,7 +89,10 @@ def test_span_confidence_is_the_share_of_sequences_that_have_the_span(
         total = sum(weights.values())
         expected.append(
             [
-                float(sum(w for s, w in weights.items() if span in spans([LABELS[label] for label in s])) / total)
+                float(
+                    sum(w for s, w in weights.items() if span in spans([LABELS[label] for label in s]))
+                    / total
+                )
                 for span in row_spans
             ]
         )

@@ -33,7 +33,7 @@ def test_is_cut_by_tokens_and_by_images() -> None:
 def test_a_post_over_the_budget_comes_alone() -> None:
     async def run() -> None:
         batcher: Batcher[str] = Batcher(10, 2)
-        await batcher.put("large", 15, 4)
+        await batcher.put("large", 15, 3)
         await batcher.put("small", 1, 0)
         assert (["large"], 15) == await batcher.take()
         assert (["small"], 1) == await batcher.take()

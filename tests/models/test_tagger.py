@@ -1,0 +1,110 @@
+"""The tagger: offsets into the post's own text, tags that do not depend on the batch, windows over long posts."""
+
+import random
+from itertools import pairwise
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from models.images import Picture
+from models.post import Mention, Post
+from models.tagger import Seen, Tagger
+from tests.checkpoints import tiny_checkpoint
+
+WORDS = [
+    "Toronto",
+    "Maple",
+    "Leafs",
+    "won",
+    "#hockeyPlayer",
+    "in",
+    "@someone",
+    "the",
+    "👨‍👩‍👧",
+    "e\u0301te\u0301",
+    "𝔘nicode",
+    "!",
+    "ß",
+]
+
+
+@pytest.fixture(scope="module")
+def tagger(tmp_path_factory: pytest.TempPathFactory) -> Tagger:
+    return Tagger.load(tiny_checkpoint(tmp_path_factory.mktemp("tiny")), "cpu")
+
+
+def some_posts(count: int) -> list[Post]:
+    chosen = random.Random(4)
+    return [Post(" ".join(chosen.choices(WORDS, k=chosen.randint(1, 40)))) for _ in range(count)]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(WORDS) | st.text(max_size=5), max_size=12).map(" ".join))
+def test_every_mention_is_the_text_between_its_offsets(tagger: Tagger, text: str) -> None:
+    mentions = tagger.tag([text])[0]
+    for mention in mentions:
+        assert mention.text == text[mention.start : mention.end] != ""
+        assert 0 <= mention.confidence <= 1
+        assert sum(mention.weights.values()) == pytest.approx(1, abs=1e-4)
+    starts = [(m.start, m.end) for m in mentions]
+    assert starts == sorted(starts)
+
+
+def spans_of(mentions: list[Mention]) -> list[tuple[int, int, str]]:
+    return [(m.start, m.end, m.type) for m in mentions]
+
+
+def test_500_posts_alone_and_in_shuffled_batches_are_tagged_alike(tagger: Tagger) -> None:
+    posts = some_posts(500)
+    alone = [tagger.tag([post])[0] for post in posts]
+    order = random.Random(2).sample(range(len(posts)), len(posts))
+    together: dict[int, list[Mention]] = {}
+    for start in range(0, len(order), 48):
+        part = order[start : start + 48]
+        together |= dict(zip(part, tagger.tag([posts[i] for i in part]), strict=True))
+    assert sum(map(len, alone)) > 500
+    for index, expected in enumerate(alone):
+        assert spans_of(expected) == spans_of(together[index])
+        for a, b in zip(expected, together[index], strict=True):
+            assert a.confidence == pytest.approx(b.confidence, abs=1e-4)
+
+
+def test_a_post_without_tokens_has_no_mentions_beside_one_that_has(tagger: Tagger) -> None:
+    text = "Toronto Maple Leafs"
+    assert [[], tagger.tag([text])[0], []] == tagger.tag(["", text, " \n"])
+
+
+def test_a_long_post_is_tagged_to_its_end_with_no_mention_twice(tagger: Tagger) -> None:
+    text = " ".join(random.Random(9).choices(WORDS, k=3000))
+    mentions = tagger.tag([text])[0]
+    assert max(m.end for m in mentions) > len(text) * 0.98
+    for before, after in pairwise(mentions):
+        assert before.end <= after.start
+
+
+def test_image_words_and_hashtags_weigh_only_where_they_are(tagger: Tagger) -> None:
+    bare = tagger.tag(["Toronto Maple Leafs"])[0]
+    assert all(m.weights["text"] == 1.0 for m in bare)
+    prepared = tagger.prepare(Post("Toronto Maple Leafs", hashtags=("hockey",)), ())
+    [seen] = tagger.tag_seen([prepared], [Seen(("hockey", "player"))])
+    assert all(m.weights["image"] > 0 and m.weights["hashtags"] > 0 for m in seen)
+
+
+def test_pictures_go_through_the_cnn_and_alt_text_is_read(tagger: Tagger) -> None:
+    import numpy as np
+
+    picture = Picture(np.zeros((224, 224, 3), dtype=np.uint8), "black", "Maple Leafs")
+    [seen] = tagger.look([tagger.prepare(Post("won"), [picture])])
+    assert ("Maple", "Leafs") == seen.words[:2]
+    assert seen.pooled is not None
+    assert (1280,) == tuple(seen.pooled.shape)
+
+
+def test_a_hashtag_and_its_words_are_one_canonical_form(tagger: Tagger) -> None:
+    assert (
+        tagger.canonical("Big Data")
+        == tagger.canonical("#big_data")
+        == tagger.canonical("＃Big_Data")
+        == "big data"
+    )

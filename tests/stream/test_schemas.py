@@ -1,0 +1,31 @@
+"""Schemas are made from the contracts: names as on the wire, and references that lead somewhere."""
+
+import re
+from pathlib import Path
+
+import orjson
+
+from stream.schemas import schemas, write
+
+
+def test_names_are_those_on_the_wire() -> None:
+    """`schema` is an alias in the classes; a consumer must see the alias, and every field as always there."""
+    entity = schemas()["entity"]
+    assert 1 == entity["properties"]["schema"]["const"]
+    assert set(entity["properties"]) == set(entity["required"])
+
+
+def test_a_post_may_be_sent_with_id_and_text_only() -> None:
+    assert ["id", "text"] == schemas()["post"]["required"]
+
+
+def test_references_lead_to_files_that_are_written(tmp_path: Path) -> None:
+    written = {path.name for path in write(tmp_path)}
+    page = (tmp_path / "asyncapi.json").read_text()
+    document = orjson.loads(page)
+    assert set(re.findall(r'"\./([^"]+)"', page)) == written - {"asyncapi.json"}
+    for reference in re.findall(r'"#/([^"]+)"', page):
+        found = document
+        for part in reference.split("/"):
+            found = found[part]
+        assert found

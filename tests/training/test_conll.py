@@ -1,0 +1,36 @@
+"""Reading what the data sets' files hold: OTHER, orphan tags, document starts, columns."""
+
+from pathlib import Path
+
+import pytest
+
+from training.conll import DataError, LabelledPost, read_conll
+
+
+def test_twitter_files(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("IMGID:17\nLion\tB-OTHER\nKing\tI-OTHER\n\nIMGID:18\nin\tO\n#Riga\tI-LOC\n")
+    posts = read_conll(path)
+    assert [
+        LabelledPost(["Lion", "King"], ["B-MISC", "I-MISC"], "17"),
+        LabelledPost(["in", "#Riga"], ["O", "I-LOC"], "18"),
+    ] == posts
+    assert ["O", "O"] == posts[1].training_tags
+
+
+def test_files_with_more_columns_and_document_starts(tmp_path: Path) -> None:
+    path = tmp_path / "a.conll"
+    path.write_text("-DOCSTART- -X- -X- O\n\nFarmall\t-\t-\tB-ORG\n")
+    assert [LabelledPost(["Farmall"], ["B-ORG"])] == read_conll(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [("a\tPER\n", ":1: 'PER' is no BIO tag"), ("\n", "holds no posts")]
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, reason: str) -> None:
+    path = tmp_path / "a.conll"
+    path.write_text(text)
+    with pytest.raises(DataError, match=reason):
+        read_conll(path)
+    with pytest.raises(DataError, match="cannot read"):
+        read_conll(tmp_path / "none")

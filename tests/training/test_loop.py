@@ -1,0 +1,115 @@
+"""The loop learns, resumes to the same weights, and what it exports tags as it did in training."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.encode import PostEncoder
+from models.labels import spans
+from models.post import Post
+from models.segmenter import Segmenter, SegmenterConfig
+from models.tagger import Tagger
+from models.trimod import TriMod
+from tests.checkpoints import CHARACTERS, WORDS, tiny_model
+from training.data import Disturber, Noise, Sample, encode
+from training.export import export
+from training.loop import Recipe, ValidationSet, predict, train
+
+NAMES = ["Ann", "Bob", "Cem", "Dora"]
+CITIES = ["Riga", "Oslo", "Lima", "Bonn"]
+SAMPLES = [
+    Sample([name, "visits", city, "#hockey"], ["B-PER", "O", "B-LOC", "O"], ["hockey"] if name < "C" else [])
+    for name in NAMES
+    for city in CITIES
+] + [
+    Sample(["the", name, city, "Leafs"], ["O", "B-PER", "B-ORG", "I-ORG"], [])
+    for name in NAMES
+    for city in CITIES
+]
+QUIET = Noise(no_image=0, other_image=0, class_words=0, no_hashtags=0, other_spelling=0)
+
+
+def segment(hashtags: object) -> list[str]:
+    return [str(hashtag) for hashtag in hashtags]  # type: ignore[attr-defined]
+
+
+def parts(dropout_free: bool = True) -> tuple[TriMod, PostEncoder]:
+    torch.manual_seed(1)
+    model = tiny_model()
+    if dropout_free:
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+    return model, PostEncoder(WORDS, CHARACTERS, "", 24)
+
+
+def run(out: Path, epochs: int, recipe: Recipe, noise: Noise = QUIET) -> TriMod:
+    model, encoder = parts()
+    disturb = Disturber(noise, [["a"], ["hockey"]], ["tabby cat", "palace", "pier", "ox", "fly"], recipe.seed)
+    valid = [ValidationSet("same", SAMPLES)]
+    stop_after(epochs, lambda: train(model, encoder, segment, SAMPLES, valid, disturb, recipe, out))
+    return model
+
+
+def stop_after(epochs: int, training: object) -> None:
+    """Run `training`, killed from outside after so many epochs: by an exception where it logs the last one."""
+    from training import loop
+
+    logged, whole = 0, loop._log
+
+    def log(*args: object) -> None:
+        nonlocal logged
+        whole(*args)  # type: ignore[arg-type]
+        logged += 1
+        if logged == epochs:
+            raise KeyboardInterrupt
+
+    loop._log = log  # type: ignore[assignment]
+    try:
+        training()  # type: ignore[operator]
+    except KeyboardInterrupt:
+        pass
+    finally:
+        loop._log = whole
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    return Recipe(epochs=40, batch_size=8, rate=2e-2, average=0.9, patience=40)
+
+
+def test_it_overfits_32_posts_and_the_checkpoint_tags_the_same(tmp_path: Path, recipe: Recipe) -> None:
+    model, encoder = parts()
+    disturb = Disturber(QUIET, [], [], 1)
+    best = train(
+        model, encoder, segment, SAMPLES, [ValidationSet("same", SAMPLES)], disturb, recipe, tmp_path
+    )
+    assert best.scores["same"]["overall"]["f1"] == 100.0
+    segmenter = Segmenter(SegmenterConfig(char_dim=4, case_dim=2, channels=4, hidden=4, decoder=4))
+    torch.nn.init.constant_(list(segmenter.decoder.parameters())[-1], -20.0)
+    export(tmp_path / "checkpoint", model, best.weights, WORDS, CHARACTERS, segmenter, {})
+    [mentions] = Tagger.load(tmp_path / "checkpoint", "cpu").tag([Post("Dora visits Lima #hockey")])
+    assert [("Dora", "PER"), ("Lima", "LOC")] == [(m.text, m.type) for m in mentions]
+
+
+def test_a_killed_run_resumes_to_the_weights_of_a_whole_one(tmp_path: Path, recipe: Recipe) -> None:
+    noise = Noise(no_image=0.5, other_image=0.3, class_words=0.5, no_hashtags=0.5, other_spelling=0.5)
+    whole = run(tmp_path / "whole", 4, recipe, noise)
+    run(tmp_path / "killed", 2, recipe, noise)
+    resumed = run(tmp_path / "killed", 2, recipe, noise)
+    for name, expected in whole.state_dict().items():
+        torch.testing.assert_close(expected, resumed.state_dict()[name], rtol=0, atol=0, msg=name)
+    epochs = [
+        json.loads(line)["epoch"] for line in (tmp_path / "killed" / "log.jsonl").read_text().splitlines()
+    ]
+    assert [1, 2, 3, 4] == epochs
+
+
+def test_predictions_come_in_the_examples_order() -> None:
+    model, encoder = parts()
+    examples = [encode(sample, encoder, segment, model.config.labels) for sample in SAMPLES]
+    together = predict(model, examples, batch_size=5)
+    assert [predict(model, [example])[0] for example in examples] == together
+    assert any(spans(sample.tags) for sample in SAMPLES)
