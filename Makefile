@@ -8,7 +8,7 @@ LIBS := .local/kafka/libs
 JAVA_17 := bash -c 'java -version 2>&1 | grep -qE "version .(1[7-9]|[2-9][0-9])"'
 
 .DEFAULT_GOAL := help
-.PHONY: help install kafka redis demo up test lint types constraints clean
+.PHONY: help install kafka redis demo up test lint types docs constraints clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -30,6 +30,10 @@ lint: $(VENV)/.installed ## ruff: rules and format
 
 types: $(VENV)/.installed ## mypy, strict
 	$(BIN)/mypy
+
+docs: $(VENV)/.installed ## Schemas of the topics and the settings' example file, from the code
+	$(BIN)/python -m stream.schemas deploy/schemas
+	$(BIN)/python -m stream.settings_example > deploy/trimod.example.toml
 
 kafka: $(LIBS)/.installed ## Apache Kafka from Maven Central, into .local/kafka
 

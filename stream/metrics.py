@@ -64,7 +64,7 @@ class Metrics:
             "trimod_batch_tokens", "Tokens per batch.", buckets=TOKENS, registry=self.registry
         )
         stage = Histogram(
-            "trimod_stage_seconds", "Time in a stage: fetch per post, others per batch.", ["stage"],
+            "trimod_stage_seconds", "Time of one pass of a stage.", ["stage"],
             buckets=SECONDS, registry=self.registry,
         )  # fmt: skip
         self.stages = {name: stage.labels(name) for name in STAGES}

@@ -35,6 +35,8 @@ from stream.work import Done, Work
 
 FETCHERS = min(4, os.cpu_count() or 1)
 """Threads that decode images and prepare posts."""
+HANDFUL = 16
+"""Posts that a thread prepares at a time: a hop to a thread and back costs more than preparing a short post."""
 CHUNK = 256
 """Posts of a partition that are published and counted together."""
 
@@ -56,7 +58,7 @@ class Pipeline:
         self._counters = counters
         self._publisher = publisher
         self._metrics = metrics
-        self._to_fetch: asyncio.Queue[Work] = asyncio.Queue(2 * FETCHERS)
+        self._to_fetch: asyncio.Queue[Work] = asyncio.Queue(2 * HANDFUL)
         worker = settings.worker
         self._batcher: Batcher[Work] = Batcher(worker.max_batch_tokens, worker.max_batch_images)
         self._fetch_pool = ThreadPoolExecutor(FETCHERS, thread_name_prefix="fetch")
@@ -116,18 +118,24 @@ class Pipeline:
     async def _fetch_all(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            work = await self._to_fetch.get()
-            if work.partition.closed or work.post is None:
-                continue
+            works = [await self._to_fetch.get()]
+            while len(works) < HANDFUL and not self._to_fetch.empty():
+                works.append(self._to_fetch.get_nowait())
+            works = [work for work in works if not work.partition.closed]
+            posts = [work.post for work in works if work.post is not None]
             began = time.monotonic()
-            prepared = await loop.run_in_executor(self._fetch_pool, self._prepare, work.post)
+            results = await loop.run_in_executor(self._fetch_pool, self._prepare_all, posts)
             self._metrics.stages["fetch"].observe(time.monotonic() - began)
-            if isinstance(prepared, Failed):
-                self._finish(work, prepared)
-                continue
-            work.prepared, outcomes = prepared
-            self._metrics.images(outcomes)
-            await self._batcher.put(work, work.prepared.tokens, len(work.prepared.pictures))
+            for work, prepared in zip(works, results, strict=True):
+                if isinstance(prepared, Failed):
+                    self._finish(work, prepared)
+                    continue
+                work.prepared, outcomes = prepared
+                self._metrics.images(outcomes)
+                await self._batcher.put(work, work.prepared.tokens, len(work.prepared.pictures))
+
+    def _prepare_all(self, posts: Sequence[Post]) -> list[tuple[Any, list[ImageOutcome]] | Failed]:
+        return [self._prepare(post) for post in posts]
 
     def _prepare(self, post: Post) -> tuple[Any, list[ImageOutcome]] | Failed:
         """In a pool thread: the post as the tagger wants it. A post that fails twice is given up."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import orjson
 
 from stream.schemas import schemas, write
+from stream.settings import ROOT
 
 
 def test_names_are_those_on_the_wire() -> None:
@@ -29,3 +30,9 @@ def test_references_lead_to_files_that_are_written(tmp_path: Path) -> None:
         for part in reference.split("/"):
             found = found[part]
         assert found
+
+
+def test_the_committed_files_are_current(tmp_path: Path) -> None:
+    """`make docs` writes them."""
+    expected = {path.name: path.read_bytes() for path in write(tmp_path)}
+    assert expected == {path.name: path.read_bytes() for path in (ROOT / "deploy" / "schemas").iterdir()}

@@ -1,0 +1,98 @@
+"""What is a post, what is none and why; and where a mention is for those who count in UTF-16."""
+
+from contextlib import suppress
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.post import Mention
+from stream.contracts import (
+    MAX_TEXT,
+    EntityEvent,
+    Post,
+    decode_post,
+    encode,
+    entity_event,
+    event_id,
+    utf16_offset,
+)
+from stream.errors import BadPost
+
+
+def post(**fields: object) -> bytes:
+    return orjson.dumps({"id": "1", "text": "hi"} | fields)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, "tombstone"),
+        (b"{", "is no JSON"),
+        (b"[]", "must be a JSON object"),
+        (b'{"id": "1", "text": "\\ud800"}', "is no JSON"),
+        (b"[" * 5000, "is no JSON"),
+        (b'{"text": "hi"}', "field 'id' is missing"),
+        (post(id=""), "field 'id'"),
+        (post(text=None), "field 'text'"),
+        (post(text="x" * (MAX_TEXT + 1)), "field 'text'"),
+        (post(hashtags="Riga"), "field 'hashtags'"),
+        (post(hashtags=[1]), r"field 'hashtags\[0\]'"),
+        (post(created_at="yesterday"), "field 'created_at'"),
+        (post(created_at="2026-01-01T00:00:00"), "field 'created_at': .*offset"),
+        (post(images=[{"alt": "no source"}]), r"field 'images\[0\]': needs exactly one"),
+        (post(images=[{"url": "u", "path": "p"}]), r"field 'images\[0\]': needs exactly one"),
+        (post(images=[{"data": "no base64!"}]), r"field 'images\[0\].data': is no base64"),
+        (post(images=[{"path": "p"}] * 5), "field 'images'"),
+    ],
+)
+def test_a_bad_post_names_its_field(value: bytes | None, reason: str) -> None:
+    with pytest.raises(BadPost, match=reason):
+        decode_post(value)
+
+
+def test_a_post_is_read_whole_and_unknown_fields_are_ignored() -> None:
+    value = post(
+        created_at="1970-01-01T00:00:01+00:00", hashtags=["Riga"], images=[{"data": "aGk="}], likes=3
+    )
+    expected = ("1", "hi", 1000, ("Riga",), b"hi")
+    read = decode_post(value)
+    assert expected == (read.id, read.text, read.created_at, read.hashtags, read.images[0].data)
+
+
+def test_ids_that_are_numbers_are_their_digits() -> None:
+    assert "9007199254740993" == decode_post(b'{"id": 9007199254740993, "text": ""}').id
+
+
+@given(st.binary(max_size=200) | st.text(max_size=100).map(str.encode))
+def test_any_bytes_are_a_post_or_a_bad_post(value: bytes) -> None:
+    with suppress(BadPost):
+        assert isinstance(decode_post(value), Post)
+
+
+@given(st.text(max_size=30), st.integers(0, 30))
+def test_utf16_offsets_are_those_of_an_encoder(text: str, offset: int) -> None:
+    expected = len(text[:offset].encode("utf-16-le", "surrogatepass")) // 2
+    assert expected == utf16_offset(text, min(offset, len(text)))
+
+
+def test_an_event_goes_out_and_comes_back() -> None:
+    text = "👨‍👩‍👧 in Riga"
+    mention = Mention(9, 13, "Riga", "LOC", 0.75, {"text": 1.0})
+    event = entity_event(Post(id="1", text=text), mention, "riga", 5, "trimod", "v")
+    assert "Riga" == text.encode("utf-16-le")[2 * event.start_utf16 : 2 * event.end_utf16].decode("utf-16-le")
+    assert event == EntityEvent.model_validate(orjson.loads(encode(event)))
+    assert 1 == orjson.loads(encode(event))["schema"]
+
+
+def test_event_ids_repeat_for_a_replay_and_differ_for_anything_else() -> None:
+    identity = ("feed", "1", 0, 4, "LOC")
+    assert event_id(*identity) == event_id(*identity)
+    others = {
+        event_id("feed2", "1", 0, 4, "LOC"),
+        event_id("feed", "1", 0, 4, "PER"),
+        event_id("feed", "1", 0, 5, "LOC"),
+    }
+    assert event_id(*identity) not in others
+    assert 3 == len(others)

@@ -1,0 +1,59 @@
+"""Settings: who wins, and that whatever is unknown or bad is named."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from stream.errors import SettingsError
+from stream.settings import ROOT, Settings, load_settings
+from stream.settings_example import example
+
+
+def test_flags_go_before_the_environment_before_the_file_before_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "trimod.toml"
+    file.write_text('[kafka]\npartitions = 1\ngroup = "file"\nposts_topic = "file"\n')
+    environment = {
+        "TRIMOD_CONFIG": str(file),
+        "TRIMOD_KAFKA__PARTITIONS": "2",
+        "TRIMOD_KAFKA__GROUP": "environment",
+    }
+    kafka = load_settings(None, ["kafka.partitions=3"], environment).kafka
+    assert (3, "environment", "file", "entities") == (
+        kafka.partitions,
+        kafka.group,
+        kafka.posts_topic,
+        kafka.entities_topic,
+    )
+
+
+@pytest.mark.parametrize(
+    ("overrides", "environment", "named"),
+    [
+        (["kafka.partitons=3"], {}, "unknown setting 'kafka.partitons'"),
+        (["kafak.partitions=3"], {}, "unknown setting 'kafak'"),
+        (["kafka.partitions=many"], {}, "bad setting 'kafka.partitions'"),
+        (["kafka.partitions=0"], {}, "bad setting 'kafka.partitions'"),
+        (["partitions=3"], {}, "--set takes section.key=value"),
+        ([], {"TRIMOD_WORKER__DEVICE": "tpu"}, "bad setting 'worker.device'"),
+        ([], {"TRIMOD_WROKER__DEVICE": "cpu"}, "unknown setting 'wroker'"),
+        ([], {"TRIMOD_DEVICE": "cpu"}, "TRIMOD_DEVICE"),
+        ([], {"TRIMOD_CONFIG": "/nowhere.toml"}, "/nowhere.toml"),
+    ],
+)
+def test_what_is_wrong_is_named(overrides: list[str], environment: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingsError, match=named) as error:
+        load_settings(None, overrides, environment)
+    assert "\n" not in str(error.value)
+
+
+def test_the_example_file_is_current_and_holds_the_defaults() -> None:
+    """`make docs` writes it."""
+    path = ROOT / "deploy" / "trimod.example.toml"
+    assert example() == path.read_text(encoding="utf-8")
+    values = tomllib.loads(example())
+    for section in ("worker", "local"):
+        for key, value in values[section].items():
+            if isinstance(getattr(getattr(Settings(), section), key), Path):
+                values[section][key] = str(ROOT / value)
+    assert Settings() == Settings.model_validate(values)
