@@ -84,7 +84,9 @@ class ConstrainedCRF(nn.Module):
         # Spans are few and short: plain arrays beat a launch, and on a GPU a wait, for every one of them.
         scores = _Scores(*(_array(t) for t in (emissions, forward, backward, log_z, transitions, end)))
         lengths = mask.sum(dim=1).tolist()
-        return [[self._one(scores, row, span, lengths[row]) for span in found] for row, found in enumerate(spans)]
+        return [
+            [self._one(scores, row, span, lengths[row]) for span in found] for row, found in enumerate(spans)
+        ]
 
     def _forward(self, emissions: Tensor, start: Tensor, transitions: Tensor) -> Tensor:
         """[batch, length, labels]: log-sum of all ways to stand at a token with a label, its emission included."""

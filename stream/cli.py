@@ -41,8 +41,12 @@ def group() -> None:
 def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator: adds --config and --set to a command and passes it `settings: Settings`."""
 
-    @click.option("--config", type=click.Path(path_type=Path), help="TOML file of settings (or TRIMOD_CONFIG).")
-    @click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; repeatable.")
+    @click.option(
+        "--config", type=click.Path(path_type=Path), help="TOML file of settings (or TRIMOD_CONFIG)."
+    )
+    @click.option(
+        "--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; repeatable."
+    )
     @functools.wraps(command)
     def wrapper(*args: Any, config: Path | None, overrides: tuple[str, ...], **kwargs: Any) -> Any:
         return command(*args, settings=load_settings(config, overrides), **kwargs)

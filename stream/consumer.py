@@ -5,7 +5,7 @@ commits by itself, because what Faust 0.15.3 commits cannot be trusted with work
 compiled parts a stream acks the events of an old generation that it skips (streams.py, `_py_aiter`), and
 `Consumer._new_offset` goes past an unprocessed offset where nothing was committed yet or where just the
 first offset is missing. Hence the posts topic is read with `acks=False`, which turns all of Faust's
-bookkeeping off (tests/integration/test_faust_commits.py)."""
+bookkeeping off (tests/stream/test_faust_commits.py)."""
 
 import asyncio
 from collections.abc import Collection, Coroutine, Mapping

@@ -74,9 +74,13 @@ class PostImage(Record):
 class Post(Record):
     """A record of the `posts` topic; its key is `id`. Unknown fields are ignored."""
 
-    id: Annotated[str, BeforeValidator(_identifier, json_schema_input_type=str | int)] = Field(min_length=1, max_length=512)
+    id: Annotated[str, BeforeValidator(_identifier, json_schema_input_type=str | int)] = Field(
+        min_length=1, max_length=512
+    )
     text: str = Field(max_length=MAX_TEXT)
-    created_at: Annotated[int | None, BeforeValidator(_milliseconds, json_schema_input_type=int | str | None)] = None
+    created_at: Annotated[
+        int | None, BeforeValidator(_milliseconds, json_schema_input_type=int | str | None)
+    ] = None
     """RFC 3339 with offset or epoch milliseconds; epoch milliseconds once decoded."""
     author: str | None = None
     lang: str | None = None
@@ -129,7 +133,10 @@ class Origin(Record):
 
 
 class Receipt(Record):
-    """A record of the `posts.tagged` topic, one per post, found anything or not; key `topic:partition` of its origin."""
+    """A record of the `posts.tagged` topic, one per post, also when nothing was found.
+
+    Its key is `topic:partition` of the origin.
+    """
 
     schema_: Literal[1] = Field(1, alias="schema")
     source: str

@@ -1,11 +1,11 @@
 """The stream's errors: their class decides what happens.
 
-    TrimodError                 (models/errors.py) one line on stderr, non-zero exit
-    |-- SettingsError           unknown or bad setting: stops the start, names the key (exit 2)
-    |-- BadPost                 the post's own fault: its bytes go to `posts.dead`, the stream goes on
-    |-- LocalServerError        a Kafka or Redis of our own does not start, or what it needs is not installed
-    |-- PassingFault            Redis or the broker is away: retried with backoff while the partition waits
-    `-- BrokenWorker            this process cannot go on: it exits for its supervisor to restart it
+TrimodError                 (models/errors.py) one line on stderr, non-zero exit
+|-- SettingsError           unknown or bad setting: stops the start, names the key (exit 2)
+|-- BadPost                 the post's own fault: its bytes go to `posts.dead`, the stream goes on
+|-- LocalServerError        a Kafka or Redis of our own does not start, or what it needs is not installed
+|-- PassingFault            Redis or the broker is away: retried with backoff while the partition waits
+`-- BrokenWorker            this process cannot go on: it exits for its supervisor to restart it
 """
 
 from models.errors import TrimodError

@@ -7,12 +7,23 @@ old one that still comes out of the pipeline finds it closed."""
 
 import asyncio
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 from aiokafka import TopicPartition
 
 from stream.reorder import Reorder
-from stream.work import Done
+
+
+class Finished(Protocol):
+    """What comes out of the pipeline for a post."""
+
+    @property
+    def offset(self) -> int: ...
+
+
+F = TypeVar("F", bound=Finished)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +48,11 @@ class Verdict(enum.Enum):
     """Posts before this one are missing: drop it and read again from `start.first`."""
 
 
-class Partition:
+class Partition(Generic[F]):
     def __init__(self, id_: TopicPartition, generation: int, max_posts: int, max_bytes: int) -> None:
         self.id = id_
         self.generation = generation
-        self.work: Reorder[Done] = Reorder(max_posts, max_bytes)
+        self.work: Reorder[F] = Reorder(max_posts, max_bytes)
         self.start: asyncio.Future[Start | None] = asyncio.get_running_loop().create_future()
         """None where the partition was closed before its start was known."""
         self.committed = -1
@@ -81,7 +92,7 @@ class Partition:
         self.work.enter(offset, size)
         self._next = offset + 1
 
-    def release(self, results: list[Done]) -> None:
+    def release(self, results: Sequence[F]) -> None:
         """These posts, the oldest in work, are published and counted."""
         self.work.release(len(results))
         self.done = results[-1].offset + 1

@@ -63,7 +63,7 @@ class Pipeline:
         self._batcher: Batcher[Work] = Batcher(worker.max_batch_tokens, worker.max_batch_images)
         self._fetch_pool = ThreadPoolExecutor(FETCHERS, thread_name_prefix="fetch")
         self._device = ThreadPoolExecutor(1, thread_name_prefix="device")
-        self._deliveries: dict[Partition, asyncio.Task[None]] = {}
+        self._deliveries: dict[Partition[Done], asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Gets the exception of whatever cannot go on."""
@@ -73,16 +73,16 @@ class Pipeline:
         self._tasks = [self._guarded(self._fetch_all()) for _ in range(FETCHERS)]
         self._tasks.append(self._guarded(self._tag_all()))
 
-    def open(self, partition: Partition) -> None:
+    def open(self, partition: Partition[Done]) -> None:
         """Begin to publish and count what comes of `partition`."""
         self._deliveries[partition] = self._guarded(self._deliver_all(partition))
 
-    def close(self, partition: Partition) -> None:
+    def close(self, partition: Partition[Done]) -> None:
         """Drop what is in work of `partition`; nothing of it is counted from now on."""
         partition.close()
         self._deliveries.pop(partition).cancel()
 
-    async def take_in(self, partition: Partition, work: Work) -> None:
+    async def take_in(self, partition: Partition[Done], work: Work) -> None:
         """Take a post into work; waits while the partition has its fill, returns at once when it is
         closed."""
         await partition.work.room()
@@ -171,7 +171,7 @@ class Pipeline:
         work.post = work.prepared = None  # the pictures are needed no more, the bytes may be
         work.partition.work.finish(work.offset, done)
 
-    async def _deliver_all(self, partition: Partition) -> None:
+    async def _deliver_all(self, partition: Partition[Done]) -> None:
         name = f"{partition.id.topic}:{partition.id.partition}"
         while True:
             posts = await partition.work.ready(CHUNK)
@@ -184,7 +184,7 @@ class Pipeline:
             self._metrics.done(posts)
             partition.release(posts)
 
-    async def _count(self, partition: Partition, posts: Sequence[Done]) -> None:
+    async def _count(self, partition: Partition[Done], posts: Sequence[Done]) -> None:
         topic_id, counted = posts[0].work.topic_id, [post.counted for post in posts]
         await self._counters.apply(topic_id, partition.id.partition, counted)
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stream.contracts import Origin, Post
 from stream.counters import Counted
+from stream.partition import Partition
 from stream.records import Out
-
-if TYPE_CHECKING:
-    from stream.partition import Partition
 
 
 @dataclass(slots=True, eq=False)
 class Work:
     """A post in work. `key` and `value` are the record's bytes, kept for the dead-letter topic."""
 
-    partition: Partition
+    partition: Partition[Done]
     topic_id: str
     offset: int
     key: bytes | None

@@ -31,7 +31,7 @@ from stream.serve_metrics import serve
 from stream.settings import Settings
 from stream.tagging import PostTagger
 from stream.topics import topic_uuid
-from stream.work import Work
+from stream.work import Done, Work
 
 COMMIT_INTERVAL = 1.0
 """Seconds between commits."""
@@ -55,7 +55,7 @@ class Worker:
         self._counters = Counters(settings.redis, settings.kafka.group)
         self._publisher = Publisher(settings.kafka)
         self._pipeline = Pipeline(settings, tagger, self._counters, self._publisher, self._metrics)
-        self._partitions: dict[TopicPartition, Partition] = {}
+        self._partitions: dict[TopicPartition, Partition[Done]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._commit_lock = asyncio.Lock()
         self._stop = asyncio.Event()
@@ -173,7 +173,7 @@ class Worker:
             if tp.topic != self._settings.kafka.posts_topic:
                 continue
             worker = self._settings.worker
-            partition = Partition(
+            partition = Partition[Done](
                 TopicPartition(tp.topic, tp.partition),
                 app.consumer_generation_id,
                 worker.max_partition_posts,
@@ -194,7 +194,7 @@ class Worker:
             self._pipeline.close(partition)
         await self._commit_at_last(gone)
 
-    async def _look_up(self, partitions: list[Partition]) -> None:
+    async def _look_up(self, partitions: list[Partition[Done]]) -> None:
         """Find out what must be known of partitions before their posts are taken in."""
         kafka = self._settings.kafka
         topic_id = await persist("starting", lambda: asyncio.to_thread(topic_uuid, kafka, kafka.posts_topic))
@@ -202,13 +202,13 @@ class Worker:
             await persist(f"starting {_name(partition)}", functools.partial(self._begin, partition, topic_id))
         await persist("checking the counters", functools.partial(self._check_marks, partitions))
 
-    async def _begin(self, partition: Partition, topic_id: str) -> None:
+    async def _begin(self, partition: Partition[Done], topic_id: str) -> None:
         if not partition.closed:
             start = Start(topic_id, await self._offsets.committed(partition.id))
             if not partition.start.done():  # else it was closed meanwhile
                 partition.start.set_result(start)
 
-    async def _check_marks(self, partitions: list[Partition]) -> None:
+    async def _check_marks(self, partitions: list[Partition[Done]]) -> None:
         """Say so where the counters do not fit the log: they lost counts, or the log was replaced."""
         opened = [partition for partition in partitions if not partition.closed]
         bounds = await self._offsets.bounds([partition.id for partition in opened])
@@ -232,13 +232,13 @@ class Worker:
             await asyncio.sleep(COMMIT_INTERVAL)
             await persist("committing", lambda: self._commit(self._partitions.values()))
 
-    async def _commit_at_last(self, partitions: Iterable[Partition]) -> None:
+    async def _commit_at_last(self, partitions: Iterable[Partition[Done]]) -> None:
         try:
             await asyncio.wait_for(self._commit(list(partitions)), REVOKE_TIMEOUT)
         except (PassingFault, TimeoutError) as error:
             log.warning("the last commit failed, so some posts will be tagged again: %r", error)
 
-    async def _commit(self, partitions: Iterable[Partition]) -> None:
+    async def _commit(self, partitions: Iterable[Partition[Done]]) -> None:
         async with self._commit_lock:
             due = [partition for partition in partitions if partition.done > partition.committed]
             offsets = {partition.id: partition.done for partition in due}
@@ -272,7 +272,7 @@ class Worker:
         return task
 
 
-def _name(partition: Partition) -> str:
+def _name(partition: Partition[Done]) -> str:
     return f"{partition.id.topic}:{partition.id.partition}"
 
 

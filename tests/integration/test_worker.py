@@ -177,6 +177,7 @@ def test_what_is_committed_never_passes_an_unprocessed_post(settings: Settings, 
         assert running[0].stop() < 10
         running.append(WorkerProcess(settings, tmp_path))
         wait_until(lambda: look() or all_done(settings, len(sent)), 40, "all posts done")
+        wait_until(lambda: look() or "assigned" in running[2].log, 30, "the third has joined")
         assert all(worker.stop() < 10 for worker in running[1:])
         look()
     assert looks > 10

@@ -20,9 +20,12 @@ def train() -> None:
 @click.option("--seed", default=1, show_default=True)
 def segmenter(data: Path, out: Path, seed: int) -> None:
     """Train the hashtag segmenter (characters, CNN, BiLSTM; paper section IV-C)."""
-    from training.segmenter import SegmenterRecipe, train_segmenter
+    import torch
 
-    train_segmenter(out, data, SegmenterRecipe(seed=seed))
+    from training.segmenter import STATE, SegmenterRecipe, train_segmenter
+
+    torch.set_num_threads(1)  # so small a network only loses by sharing its work
+    train_segmenter(out, data, SegmenterRecipe(seed=seed), resume=(out / STATE).exists())
 
 
 @train.command(
