@@ -17,6 +17,8 @@ from models.tagger import words_of
 from models.tokens import hashtags_in
 from training.conll import DataError, LabelledPost, read_conll
 
+UNREADABLE = "\ufffd"
+
 Segment = Callable[[Sequence[str]], list[str]]
 """Hashtags without `#` to their words, joined by spaces."""
 
@@ -34,6 +36,8 @@ class Noise:
     no_hashtags: float = 0.15
     other_spelling: float = 0.30
     """Hashtags that are written as one token instead of two (`#`, `NBA`), or the other way."""
+    unreadable: float = 0.10
+    """Tokens that become a replacement character, as in damaged feeds: their tag must come from the context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Sample:
     tokens: list[str]
     tags: list[str]
     image_words: list[str]
+    hashtags: bool = True
+    """Whether the hashtags' words are read."""
 
 
 def read_captions(path: Path) -> dict[str, str]:
@@ -80,7 +86,7 @@ def encode(sample: Sample, encoder: PostEncoder, segment: Segment, labels: Seque
     return encoder.encode(
         ids[:kept],
         sample.image_words,
-        hashtag_words(sample.tokens, segment),
+        hashtag_words(sample.tokens, segment) if sample.hashtags else (),
         tags=[labels.index(tag) for tag in sample.tags[:kept]],
     )
 
@@ -109,7 +115,9 @@ class Disturber:
             names = self.random.sample(self.class_names, self.random.randint(1, 4))
             words = words + [word for name in names for word in words_of(name)]
         tokens, tags = respell_hashtags(sample, lambda: draw() < self.noise.other_spelling)
-        return replace(sample, tokens=tokens, tags=tags, image_words=words)
+        tokens = [UNREADABLE if draw() < self.noise.unreadable else token for token in tokens]
+        hashtags = draw() >= self.noise.no_hashtags
+        return replace(sample, tokens=tokens, tags=tags, image_words=words, hashtags=hashtags)
 
 
 def respell_hashtags(sample: Sample, chosen: Callable[[], bool]) -> tuple[list[str], list[str]]:

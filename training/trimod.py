@@ -10,10 +10,11 @@ import torch
 from safetensors.torch import load_file
 from torchvision.models import EfficientNet_B0_Weights
 
+from models.checkpoint import load_checkpoint
 from models.encode import PostEncoder, Vocabulary
 from models.labels import bio_labels
 from models.segmenter import Segmenter, SegmenterConfig
-from models.tagger import choose_device
+from models.tagger import build, choose_device
 from models.trimod import TriMod, TriModConfig
 from training.conll import DataError
 from training.data import Disturber, Noise, Sample, read_folder
@@ -33,22 +34,28 @@ def train_trimod(
     recipe: Recipe,
     device: str,
     out: Path,
+    start_from: Path | None = None,
 ) -> None:
-    """Train on all folders' train.txt, select on their valid.txt, write `out/checkpoint`."""
+    """Train on all folders' train.txt, select on their valid.txt, write `out/checkpoint`.
+
+    start_from: a checkpoint whose weights and vocabularies training begins with, instead of the text encoder's own.
+    """
     training = [sample for folder in folders for sample in read_folder(folder, "train", captions)]
     valid = [ValidationSet(folder.name, read_folder(folder, "valid", captions)) for folder in folders]
-    words, characters = vocabularies(training, text_encoder)
-    types = sorted({tag[2:] for sample in training for tag in sample.tags if tag != "O"})
-    config = TriModConfig(labels=tuple(bio_labels(types)), text_encoder=text_encoder, dropout=dropout)
     torch.manual_seed(recipe.seed)
-    model = TriMod(config, words.size, characters.size, pretrained=True).to(choose_device(device))
-    encoder = PostEncoder(words, characters, text_encoder, config.max_characters)
+    if start_from is not None:
+        model, words, characters, before = _from_checkpoint(start_from, dropout)
+    else:
+        model, words, characters, before = *_from_scratch(training, text_encoder, dropout), None
+    model.to(choose_device(device))
+    encoder = PostEncoder(words, characters, model.config.text_encoder, model.config.max_characters)
     segment = load_segmenter(segmenter)
     class_names = EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]
     disturb = Disturber(Noise(), [sample.image_words for sample in training], class_names, recipe.seed)
     best = train(model, encoder, segment.segment, training, valid, disturb, recipe, out)
     metrics = {
-        "recipe": asdict(recipe),
+        "recipe": asdict(recipe) | {"dropout": dropout},
+        "started_from": before,
         "noise": asdict(disturb.noise),
         "data": [folder.name for folder in folders],
         "captions": captions,
@@ -58,6 +65,26 @@ def train_trimod(
         "epochs": _log(out / "log.jsonl"),
     }
     export(out / "checkpoint", model, best.weights, words, characters, segment, metrics)
+
+
+def _from_scratch(
+    training: Sequence[Sample], text_encoder: str, dropout: float
+) -> tuple[TriMod, Vocabulary, Vocabulary]:
+    words, characters = vocabularies(training, text_encoder)
+    types = sorted({tag[2:] for sample in training for tag in sample.tags if tag != "O"})
+    config = TriModConfig(labels=tuple(bio_labels(types)), text_encoder=text_encoder, dropout=dropout)
+    return TriMod(config, words.size, characters.size, pretrained=True), words, characters
+
+
+def _from_checkpoint(path: Path, dropout: float) -> tuple[TriMod, Vocabulary, Vocabulary, dict[str, Any]]:
+    """The model in a checkpoint with another dropout, its vocabularies, and how it was trained."""
+    stored = load_checkpoint(path)
+    stored.config["trimod"]["dropout"] = dropout
+    model, _, _ = build(stored)
+    words, characters = (
+        Vocabulary(tuple(stored.config["vocabulary"][part])) for part in ("words", "characters")
+    )
+    return model, words, characters, stored.metrics
 
 
 def load_segmenter(folder: Path) -> Segmenter:

@@ -18,7 +18,7 @@ def test_a_hashtag_inside_an_entity_is_not_torn() -> None:
 
 
 def test_noise_takes_and_swaps_image_words_as_often_as_it_says() -> None:
-    noise = Noise(no_image=0.3, other_image=0.1, class_words=0.0)
+    noise = Noise(no_image=0.3, other_image=0.1, class_words=0.0, unreadable=0.0)
     disturb = Disturber(noise, [["other"]], [], seed=3)
     drawn = [disturb(Sample(["a"], ["O"], ["own"])).image_words for _ in range(4000)]
     assert 0.27 < drawn.count([]) / 4000 < 0.33

@@ -28,7 +28,7 @@ SAMPLES = [
     for name in NAMES
     for city in CITIES
 ]
-QUIET = Noise(no_image=0, other_image=0, class_words=0, no_hashtags=0, other_spelling=0)
+QUIET = Noise(no_image=0, other_image=0, class_words=0, no_hashtags=0, other_spelling=0, unreadable=0)
 
 
 def segment(hashtags: object) -> list[str]:

@@ -49,8 +49,17 @@ def segmenter(data: Path, out: Path, seed: int) -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="Folder to write; a run in it goes on."
 )
+@click.option(
+    "--start-from", type=click.Path(path_type=Path), help="Checkpoint to begin with; its labels must fit."
+)
 @click.option("--epochs", default=8, show_default=True)
 @click.option("--batch-size", default=16, show_default=True)
+@click.option(
+    "--rate", default=1e-3, show_default=True, help="Peak learning rate of all but the text encoder."
+)
+@click.option(
+    "--encoder-rate", default=1e-4, show_default=True, help="Peak learning rate of the text encoder."
+)
 @click.option("--dropout", default=0.3, show_default=True, help="The paper's Table II has 0.55.")
 @click.option("--seed", default=1, show_default=True)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
@@ -60,8 +69,11 @@ def trimod(
     segmenter: Path,
     text_encoder: str,
     out: Path,
+    start_from: Path | None,
     epochs: int,
     batch_size: int,
+    rate: float,
+    encoder_rate: float,
     dropout: float,
     seed: int,
     device: str,
@@ -70,5 +82,5 @@ def trimod(
     from training.loop import Recipe
     from training.trimod import train_trimod
 
-    recipe = Recipe(epochs=epochs, batch_size=batch_size, seed=seed)
-    train_trimod(data, captions, segmenter, text_encoder, dropout, recipe, device, out)
+    recipe = Recipe(epochs=epochs, batch_size=batch_size, rate=rate, encoder_rate=encoder_rate, seed=seed)
+    train_trimod(data, captions, segmenter, text_encoder, dropout, recipe, device, out, start_from)
