@@ -16,6 +16,5 @@ def canonical(mention: str, segment: Callable[[str], str]) -> str:
 
 
 def _unmark(word: str, segment: Callable[[str], str]) -> str:
-    if word[:1] in "#＃" and len(word) > 1:
-        return segment(word[1:])
-    return word[1:] if word[:1] in "@＠" and len(word) > 1 else word
+    bare = word.lstrip("#＃@＠")
+    return segment(bare) if bare and word[0] in "#＃" else bare

@@ -41,6 +41,9 @@ def save_checkpoint(
     directory: Path, config: Mapping[str, Any], metrics: Mapping[str, Any], tensors: Mapping[str, Tensor]
 ) -> None:
     """Write a checkpoint; floating-point tensors are stored as float16. Overwrites what is there, manifest last."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor.half()).all()):
+            raise CheckpointError(f"weight {name} is not finite in float16: nothing was written")
     directory.mkdir(parents=True, exist_ok=True)
     (directory / MANIFEST).unlink(missing_ok=True)
     stored = {
@@ -86,9 +89,12 @@ def load_checkpoint(directory: Path) -> Checkpoint:
             if not bool(torch.isfinite(tensor).all()):
                 raise CheckpointError(f"checkpoint {directory}: weight {name} is not finite")
             tensors[name] = tensor.float()
+    config = _read_json(directory / CONFIG)
+    if config.get("format") != FORMAT:
+        raise CheckpointError(f"checkpoint {directory}: {CONFIG} is of format {config.get('format')!r}, not {FORMAT}")
     identity = json.dumps(manifest, sort_keys=True).encode()
     return Checkpoint(
-        config=_read_json(directory / CONFIG),
+        config=config,
         metrics=_read_json(directory / METRICS),
         tensors=tensors,
         id=hashlib.sha256(identity).hexdigest()[:8],
@@ -96,8 +102,11 @@ def load_checkpoint(directory: Path) -> Checkpoint:
 
 
 def _fingerprint(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"checkpoint {path.parent}: {path.name} cannot be read: {error.strerror}") from None
     return {"sha256": digest, "bytes": path.stat().st_size}
 
 
@@ -112,7 +121,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"checkpoint {path.parent}: {path.name} cannot be read: {error.strerror}"
         ) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"checkpoint {path.parent}: {path.name} is no JSON: {error}") from None
     if not isinstance(value, dict):
         raise CheckpointError(f"checkpoint {path.parent}: {path.name} must hold an object")

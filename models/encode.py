@@ -24,8 +24,12 @@ MAX_WINDOW_PIECES = 160
 """Pieces of text in one window: with image and hashtag words, a row stays under 256."""
 WINDOW_OVERLAP = 24
 """Tokens that neighbouring windows share, so that no entity is cut by a border that both see as one."""
-MAX_CONTEXT_PIECES = 48
-"""Pieces of image words, and of hashtag words, that are read."""
+MAX_CONTEXT_WORDS, MAX_CONTEXT_PIECES = 40, 48
+"""Image words, and hashtag words, that are read, and pieces of them."""
+MAX_PIECED = 200
+"""Characters of a token that are cut into pieces: more than its first pieces are never read."""
+MAX_REMEMBERED = 64
+"""Characters of a token over which its pieces are not remembered: strangers choose the keys."""
 
 
 @dataclass(frozen=True)
@@ -81,16 +85,22 @@ class PostEncoder:
             raise PretrainedError(f"the text encoder's tokenizer has no {token}")
         return found
 
-    def _pieces_of(self, token: str) -> list[int]:
+    def _token_pieces(self, token: str) -> list[int]:
         if self._wordpieces is None:
             return []
-        seen = "http" if token.startswith(("http://", "https://", "www.")) else html.unescape(token)
-        ids = self._wordpieces.encode(seen, add_special_tokens=False).ids[:MAX_TOKEN_PIECES]
+        if token.startswith(("http://", "https://", "www.")):
+            token = "http"
+        return self._pieces(token) if len(token) <= MAX_REMEMBERED else self._pieces_of(token)
+
+    def _pieces_of(self, token: str) -> list[int]:
+        assert self._wordpieces is not None
+        seen = html.unescape(token).encode("utf-8", "replace").decode()  # lone surrogates are no text
+        ids = self._wordpieces.encode(seen[:MAX_PIECED], add_special_tokens=False).ids[:MAX_TOKEN_PIECES]
         return ids or [self._unk]
 
     def token_ids(self, tokens: Sequence[str]) -> TokenIds:
         """The ids of `tokens`, one list entry each."""
-        pieces = [self._pieces(token) for token in tokens]
+        pieces = [self._token_pieces(token) for token in tokens]
         return TokenIds(
             words=[self._words.get(token.lower(), UNKNOWN) for token in tokens],
             characters=[
@@ -112,6 +122,7 @@ class PostEncoder:
         tags: list[int] | None = None,
     ) -> Encoded:
         """Lay out one window of at least one token with its image's and its hashtags' words."""
+        image_words, hashtag_words = image_words[:MAX_CONTEXT_WORDS], hashtag_words[:MAX_CONTEXT_WORDS]
         encoded = Encoded(tokens.words, tokens.characters, [], [], 0, [], pooled=pooled, tags=tags)
         encoded.image_words = [self._words.get(word.lower(), UNKNOWN) for word in image_words]
         encoded.hashtag_words = [self._words.get(word.lower(), UNKNOWN) for word in hashtag_words]
@@ -130,7 +141,7 @@ class PostEncoder:
         encoded.segment_start = len(row)
         for view, words in zip(range(len(VIEWS)), ((), image_words, hashtag_words), strict=True):
             if view == 0 or words:
-                context = [piece for word in words for piece in self._pieces(word)][:MAX_CONTEXT_PIECES]
+                context = [piece for word in words for piece in self._token_pieces(word)][:MAX_CONTEXT_PIECES]
                 encoded.pieces.append([*row, *context, self._sep] if words else row)
                 encoded.views.append(view)
 

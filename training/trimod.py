@@ -73,7 +73,7 @@ def _from_scratch(
     words, characters = vocabularies(training, text_encoder)
     types = sorted({tag[2:] for sample in training for tag in sample.tags if tag != "O"})
     config = TriModConfig(labels=tuple(bio_labels(types)), text_encoder=text_encoder, dropout=dropout)
-    return TriMod(config, words.size, characters.size, pretrained=True), words, characters
+    return TriMod(config, words.size, characters.size), words, characters
 
 
 def _from_checkpoint(path: Path, dropout: float) -> tuple[TriMod, Vocabulary, Vocabulary, dict[str, Any]]:
