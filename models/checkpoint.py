@@ -91,7 +91,9 @@ def load_checkpoint(directory: Path) -> Checkpoint:
             tensors[name] = tensor.float()
     config = _read_json(directory / CONFIG)
     if config.get("format") != FORMAT:
-        raise CheckpointError(f"checkpoint {directory}: {CONFIG} is of format {config.get('format')!r}, not {FORMAT}")
+        raise CheckpointError(
+            f"checkpoint {directory}: {CONFIG} is of format {config.get('format')!r}, not {FORMAT}"
+        )
     identity = json.dumps(manifest, sort_keys=True).encode()
     return Checkpoint(
         config=config,
@@ -106,7 +108,9 @@ def _fingerprint(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise CheckpointError(f"checkpoint {path.parent}: {path.name} cannot be read: {error.strerror}") from None
+        raise CheckpointError(
+            f"checkpoint {path.parent}: {path.name} cannot be read: {error.strerror}"
+        ) from None
     return {"sha256": digest, "bytes": path.stat().st_size}
 
 

@@ -107,7 +107,9 @@ class TransformerWords(nn.Module):
             hidden = self._encode(batch, rows, lengths[group[-1]])
             posts = batch.row_post[rows]
             first = batch.first_piece[posts].unsqueeze(-1).expand(-1, -1, self.size)
-            views = views.index_put((batch.row_view[rows], posts), self.dropout(hidden.gather(1, first)).to(views.dtype))
+            views = views.index_put(
+                (batch.row_view[rows], posts), self.dropout(hidden.gather(1, first)).to(views.dtype)
+            )
         return views
 
     def _encode(self, batch: Batch, rows: Tensor, width: int) -> Tensor:

@@ -5,14 +5,16 @@
     print(tagger.tag(["Auston Matthews scores! #TorontoMapleLeafs"]))
 
 A worker calls the two halves apart: `prepare` on CPU threads, `tag_prepared` on the thread that owns the device. A
-post's tags do not depend on which posts are tagged with it. Images must be decoded before (models/images.py).
+post's tags do not depend on which posts are tagged with it. `tag` decodes images (models/images.py); `prepare` wants
+them decoded.
 """
 
+import hashlib
 import logging
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +25,11 @@ from models.batch import Encoded, collate
 from models.canonical import canonical
 from models.checkpoint import Checkpoint, load_checkpoint
 from models.encode import PostEncoder, TokenIds, Vocabulary, windows
-from models.encoders import VIEWS
+from models.encoders import MAX_GROUP_PIECES, VIEWS
 from models.errors import BrokenImage, CheckpointError
 from models.images import Picture, decode_image
-from models.labels import Span, spans
+from models.labels import Span, bio_labels, spans
 from models.post import Mention, Post
-from models.pretrained import weights_sha256
 from models.segmenter import Segmenter, SegmenterConfig
 from models.split import split_by_length
 from models.tokens import Token, hashtags_in, tokenize
@@ -39,8 +40,10 @@ log = logging.getLogger(__name__)
 
 FROZEN = "words.encoder.embeddings.word_embeddings.weight"
 """Stays as it was pretrained, so it comes from the encoder's package and is in no checkpoint."""
-MAX_GROUP_PIECES = 4096
-"""Padded pieces in one pass through the network."""
+MAX_ALT = 1000
+"""Characters of an image's alt text that are read."""
+MAX_HASHTAGS = 32
+"""Different hashtags of a post that are read; who writes more says nothing with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,23 +86,22 @@ class _Window:
 
 
 class Tagger:
-    """A loaded TriMod with its segmenter and, once an image comes, its CNN."""
+    """A loaded TriMod with its segmenter and the CNN that looks at images."""
 
     def __init__(
         self,
         model: TriMod,
         encoder: PostEncoder,
         segmenter: Segmenter,
+        images: ImageEncoder,
         name: str,
         version: str,
-        image_cache: int,
     ) -> None:
         self.model, self.encoder, self.segmenter = model.eval(), encoder, segmenter.eval()
         self.device = next(model.parameters()).device
         self.name = name
-        self.version = f"{version}.{self.device.type}.{self._precision()}"
-        self._image_cache = image_cache
-        self._images: ImageEncoder | None = None
+        self.version = f"{version}.{self.device.type}.{_precision(self.device)}"
+        self._images = images
 
     @classmethod
     def load(
@@ -109,20 +111,22 @@ class Tagger:
 
         device: `auto` takes CUDA where there is one; threads: of the model on a CPU, 0 leaves torch's choice.
         """
+        chosen = choose_device(device)
         if threads:
             torch.set_num_threads(threads)
         stored = load_checkpoint(Path(path))
+        images = ImageEncoder(chosen, image_cache)
         try:
             model, encoder, segmenter = build(stored)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:300]
+            name, version = str(stored.config["name"]), f"{stored.config['version']}+{stored.id}"
+            tagger = cls(model.to(chosen), encoder, segmenter, images, name, version)
+            tagger.tag(["One post, of #TwoHashtags, through all of it."])
+        except (KeyError, TypeError, ValueError, RuntimeError, IndexError, AttributeError) as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             raise CheckpointError(
                 f"checkpoint {path}: config.json and weights do not fit: {reason}"
             ) from None
-        version = f"{stored.config['version']}+{stored.id}"
-        return cls(
-            model.to(choose_device(device)), encoder, segmenter, stored.config["name"], version, image_cache
-        )
+        return tagger
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -134,6 +138,8 @@ class Tagger:
 
     def tag(self, posts: Sequence[Post | str]) -> list[list[Mention]]:
         """The mentions of each post, in order of their place in its text; broken images are skipped, and logged."""
+        if isinstance(posts, str):
+            raise TypeError("tag takes a list of posts: tag([text]), not tag(text)")
         prepared = []
         for post in posts:
             if isinstance(post, str):
@@ -154,7 +160,8 @@ class Tagger:
     ) -> Prepared:
         """As `prepare`, for a text whose tokens are given."""
         tokens = [token.text for token in found]
-        known = hashtags_in(tokens) if hashtags is None else hashtags
+        given = hashtags_in(tokens) if hashtags is None else (hashtag.lstrip("#＃") for hashtag in hashtags)
+        known = list(islice(dict.fromkeys(hashtag for hashtag in given if hashtag), MAX_HASHTAGS))
         words = (word for segmented in self.segmenter.segment(known) for word in segmented.split())
         return Prepared(text, found, self.encoder.token_ids(tokens), tuple(words), tuple(pictures))
 
@@ -163,12 +170,10 @@ class Tagger:
         return self.tag_seen(batch, self.look(batch))
 
     def look(self, batch: Sequence[Prepared]) -> list["Seen"]:
-        """What is seen in each post's pictures; the CNN is loaded with the first picture that comes."""
+        """What is seen in each post's pictures."""
         pictures = [picture for prepared in batch for picture in prepared.pictures]
         if not pictures:
             return [NOTHING_SEEN for _ in batch]
-        if self._images is None:
-            self._images = ImageEncoder(self.device, self._image_cache)
         features = iter(self._images.encode(pictures))
         return [_seen(prepared.pictures, [next(features) for _ in prepared.pictures]) for prepared in batch]
 
@@ -204,7 +209,9 @@ class Tagger:
             batch = collate([encoded[index] for index in group], self.model.config.pooled_size).to(
                 self.device
             )
-            with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._precision() == "bf16"):
+            with torch.autocast(
+                self.device.type, dtype=torch.bfloat16, enabled=_precision(self.device) == "bf16"
+            ):
                 emissions, weights = self.model(batch)
             paths = self.model.crf.decode(emissions, batch.mask)
             found = [spans([self.labels[label] for label in path]) for path in paths]
@@ -217,10 +224,6 @@ class Tagger:
                 ]
         return results
 
-    def _precision(self) -> str:
-        """Part of the version: float32 on a CPU, bfloat16 by autocast on a GPU that computes in it."""
-        return "bf16" if self.device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
-
 
 def build(stored: Checkpoint) -> tuple[TriMod, PostEncoder, Segmenter]:
     """The parts of a checkpoint, with its weights in them."""
@@ -228,12 +231,14 @@ def build(stored: Checkpoint) -> tuple[TriMod, PostEncoder, Segmenter]:
     if config.get("model") != "trimod":
         raise CheckpointError(f"this is a checkpoint of model {config.get('model')!r}; known are: trimod")
     hyper = TriModConfig(**{**config["trimod"], "labels": tuple(config["trimod"]["labels"])})
-    if hyper.text_encoder and weights_sha256(hyper.text_encoder) != config["text_encoder_sha256"]:
+    if hyper.labels != tuple(bio_labels([label[2:] for label in hyper.labels[1::2]])):
+        raise ValueError(f"labels must be O, then B-X and I-X of each type, got {', '.join(hyper.labels)}")
+    words, characters = (Vocabulary(tuple(config["vocabulary"][part])) for part in ("words", "characters"))
+    model = TriMod(hyper, words.size, characters.size)
+    if frozen_sha256(model) != config["text_encoder_sha256"]:
         raise CheckpointError(
             f"the installed {hyper.text_encoder} is not the one this checkpoint was trained on"
         )
-    words, characters = (Vocabulary(tuple(config["vocabulary"][part])) for part in ("words", "characters"))
-    model = TriMod(hyper, words.size, characters.size, pretrained=True)
     missing, unexpected = model.load_state_dict(_part(stored, "model."), strict=False)
     if unexpected or set(missing) - {FROZEN}:
         raise ValueError(
@@ -251,13 +256,32 @@ def parts_to_store(model: TriMod, segmenter: Segmenter) -> dict[str, Tensor]:
     return own | {f"segmenter.{name}": tensor for name, tensor in segmenter.state_dict().items()}
 
 
+def frozen_sha256(model: TriMod) -> str:
+    """SHA-256, in hex, of the weights that come from the text encoder's package; empty where none do."""
+    frozen = model.state_dict().get(FROZEN)
+    return "" if frozen is None else hashlib.sha256(frozen.cpu().numpy().tobytes()).hexdigest()
+
+
 def choose_device(name: str) -> torch.device:
-    """The device called `name`; `auto` is CUDA where there is one, else the CPU."""
+    """The device called `name`: `cpu`, `cuda`, `cuda:N`, or `auto`, CUDA where there is one. Raises CheckpointError."""
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise CheckpointError(f"device {name} was asked for, but torch sees no CUDA device")
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda") or (number and not number.isdigit()) or (kind == "cpu" and number):
+        raise CheckpointError(f"device {name!r} is none of auto, cpu, cuda and cuda:N")
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise CheckpointError(
+            f"device {name} was asked for, but torch sees {torch.cuda.device_count()} CUDA devices"
+        )
     return torch.device(name)
+
+
+def _precision(device: torch.device) -> str:
+    """Part of the version: float32 on a CPU, bfloat16 by autocast on a GPU that computes in it."""
+    if device.type != "cuda":
+        return "fp32"
+    with torch.cuda.device(device):
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
 
 
 def words_of(text: str) -> list[str]:
@@ -284,7 +308,10 @@ def _seen(pictures: Sequence[Picture], features: Sequence[ImageFeatures]) -> See
     if not pictures:
         return NOTHING_SEEN
     texts = [picture.alt for picture in pictures] + [" ".join(each.words) for each in features]
-    return Seen(tuple(words_of(" ".join(texts))), torch.stack([each.pooled for each in features]).mean(dim=0))
+    return Seen(
+        tuple(words_of(" ".join(text[:MAX_ALT] for text in texts))),
+        torch.stack([each.pooled for each in features]).mean(dim=0),
+    )
 
 
 def _windows(post: int, ids: TokenIds) -> list[_Window]:

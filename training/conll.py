@@ -33,8 +33,8 @@ def read_conll(path: Path) -> list[LabelledPost]:
     """All posts of a file, in order. Raises DataError naming the line that is wrong."""
     try:
         text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {path}: {error}") from None
     posts = list(_posts(path, text.split("\n")))
     if not posts:
         raise DataError(f"{path} holds no posts")
@@ -51,8 +51,9 @@ def _posts(path: Path, lines: list[str]) -> Iterator[LabelledPost]:
             if line.startswith("IMGID:"):
                 image_id = line.removeprefix("IMGID:").strip()
             continue
-        token, *_, tag = line.split("\t") if "\t" in line else line.split()
-        if tag != "O" and tag[:2] not in ("B-", "I-"):
-            raise DataError(f"{path}:{number}: {tag!r} is no BIO tag (expected token<TAB>tag)")
+        columns = line.split("\t") if "\t" in line else line.split()
+        token, tag = columns[0], columns[-1].strip()
+        if len(columns) < 2 or not token or (tag != "O" and tag[:2] not in ("B-", "I-")):
+            raise DataError(f"{path}:{number}: {line!r} is no token<TAB>BIO tag")
         tokens.append(token)
         tags.append("MISC".join(tag.rsplit("OTHER", 1)) if tag.endswith("-OTHER") else tag)

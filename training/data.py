@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from models.batch import Encoded
-from models.encode import MAX_WINDOW_PIECES, PostEncoder
+from models.encode import PostEncoder, windows
 from models.tagger import words_of
 from models.tokens import hashtags_in
 from training.conll import DataError, LabelledPost, read_conll
@@ -28,7 +28,7 @@ class Noise:
     """How often (shares of posts, per epoch) the training input is disturbed."""
 
     no_image: float = 0.30
-    """Posts that lose the words about their image (design, section 7)."""
+    """Posts that lose their caption (design, section 7); class words may still come in its place."""
     other_image: float = 0.07
     """Posts that get another post's caption."""
     class_words: float = 0.30
@@ -57,7 +57,7 @@ def read_captions(path: Path) -> dict[str, str]:
         captions = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read captions {path}: {error}") from None
-    if not isinstance(captions, dict):
+    if not isinstance(captions, dict) or not all(isinstance(text, str) for text in captions.values()):
         raise DataError(f"captions {path} must be an object of image id to caption")
     return captions
 
@@ -81,8 +81,7 @@ def hashtag_words(tokens: list[str], segment: Segment) -> list[str]:
 def encode(sample: Sample, encoder: PostEncoder, segment: Segment, labels: Sequence[str]) -> Encoded:
     """One training example; a post longer than a window is cut (none of the data sets has one)."""
     ids = encoder.token_ids(sample.tokens)
-    pieces = [max(1, len(token)) for token in ids.pieces]
-    kept = next((n for n in range(len(pieces)) if sum(pieces[: n + 1]) > MAX_WINDOW_PIECES), len(pieces))
+    kept = windows(ids)[0][1]
     return encoder.encode(
         ids[:kept],
         sample.image_words,

@@ -5,6 +5,7 @@ Spans are compared in characters of the tokens joined by spaces, with their type
 captions' words, or the real images of a folder through the serving path, or both.
 """
 
+import logging
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,6 +14,7 @@ from typing import Any
 
 from rich.progress import Progress
 
+from models.errors import BrokenImage
 from models.images import Picture, decode_image
 from models.labels import Span, spans
 from models.post import Post
@@ -22,6 +24,7 @@ from training.conll import DataError, LabelledPost
 from training.scoring import score
 
 BATCH = 64
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class ImageSource:
         chosen = random.Random(self.random_seed)
         for post in posts:
             path = self.folder / f"{post.image_id}.jpg" if self.random_seed is None else chosen.choice(files)
-            yield [decode_image(path.read_bytes())] if path.is_file() else []
+            yield _decoded(path)
 
 
 def evaluate(
@@ -52,7 +55,7 @@ def evaluate(
     raw: bool,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Scores in percent under `overall` and each type, `f1` overall, and how many posts had image input."""
+    """Scores in percent under `overall` and each type, `f1` overall, and how many posts had words about an image."""
     task = progress.add_task("evaluating", total=len(posts))
     pictures = images.pictures(posts) if images else ([] for _ in posts)
     gold: list[list[Span]] = []
@@ -77,6 +80,15 @@ def evaluate(
         "posts_with_image_words": with_image,
         "scores": {name: asdict(each) for name, each in scores.items()},
     }
+
+
+def _decoded(path: Path) -> list[Picture]:
+    """The picture in `path`; none where the file is missing or broken, as for a worker."""
+    try:
+        return [decode_image(path.read_bytes())] if path.is_file() else []
+    except BrokenImage as error:
+        log.warning("%s: %s", path, error)
+        return []
 
 
 def joined(tokens: Sequence[str]) -> tuple[str, list[Token]]:

@@ -9,9 +9,8 @@ from torch import Tensor
 
 from models.checkpoint import save_checkpoint
 from models.encode import Vocabulary
-from models.pretrained import weights_sha256
 from models.segmenter import Segmenter
-from models.tagger import parts_to_store
+from models.tagger import frozen_sha256, parts_to_store
 from models.trimod import TriMod
 
 VERSION = "0.1.0"
@@ -34,7 +33,7 @@ def export(
         "name": "trimod",
         "version": VERSION,
         "trimod": asdict(model.config),
-        "text_encoder_sha256": weights_sha256(model.config.text_encoder) if model.config.text_encoder else "",
+        "text_encoder_sha256": frozen_sha256(model),
         "vocabulary": {"words": words.entries, "characters": characters.entries},
         "segmenter": asdict(segmenter.config),
     }

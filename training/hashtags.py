@@ -221,9 +221,11 @@ def _text(path: Path) -> str:
 
 
 def _captions(data: Path) -> Iterator[str]:
-    """Every machine caption, and the first of the five that people wrote for each photo."""
+    """Every training post's machine caption, and the first of the five that people wrote for each photo."""
     for name in CAPTIONS:
-        yield from orjson.loads(_text(data / name)).values()
+        captions = orjson.loads(_text(data / name))
+        train = {post.image_id for post in read_conll((data / name).parent / "train.txt")}
+        yield from (caption for image, caption in captions.items() if image in train)
     rows = csv.DictReader(_text(data / "flickr8k/captions.csv").splitlines())
     for _, group in groupby(rows, key=lambda row: row["image"]):
         yield next(group)["caption"]

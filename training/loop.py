@@ -22,6 +22,7 @@ from models.batch import Encoded, collate
 from models.encode import PostEncoder
 from models.labels import Span, spans
 from models.trimod import TriMod
+from training.conll import DataError
 from training.data import Disturber, Sample, Segment, batches, encode
 from training.precision import autocast
 from training.scoring import Score, score
@@ -97,6 +98,8 @@ class Trainer:
         )
         self.random = random.Random(recipe.seed)
         self.epoch, self.best, self.best_epoch = 0, -1.0, 0
+        self.identity = ""
+        self.history: list[str] = []
 
     def step(self, examples: list[Encoded]) -> float:
         self.model.train()
@@ -134,6 +137,8 @@ class Trainer:
             "epoch": self.epoch,
             "best": self.best,
             "best_epoch": self.best_epoch,
+            "identity": self.identity,
+            "history": self.history,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -144,6 +149,7 @@ class Trainer:
         self.random.setstate(_random_state(state["random"]))
         torch.set_rng_state(state["torch"])
         self.epoch, self.best, self.best_epoch = state["epoch"], state["best"], state["best_epoch"]
+        self.history = state["history"]
 
 
 def train(
@@ -155,14 +161,23 @@ def train(
     disturb: Disturber,
     recipe: Recipe,
     out: Path,
+    identity: str = "",
 ) -> "Best":
-    """Train `model`, going on from `out/last.pt` if it is there; the best epoch's averaged weights and scores."""
+    """Train `model`, going on from `out/last.pt` if it is there; the best epoch's averaged weights and scores.
+
+    identity: what makes this run this run (data, model); a run in `out` with another one, or another recipe, is
+    refused with a DataError.
+    """
     out.mkdir(parents=True, exist_ok=True)
     steps_per_epoch = -(-len(train_samples) // recipe.batch_size)
     trainer = Trainer(model, encoder, segment, recipe, recipe.epochs * steps_per_epoch)
+    trainer.identity = json.dumps([identity, asdict(recipe), asdict(disturb.noise)])
     disturb.random = trainer.random
     if (out / "last.pt").exists():
-        trainer.restore(torch.load(out / "last.pt", weights_only=True))
+        state = torch.load(out / "last.pt", map_location="cpu", weights_only=True)
+        if state["identity"] != trainer.identity:
+            raise DataError(f"{out} holds a run on other data or with other settings: give another --out")
+        trainer.restore(state)
     while trainer.epoch < recipe.epochs and trainer.epoch - trainer.best_epoch < recipe.patience:
         started, losses = time.monotonic(), list[float]()
         examples = [
@@ -186,9 +201,10 @@ def train(
                 "weights": trainer.average.module.state_dict(),
             }
             _save(best, out / "best.pt")
+        _note(trainer, sum(losses) / len(losses), scores, time.monotonic() - started)
         _save(trainer.state(), out / "last.pt")
-        _log(out / "log.jsonl", trainer, sum(losses) / len(losses), scores, time.monotonic() - started)
-    return Best(**torch.load(out / "best.pt", weights_only=True))
+        (out / "log.jsonl").write_text("".join(trainer.history), encoding="utf-8")
+    return Best(**torch.load(out / "best.pt", map_location="cpu", weights_only=True))
 
 
 def _groups(model: TriMod, recipe: Recipe) -> list[dict[str, Any]]:
@@ -218,12 +234,10 @@ def _save(state: dict[str, Any], path: Path) -> None:
     beside.replace(path)
 
 
-def _log(
-    path: Path, trainer: Trainer, loss: float, scores: dict[str, dict[str, Score]], seconds: float
-) -> None:
+def _note(trainer: Trainer, loss: float, scores: dict[str, dict[str, Score]], seconds: float) -> None:
+    """Put the epoch's figures into the history, and print them."""
     line = {"epoch": trainer.epoch, "loss": loss, "seconds": round(seconds, 1), "scores": _plain(scores)}
-    with path.open("a", encoding="utf-8") as log:
-        log.write(json.dumps(line) + "\n")
+    trainer.history.append(json.dumps(line) + "\n")
     figures = ", ".join(f"{name} {each['overall'].f1:.2f}" for name, each in scores.items())
     print(f"epoch {trainer.epoch}: loss {loss:.3f}, F1 {figures}, {seconds:.0f} s", flush=True)  # noqa: T201
 

@@ -20,7 +20,7 @@ def autocast(device: torch.device) -> AbstractContextManager[None]:
 def bfloat16_is_faster(device: torch.device) -> bool:
     """Whether a [2048, 384] x [384, 1536] product takes less time in bfloat16 than in float32 on `device`."""
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return _seconds(torch.bfloat16) < _seconds(torch.float32)
 
 

@@ -117,7 +117,8 @@ def read_material(data: Path, recipe: SegmenterRecipe) -> Material:
     held_out = {"manual": shuffled[:held], "synthetic": synthesize(corpus, recipe.held_out_synthetic, rng)}
     kept = {example.hashtag.lower() for example in held_out["manual"]}
     train = [example for example in shuffled[held:] if example.hashtag.lower() not in kept]
-    return Material(train, distant.examples, corpus, held_out, foreign.examples, skipped)
+    apart = [example for example in distant.examples if example.hashtag.lower() not in kept]
+    return Material(train, apart, corpus, held_out, foreign.examples, skipped)
 
 
 class Run:

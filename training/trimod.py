@@ -20,6 +20,7 @@ from training.conll import DataError
 from training.data import Disturber, Noise, Sample, read_folder
 from training.export import export
 from training.loop import Recipe, ValidationSet, train
+from training.precision import bfloat16_is_faster
 
 LEAST_WORDS, LEAST_CHARACTERS = 2, 5
 """Times that a word and a character must occur in training to have an embedding of their own."""
@@ -40,6 +41,8 @@ def train_trimod(
 
     start_from: a checkpoint whose weights and vocabularies training begins with, instead of the text encoder's own.
     """
+    if len({folder.name for folder in folders}) < len(folders):
+        raise DataError("the data folders must differ in name: scores are reported by it")
     training = [sample for folder in folders for sample in read_folder(folder, "train", captions)]
     valid = [ValidationSet(folder.name, read_folder(folder, "valid", captions)) for folder in folders]
     torch.manual_seed(recipe.seed)
@@ -50,9 +53,17 @@ def train_trimod(
     model.to(choose_device(device))
     encoder = PostEncoder(words, characters, model.config.text_encoder, model.config.max_characters)
     segment = load_segmenter(segmenter)
+    labels = set(model.config.labels)
+    if unknown := {tag for v in valid for s in v.samples for tag in s.tags} - labels:
+        raise DataError(
+            f"the validation sets have labels that training does not: {', '.join(sorted(unknown))}"
+        )
     class_names = EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]
     disturb = Disturber(Noise(), [sample.image_words for sample in training], class_names, recipe.seed)
-    best = train(model, encoder, segment.segment, training, valid, disturb, recipe, out)
+    identity = json.dumps(
+        [asdict(model.config), words.entries, characters.entries, [f.name for f in folders], captions]
+    )
+    best = train(model, encoder, segment.segment, training, valid, disturb, recipe, out, identity)
     metrics = {
         "recipe": asdict(recipe) | {"dropout": dropout},
         "started_from": before,
@@ -61,6 +72,7 @@ def train_trimod(
         "captions": captions,
         "valid": best.scores,
         "epoch": best.epoch,
+        "bfloat16": bfloat16_is_faster(choose_device(device)),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "epochs": _log(out / "log.jsonl"),
     }

@@ -8,7 +8,7 @@ import click
 from models import DEFAULT_CHECKPOINT
 
 
-@click.group()
+@click.group(epilog="Example: trimod checkpoint info deploy/checkpoints/trimod")
 def checkpoint() -> None:
     """Look at a checkpoint: `info` says what it is, `verify` whether it can be trusted."""
 

@@ -25,7 +25,13 @@ def test_files_with_more_columns_and_document_starts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"), [("a\tPER\n", ":1: 'PER' is no BIO tag"), ("\n", "holds no posts")]
+    ("text", "reason"),
+    [
+        ("a\tO\nb\tPER\n", r":2: 'b\\tPER' is no token<TAB>BIO tag"),
+        ("a\n", ":1: 'a' is no"),
+        ("\tO\n", ":1: .* is no"),
+        ("\n", "holds no posts"),
+    ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, reason: str) -> None:
     path = tmp_path / "a.conll"

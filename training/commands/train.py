@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 
-@click.group()
+@click.group(epilog="Example: trimod train segmenter --data ../shared/data --out runs/segmenter")
 def train() -> None:
     """Train a model: `trimod train trimod`, or its hashtag segmenter first: `trimod train segmenter`."""
 
