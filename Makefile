@@ -1,4 +1,4 @@
-# Everything from a fresh clone: `make demo`, `make test`. Needs Linux and Python 3.11 or newer; the rest is
+# Everything from a fresh clone: `make demo`, `make test`. Needs Linux and Python 3.11 to 3.13; the rest is
 # installed here (packages into .venv, Kafka into .local/kafka; Java, Maven and Redis by apt-get where we are root).
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -8,7 +8,7 @@ LIBS := .local/kafka/libs
 JAVA_17 := bash -c 'java -version 2>&1 | grep -qE "version .(1[7-9]|[2-9][0-9])"'
 
 .DEFAULT_GOAL := help
-.PHONY: help install kafka redis demo up test lint types docs constraints clean
+.PHONY: help install kafka redis demo up test lint types docs results constraints clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -35,6 +35,10 @@ docs: $(VENV)/.installed ## Schemas of the topics and the settings' example file
 	$(BIN)/python -m stream.schemas deploy/schemas
 	$(BIN)/python -m stream.settings_example > deploy/trimod.example.toml
 
+DATA ?= ../shared/data
+results: $(VENV)/.installed ## training/RESULTS.md: the shipped checkpoint measured on the validation sets under DATA
+	$(BIN)/python -m training.results deploy/checkpoints/trimod $(DATA)
+
 kafka: $(LIBS)/.installed ## Apache Kafka from Maven Central, into .local/kafka
 
 redis: ## redis-server, from the distribution
@@ -52,9 +56,9 @@ clean: ## Remove packages, Kafka and the data of local servers
 	rm -rf $(VENV) .local build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/.installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "make: Python 3.11 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@deploy/need python3-venv $(PYTHON) -c 'import ensurepip'
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+		|| { echo "make: Python 3.11 to 3.13 is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@deploy/need $(notdir $(PYTHON))-venv $(PYTHON) -c 'import ensurepip'
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@

@@ -27,13 +27,16 @@ def export(
     metrics: Mapping[str, Any],
 ) -> None:
     """Write the checkpoint of `model` with `weights` (its state dict, as the training loop gives it)."""
+    frozen = frozen_sha256(
+        model
+    )  # of its own: in an average of weights, rounding has moved what training had not
     model.load_state_dict(dict(weights))
     config = {
         "model": "trimod",
         "name": "trimod",
         "version": VERSION,
         "trimod": asdict(model.config),
-        "text_encoder_sha256": frozen_sha256(model),
+        "text_encoder_sha256": frozen,
         "vocabulary": {"words": words.entries, "characters": characters.entries},
         "segmenter": asdict(segmenter.config),
     }
