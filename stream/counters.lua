@@ -5,7 +5,8 @@
 -- ARGV[2]  field of the high-water mark: topic UUID and partition
 -- ARGV[3]  JSON: {window, tolerance, buckets: [[name, seconds, keep], ...]}, times in ms except a bucket's width
 -- ARGV[4]  JSON: [[offset, id, tagged_at, created_at, [[type, canonical], ...]], ...] in offset order
--- Returns 'ok', 'held' (a rebuild is switching generations: try again) or 'lost' (this rebuild's lock is gone).
+-- Returns the mark as it was before (-1: none), as text; or 'held' (a rebuild is switching generations: try again) or
+-- 'lost' (this rebuild's lock is gone).
 
 local root, generation, field = KEYS[1], ARGV[1], ARGV[2]
 local options, posts = cjson.decode(ARGV[3]), cjson.decode(ARGV[4])
@@ -22,7 +23,8 @@ local base = root .. ':' .. generation .. ':'
 local marks, seen = base .. 'marks', base .. 'seen'
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local mark = tonumber(redis.call('HGET', marks, field) or -1)
+local before = redis.call('HGET', marks, field) or '-1'
+local mark = tonumber(before)
 local newest = 0
 local sums, tallies, keeps = {}, {}, {} -- key -> member -> count; field -> count; key -> ms to keep
 
@@ -70,7 +72,7 @@ for _, post in ipairs(posts) do
   end
 end
 
-if newest == 0 then return 'ok' end -- all redelivered
+if newest == 0 then return before end -- all redelivered
 redis.call('HSET', marks, field, mark)
 for name, n in pairs(tallies) do redis.call('HINCRBY', base .. 'tallies', name, n) end
 for key, members in pairs(sums) do
@@ -82,4 +84,4 @@ if options.window > 0 then
   redis.call('ZREMRANGEBYSCORE', seen, '-inf', string.format('(%.0f', math.min(newest, now) - options.window))
   redis.call('PEXPIRE', seen, options.window + 60000)
 end
-return 'ok'
+return before

@@ -105,23 +105,23 @@ class Counters:
         """Close the connections."""
         await self.client.aclose()
 
-    async def ping(self) -> None:
-        """Raise PassingFault unless Redis answers."""
-        with redis_faults(self.settings.url):
-            await self.client.ping()
-
-    async def apply(self, topic_uuid: str, partition: int, posts: Sequence[Counted]) -> None:
+    async def apply(self, topic_uuid: str, partition: int, posts: Sequence[Counted]) -> int:
         """Count posts of one partition, in offset order; safe to repeat after any error.
 
-        Waits while a rebuild switches generations; PassingFault also where that wait gets long.
+        Returns the partition's mark as it was before, -1 where nothing was counted: one that lies below what
+        the caller had counted earlier means that Redis has lost counts. Waits while a rebuild switches
+        generations; PassingFault also where that wait gets long.
         """
         deadline = time.monotonic() + 2 * HOLD_MS / 1000
-        for start in range(0, len(posts), CHUNK):
+        marks = []
+        for start in range(0, max(len(posts), 1), CHUNK):
             chunk = posts[start : start + CHUNK]
-            while await self.write("", topic_uuid, partition, chunk) == "held":
+            while (answer := await self.write("", topic_uuid, partition, chunk)) == "held":
                 if time.monotonic() > deadline:
                     raise PassingFault(f"counters at {address(self.settings.url)} are held by a rebuild")
                 await asyncio.sleep(0.02)
+            marks.append(int(answer))
+        return marks[0]
 
     async def write(self, generation: str, topic_uuid: str, partition: int, posts: Sequence[Counted]) -> str:
         """One call of the script; its answer is in counters.lua. `generation` is '' except in a rebuild."""

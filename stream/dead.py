@@ -18,13 +18,16 @@ from stream.settings import Kafka
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """One record of the dead-letter topic. `headers` that are no UTF-8 are shown with escapes."""
+class DeadEntry:
+    """A record of the dead-letter topic but for its value, which has `size` bytes: what a list needs.
+
+    `headers` that are no UTF-8 are shown with escapes.
+    """
 
     partition: int
     offset: int
     key: bytes | None
-    value: bytes | None
+    size: int
     headers: dict[str, str]
 
     @property
@@ -44,14 +47,26 @@ class DeadLetter:
         return int(time) if time.isascii() and time.isdigit() else None
 
 
-def list_dead(kafka: Kafka, newest: int | None) -> list[DeadLetter]:
-    """The `newest` (at least 1) dead letters that are kept, or all; oldest first."""
+@dataclass(frozen=True, slots=True)
+class DeadLetter(DeadEntry):
+    """One record of the dead-letter topic."""
+
+    value: bytes | None
+
+    @property
+    def entry(self) -> DeadEntry:
+        """The same without its value."""
+        return DeadEntry(self.partition, self.offset, self.key, self.size, self.headers)
+
+
+def list_dead(kafka: Kafka, newest: int | None) -> list[DeadEntry]:
+    """The `newest` (at least 1) dead letters that are kept, or all; oldest first. Values are not held."""
     with open_topic(kafka, kafka.dead_topic) as reader:
         ends = reader.ends()
         if newest is not None:  # from each partition no more than could be among them
             begins = reader.beginnings()
             reader.seek({part: max(begins[part], ends[part] - newest) for part in ends})
-        found = list(_letters(reader, ends))
+        found = [letter.entry for letter in _letters(reader, ends)]
     found.sort(key=lambda letter: (letter.died_at or 0, letter.partition, letter.offset))
     return found if newest is None else found[-newest:]
 
@@ -74,7 +89,9 @@ def replay(kafka: Kafka, letters: Iterable[DeadLetter]) -> int:
                 raise TrimodError(
                     f"dead letter {letter.name} has no header 'topic': nowhere to send it back to"
                 )
-            sender.send(letter.name, letter.headers["topic"], letter.value, letter.key)
+            # its key is empty where it had neither key nor value: the client does not send such a record
+            key = b"" if letter.key is None and letter.value is None else letter.key
+            sender.send(letter.name, letter.headers["topic"], letter.value, key)
         sender.finish()
     if sender.failures:
         name, reason = sender.failures[0]
@@ -96,7 +113,8 @@ def _letters(reader: TopicReader, ends: dict[TopicPartition, int]) -> Iterator[D
 
 def _letter(record: Any) -> DeadLetter:
     headers = {name: (value or b"").decode("utf-8", "backslashreplace") for name, value in record.headers}
-    return DeadLetter(record.partition, record.offset, record.key, record.value, headers)
+    size = len(record.value or b"")
+    return DeadLetter(record.partition, record.offset, record.key, size, headers, record.value)
 
 
 def _place(kafka: Kafka, name: str) -> tuple[TopicPartition, int]:

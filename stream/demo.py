@@ -15,7 +15,7 @@ from pathlib import Path
 
 from stream.contracts import EntityEvent, Receipt
 from stream.counters import Counters
-from stream.dead import DeadLetter, list_dead
+from stream.dead import DeadLetter, all_dead
 from stream.errors import BrokenWorker, PassingFault
 from stream.ingest import Line, Report, ingest_lines, read_lines
 from stream.lag import read_lag
@@ -87,14 +87,16 @@ def run_demo(settings: Settings, say: Say) -> Outcome:
 
 @contextmanager
 def _own_folder(say: Say) -> Iterator[Path]:
-    """A folder that is gone afterwards; only what failed leaves its logs there for somebody to read."""
+    """A folder that is gone afterwards; only workers that failed leave their logs there for somebody to read."""
     folder = Path(tempfile.mkdtemp(prefix="trimod-demo-"))
+    logs = folder / "logs"
     failed = False
     try:
         yield folder
     except Exception:
-        failed = True
-        say(f"the logs of the workers stay in {folder / 'logs'}")
+        failed = logs.exists()
+        if failed:
+            say(f"the logs of the workers stay in {logs}")
         raise
     finally:
         shutil.rmtree(folder / "data" if failed else folder)
@@ -132,7 +134,7 @@ class _Run:
         return Outcome(
             posts=report.sent,
             tagged=tagged,
-            dead=list({letter.origin: letter for letter in list_dead(self.kafka, None)}.values()),
+            dead=list({letter.origin: letter for letter in all_dead(self.kafka)}.values()),
             entities=self._events(),
             ranking=asyncio.run(self._ranking()),
             seconds=last_done - first_sent,

@@ -13,6 +13,9 @@ from stream.settings import Settings
 
 NEVER = 10 * 365 * 86400.0
 """Seconds. Faust's livelock detector would call a partition slow that waits out a passing fault."""
+BUFFERED = 32
+"""Posts between the fetching and the pipeline, whose bounds in bytes do not count them: at 8 MiB at most each,
+no more than 256 MiB."""
 
 
 def faust_app(settings: Settings, datadir: Path, consume: Callable[[Any], Awaitable[None]]) -> faust.App:
@@ -34,7 +37,7 @@ def faust_app(settings: Settings, datadir: Path, consume: Callable[[Any], Awaita
         broker_heartbeat_interval=min(2.0, kafka.session_timeout / 4),
         broker_request_timeout=max(30.0, kafka.session_timeout + 5),
         broker_rebalance_timeout=30.0,
-        stream_buffer_maxsize=256,
+        stream_buffer_maxsize=BUFFERED,
         stream_wait_empty=False,  # True stalls rebalances; sinks are idempotent
         stream_recovery_delay=0.0,  # there are no tables to recover
         stream_processing_timeout=NEVER,

@@ -8,9 +8,16 @@ from pathlib import Path
 
 from models.errors import BrokenImage
 from stream.contracts import MAX_POST_BYTES
+from stream.errors import SettingsError
 
 MAX_FILE = 4 * MAX_POST_BYTES
 """Bytes of a file above which it is not read at all."""
+
+
+def check_root(root: Path | None) -> None:
+    """Raise SettingsError unless the setting is unset or a folder that is there: else every image is broken."""
+    if root is not None and not root.is_dir():
+        raise SettingsError(f"bad setting 'worker.images_root': {root} is no folder")
 
 
 def find_below(root: Path, path: str) -> Path:

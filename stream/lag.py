@@ -47,7 +47,7 @@ class Lag:
 def read_lag(kafka: Kafka) -> Lag:
     """The workers' lag now. Raises PassingFault where no broker answers."""
     with admin_client(kafka) as admin, open_topic(kafka, kafka.posts_topic) as reader:
-        group = _patiently(lambda: admin.describe_groups([kafka.group]))[kafka.group]
+        group = patiently(lambda: admin.describe_groups([kafka.group]))[kafka.group]
         owners = _owners(group, kafka.posts_topic)
         return Lag(
             group=kafka.group,
@@ -58,7 +58,7 @@ def read_lag(kafka: Kafka) -> Lag:
         )
 
 
-def _patiently(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def patiently(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """The answer; asked again for some seconds where the broker is only just setting up its groups."""
     deadline = time.monotonic() + REQUEST_TIMEOUT
     while True:

@@ -7,8 +7,8 @@ replicas: for a machine, not for a cluster.
 
 import fcntl
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -18,10 +18,11 @@ from stream.errors import LocalServerError
 from stream.local_kafka import LocalKafka
 from stream.local_server import LOOPBACK, LocalServer, free_port
 from stream.processes import Child
+from stream.redis_link import OLDEST, is_too_old
 from stream.settings import Settings
 from stream.topics import ensure_topics
 
-__all__ = ["LocalKafka", "LocalRedis", "LocalStack", "free_port", "local_stack"]
+__all__ = ["LocalKafka", "LocalRedis", "LocalStack", "free_port"]
 
 
 class LocalRedis(LocalServer):
@@ -42,6 +43,12 @@ class LocalRedis(LocalServer):
     def prepare(self) -> None:
         if not shutil.which("redis-server"):
             raise LocalServerError("redis-server is not installed: run `make redis`")
+        said = subprocess.run(
+            ("redis-server", "--version"), capture_output=True, text=True, check=False
+        ).stdout
+        version = said.partition(" v=")[2].split(" ")[0]
+        if is_too_old(version):
+            raise LocalServerError(f"redis-server is version {version}: {OLDEST} or newer is needed")
         self.directory.mkdir(parents=True, exist_ok=True)
 
     def answers(self) -> bool:
@@ -103,14 +110,3 @@ class LocalStack:
             raise LocalServerError(
                 f"Kafka and Redis of {self.directory} run already: stop them, or set local.directory"
             ) from None
-
-
-@contextmanager
-def local_stack(settings: Settings) -> Iterator[Settings]:
-    """Kafka, Redis and the topics while the block runs (main thread only); yields settings of them."""
-    stack = LocalStack(settings)
-    stack.start()
-    try:
-        yield stack.settings
-    finally:
-        stack.stop()

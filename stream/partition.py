@@ -7,6 +7,7 @@ old one that still comes out of the pipeline finds it closed."""
 
 import asyncio
 import enum
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -22,6 +23,9 @@ class Finished(Protocol):
     @property
     def offset(self) -> int: ...
 
+
+SEEK_AGAIN = 5.0
+"""Seconds that posts may come from beyond the one that made us read again, before we do so once more."""
 
 F = TypeVar("F", bound=Finished)
 
@@ -45,7 +49,7 @@ class Verdict(enum.Enum):
     DROP = enum.auto()
     """Was taken before, or belongs to a read that was overtaken by a seek."""
     SEEK = enum.auto()
-    """Posts before this one are missing: drop it and read again from `start.first`."""
+    """Posts before this one are missing: unless they are gone from the log, drop it and read again."""
 
 
 class Partition(Generic[F]):
@@ -60,9 +64,10 @@ class Partition(Generic[F]):
         self.done = -1
         """Offset to commit: all below it are published and counted; -1 where nothing is done yet."""
         self.begin = self.end = 0
-        """Of the log, as far as known."""
+        """Of the log, as far as known: both may have grown since."""
         self._next: int | None = None
         self._suspect: int | None = None
+        self._sought = 0.0
 
     @property
     def closed(self) -> bool:
@@ -73,19 +78,25 @@ class Partition(Generic[F]):
 
         Only the first of an assignment is suspect: a message that Faust had in its hands across a
         rebalance could arrive with the new generation's number, and would let us commit past all that lie
-        before it. A jump is taken where reading again from the start gives the same one (records compacted
-        or aborted away)."""
+        before it. A jump is taken where the log begins there (retention), and where reading again from the
+        start gives the same one (records compacted or aborted away)."""
         if self._next is not None:
             return Verdict.TAKE if offset >= self._next else Verdict.DROP
         if offset < start.first:
             return Verdict.DROP
-        if offset == start.first:
+        if offset <= max(start.first, self.begin):
             return Verdict.TAKE
         if self._suspect is None:
-            self._suspect = offset
             return Verdict.SEEK
-        # above the suspect one: fetched together with it, before the seek
-        return Verdict.TAKE if offset <= self._suspect else Verdict.DROP
+        if offset <= self._suspect:
+            return Verdict.TAKE
+        # fetched together with the suspect one, before the seek; for long, only if that is gone from the log
+        return Verdict.SEEK if time.monotonic() >= self._sought + SEEK_AGAIN else Verdict.DROP
+
+    def seek_before(self, start: Start, offset: int) -> int:
+        """The offset to read again from, as posts before the one at `offset` are missing."""
+        self._suspect, self._sought = offset, time.monotonic()
+        return max(start.first, self.begin)
 
     def enter(self, offset: int, size: int) -> None:
         """Take in the post at `offset`, of `size` bytes."""

@@ -66,16 +66,16 @@ class Pipeline:
         self._deliveries: dict[Partition[Done], asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Gets the exception of whatever cannot go on."""
+        """Gets the exception of whatever cannot go on; see `fail`."""
 
     def start(self) -> None:
         """Start the stages that all partitions share."""
-        self._tasks = [self._guarded(self._fetch_all()) for _ in range(FETCHERS)]
-        self._tasks.append(self._guarded(self._tag_all()))
+        self._tasks = [self.guarded(self._fetch_all()) for _ in range(FETCHERS)]
+        self._tasks.append(self.guarded(self._tag_all()))
 
     def open(self, partition: Partition[Done]) -> None:
         """Begin to publish and count what comes of `partition`."""
-        self._deliveries[partition] = self._guarded(self._deliver_all(partition))
+        self._deliveries[partition] = self.guarded(self._deliver_all(partition))
 
     def close(self, partition: Partition[Done]) -> None:
         """Drop what is in work of `partition`; nothing of it is counted from now on."""
@@ -186,7 +186,13 @@ class Pipeline:
 
     async def _count(self, partition: Partition[Done], posts: Sequence[Done]) -> None:
         topic_id, counted = posts[0].work.topic_id, [post.counted for post in posts]
-        await self._counters.apply(topic_id, partition.id.partition, counted)
+        before = await self._counters.apply(topic_id, partition.id.partition, counted)
+        if before < partition.done - 1:  # only now to be seen: from here on the mark is beyond the gap
+            log.warning(
+                "%s:%d was counted up to offset %d, of which Redis knew only up to %d: the counters are not to "
+                "be trusted before `trimod counters rebuild`; tagging goes on",
+                *partition.id, partition.done - 1, before,
+            )  # fmt: skip
 
     async def _publish(self, name: str, posts: list[Done]) -> list[Done]:
         """Send and confirm all records of `posts`. One whose record is too large is given up, and sent as
@@ -213,13 +219,18 @@ class Pipeline:
             index -= len(post.records)
         raise error
 
-    def _guarded(self, stage: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a stage that never ends; if an error ends it, the worker is broken."""
+    def fail(self, error: BaseException) -> None:
+        """The worker cannot go on; the first reason counts."""
+        if not self.broken.done():
+            self.broken.set_exception(error)
+
+    def guarded(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run `work` in the background; if an error ends it, the worker is broken."""
 
         def ended(task: asyncio.Task[None]) -> None:
-            if not task.cancelled() and (error := task.exception()) and not self.broken.done():
-                self.broken.set_exception(error)
+            if not task.cancelled() and (error := task.exception()):
+                self.fail(error)
 
-        task = asyncio.create_task(stage)
+        task = asyncio.create_task(work)
         task.add_done_callback(ended)
         return task

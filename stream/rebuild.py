@@ -5,7 +5,8 @@ in the order of their tagging. Then workers' counting is held for the moment tha
 receipts, and one script switches to the new generation if it has seen every offset that the old one has. A
 worker publishes a receipt before it counts it, so the receipt of whatever is counted is there to be read;
 what workers publish but could not yet count lies beyond or below the new generation's marks, and these
-decide. Counts by time whose buckets have run out by now are not brought back.
+decide. Dead posts have no receipt: what the group has committed moves the marks over them. Counts by time
+whose buckets have run out by now are not brought back.
 """
 
 import time
@@ -22,10 +23,12 @@ from pydantic import ValidationError
 from models.errors import TrimodError
 from stream.contracts import Receipt
 from stream.counters import CHUNK, HOLD_MS, Counted, Counters
+from stream.lag import patiently
 from stream.merging import merge
 from stream.reading import TopicReader, open_topic
 from stream.redis_link import redis_faults
-from stream.settings import Settings
+from stream.settings import Kafka, Settings
+from stream.topics import admin_client
 
 LOCK_MS = 60_000
 """How long a rebuild that stopped moving keeps others from starting; counters.lua renews it."""
@@ -44,7 +47,7 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What a rebuild did. `incomplete`: the first receipts are no longer kept, so older counts are gone."""
+    """What a rebuild did. `incomplete`: the first receipts are no longer kept, so what they counted is gone."""
 
     receipts: int
     unreadable: int
@@ -53,16 +56,19 @@ class Rebuilt:
 
 
 async def rebuild(
-    settings: Settings, progress: Callable[[int, int], None] = lambda read, total: None
+    settings: Settings,
+    progress: Callable[[int, int], None] = lambda read, total: None,
+    incomplete: bool = False,
 ) -> Rebuilt:
     """Recompute the counters of the workers' group, switch to them; `progress` gets (read, of how many).
 
-    Raises PassingFault where Redis or Kafka is away, TrimodError where another rebuild runs or somebody
-    emptied Redis meanwhile; the counters are then as they were.
+    `incomplete` allows it where the first receipts are no longer kept; else that is a TrimodError, as where
+    another rebuild runs or somebody emptied Redis meanwhile. Raises PassingFault where Redis or Kafka is
+    away. After an error the counters are as they were.
     """
     counters = Counters(settings.redis, settings.kafka.group)
     try:
-        return await _Rebuild(counters).run(settings, progress)
+        return await _Rebuild(counters).run(settings, progress, incomplete)
     finally:
         await counters.close()
 
@@ -75,7 +81,9 @@ class _Rebuild:
         self.generation = uuid.uuid4().hex[:12]
         self.receipts = self.unreadable = 0
 
-    async def run(self, settings: Settings, progress: Callable[[int, int], None]) -> Rebuilt:
+    async def run(
+        self, settings: Settings, progress: Callable[[int, int], None], incomplete: bool
+    ) -> Rebuilt:
         started = time.monotonic()
         await self._lock()
         current = await self.counters.generation()
@@ -84,14 +92,15 @@ class _Rebuild:
             await self._sweep(lambda generation: generation not in (current, self.generation))
             with open_topic(settings.kafka, settings.kafka.tagged_topic) as reader:
                 begins = reader.beginnings()
+                if any(begins.values()) and not incomplete:
+                    raise _incomplete(settings.kafka)
                 await self._replay(reader, reader.ends(), begins, progress)
                 await self._switch(reader, begins, progress)
             leftover = current
         finally:
             await self._release()
             await self._sweep(lambda generation: generation == leftover)
-        incomplete = any(begins.values())
-        return Rebuilt(self.receipts, self.unreadable, time.monotonic() - started, incomplete)
+        return Rebuilt(self.receipts, self.unreadable, time.monotonic() - started, any(begins.values()))
 
     async def _replay(
         self,
@@ -133,6 +142,7 @@ class _Rebuild:
         self, reader: TopicReader, begins: Mapping[TopicPartition, int], progress: Callable[[int, int], None]
     ) -> None:
         script = self.counters.client.register_script(_SWITCH.read_text(encoding="utf-8"))
+        committed = orjson.dumps(committed_marks(reader.kafka))  # before the ends, as `accounted` below
         for _ in range(ATTEMPTS):
             await self._replay(reader, reader.ends(), begins, progress)  # so that their wait is short
             with redis_faults(self.counters.settings.url):
@@ -141,7 +151,7 @@ class _Rebuild:
             await self._replay(reader, reader.ends(), begins, progress)
             with redis_faults(self.counters.settings.url):
                 answer = await script(
-                    keys=[self.counters.root], args=[self.generation, orjson.dumps(accounted)]
+                    keys=[self.counters.root], args=[self.generation, orjson.dumps(accounted), committed]
                 )
             if answer == "switched":
                 return
@@ -174,8 +184,32 @@ class _Rebuild:
                     await client.unlink(key)
 
 
+def committed_marks(kafka: Kafka) -> dict[str, int]:
+    """`topic UUID:partition` -> highest offset below the workers' committed one, of the posts topic as it
+    is now; nothing where there is no such topic."""
+    with admin_client(kafka) as admin:
+        (topic,) = admin.describe_topics([kafka.posts_topic])
+        if topic["error_code"]:
+            return {}
+        numbers = [each["partition_index"] for each in topic["partitions"]]
+        places = [TopicPartition(kafka.posts_topic, number) for number in numbers]
+        found = patiently(lambda: admin.list_group_offsets({kafka.group: places}))[kafka.group]
+    return {
+        f"{topic['topic_id']}:{place.partition}": each.offset - 1
+        for place, each in found.items()
+        if each.offset > 0
+    }
+
+
 def _chunks(posts: list[Counted]) -> Iterator[list[Counted]]:
     return (posts[start : start + CHUNK] for start in range(0, len(posts), CHUNK))
+
+
+def _incomplete(kafka: Kafka) -> TrimodError:
+    return TrimodError(
+        f"the oldest receipts of {kafka.tagged_topic} are no longer kept, so a rebuild would lose what they "
+        "counted: nothing was changed; add --incomplete if what is left is worth more than the counts now"
+    )
 
 
 def _lost() -> TrimodError:

@@ -72,7 +72,7 @@ def dead_record(
     topic: str, model_version: str, origin: Origin, key: bytes | None, value: bytes | None, failed: Failed
 ) -> Out:
     """The record of a post that cannot be tagged: its key and bytes untouched, why and whence in the
-    headers."""
+    headers. Only where it had neither is its key empty, as no client for Python sends such a record."""
     message = " ".join(failed.message.split())[:LONGEST_MESSAGE]
     headers = {
         "topic": origin.topic,
@@ -84,7 +84,7 @@ def dead_record(
         "time": str(now()),
     }
     encoded = [(name, text.encode("utf-8", "backslashreplace")) for name, text in headers.items()]
-    return Out(topic, key, value, encoded)
+    return Out(topic, b"" if key is None and value is None else key, value, encoded)
 
 
 def now() -> int:

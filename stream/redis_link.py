@@ -19,6 +19,8 @@ CONNECT_TIMEOUT = 5.0
 """Seconds to reach Redis."""
 ANSWER_TIMEOUT = 15.0
 """Seconds for one answer; longer than any script of ours may take."""
+OLDEST = "6.2"
+"""Least version of Redis: counters.lua needs `ZADD ... GT`."""
 
 _REFUSED = (exceptions.AuthenticationError, exceptions.AuthorizationError, exceptions.NoPermissionError)
 _AWAY = (
@@ -53,6 +55,24 @@ def address(url: str) -> str:
     """`host:port` of a Redis URL, without user and password."""
     parts = urlsplit(url)
     return f"{parts.hostname or '127.0.0.1'}:{parts.port or 6379}"
+
+
+def is_too_old(version: str) -> bool:
+    """Whether a version such as `6.0.16` is under OLDEST; one that cannot be read is taken."""
+    numbers = [int(part) for part in version.split(".")[:2] if part.isdigit()]
+    return len(numbers) == 2 and numbers < [int(part) for part in OLDEST.split(".")]
+
+
+async def check_version(url: str) -> None:
+    """Raise SettingsError where the Redis at `url` is too old for us, PassingFault where it is away."""
+    client = connect(url)
+    try:
+        with redis_faults(url):
+            version = str((await client.info("server")).get("redis_version", ""))
+    finally:
+        await client.aclose()
+    if is_too_old(version):
+        raise SettingsError(f"Redis at {address(url)} is version {version}: {OLDEST} or newer is needed")
 
 
 @contextmanager

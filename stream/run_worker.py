@@ -1,14 +1,17 @@
 """Everything between `trimod worker` and its event loop: the log, the checks before the start, the run.
 
-Each check fails with one line: the checkpoint (it is loaded first), the broker, the topics. A Redis that
-is away is no reason not to start: the worker waits for it as it does later."""
+Each check fails with one line: the checkpoint (it is loaded first), the broker, the topics, Redis's version.
+A Redis that is away is no reason not to start: the worker waits for it as it does later."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any
 
+from stream.errors import PassingFault
 from stream.quiet_log import set_up_log
+from stream.redis_link import check_version
 from stream.settings import Settings
 from stream.tagging import PostTagger
 from stream.topics import ensure_topics
@@ -32,4 +35,6 @@ def run_worker(settings: Settings, load: Callable[[], PostTagger[Any]]) -> None:
 
 
 async def _work(settings: Settings, tagger: PostTagger[Any]) -> None:
+    with contextlib.suppress(PassingFault):
+        await check_version(settings.redis.url)
     await Worker(settings, tagger).run()

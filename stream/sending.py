@@ -1,6 +1,6 @@
 """Sending records from a command: acks=all, idempotent, bounded in memory, and every failure named.
 
-Used by `ingest` and `dead replay`. Workers send through Faust, not through this. kafka-python's own queue
+Used by `ingest` and `dead replay`. Workers send through stream/publish.py, not through this. kafka-python's own queue
 has no bound, so a file that is read faster than the broker takes it would end up in memory: hence ours.
 """
 

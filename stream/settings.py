@@ -9,9 +9,9 @@ import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from models import DEFAULT_CHECKPOINT
@@ -19,6 +19,11 @@ from stream.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "TRIMOD_"
+
+
+def _unset(value: Any) -> Any:
+    """An empty text is no folder, least of all the current one."""
+    return None if value == "" else value
 
 
 class Section(BaseModel):
@@ -68,10 +73,10 @@ class Worker(Section):
     """`auto` (CUDA where there is one), `cpu`, `cuda` or `cuda:N`."""
     instance_id: str = ""
     """Name for static membership; empty for none. Must differ between workers."""
-    images_root: Path | None = None
+    images_root: Annotated[Path | None, BeforeValidator(_unset)] = None
     """Folder that `{"path"}` images are read from, shared by all workers; without it such images are skipped."""
     max_batch_tokens: int = Field(4096, ge=16)
-    """Padded tokens that one batch may hold."""
+    """Tokens that one batch may hold, without padding."""
     max_batch_images: int = Field(32, ge=1)
     """Images that one batch may hold."""
     max_partition_posts: int = Field(512, ge=1)
@@ -92,7 +97,7 @@ class Worker(Section):
 
 class Local(Section):
     directory: Path = ROOT / ".local"
-    """Where Kafka is installed, and data and logs of local servers live."""
+    """Folder of the local servers' data and logs, and of the logs of workers that `trimod up` starts."""
     kafka_port: int = Field(9092, ge=1, le=65534)
     """Broker's port; the controller takes the next one."""
     kafka_heap: str = Field("512m", pattern=r"^\d+[mMgG]$")
@@ -144,7 +149,7 @@ def with_flags(settings: Settings, section: str, flags: Mapping[str, Any]) -> Se
 
 
 def documented_fields() -> list[tuple[str, FieldInfo]]:
-    """(`section.key`, field) of every setting, in order; for `--help` and the README."""
+    """(`section.key`, field) of every setting, in order; for the example file (stream/settings_example.py)."""
     return [
         (f"{name}.{key}", field)
         for name, section in Settings.model_fields.items()

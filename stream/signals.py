@@ -12,15 +12,19 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def interruptible() -> Iterator[None]:
     """The first ending signal raises KeyboardInterrupt in the block; further ones are ignored until its end.
 
-    For the main thread. So an impatient second Ctrl-C cannot leave half of the processes behind.
+    For the main thread. So an impatient second Ctrl-C cannot leave half of the processes behind. A signal that
+    is ignored already stays so: `nohup` means its hang-up.
     """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        for each in ENDING:
+        for each in before:
             signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = {each: signal.signal(each, interrupt) for each in ENDING}
+    handlers = {each: signal.getsignal(each) for each in ENDING}
+    before = {each: handler for each, handler in handlers.items() if handler is not signal.SIG_IGN}
+    for each in before:
+        signal.signal(each, interrupt)
     try:
         yield
     finally:

@@ -129,8 +129,11 @@ def _records(client: KafkaAdminClient, topic: dict[str, Any]) -> int:
 
 
 def _options(kafka: Kafka, name: str) -> dict[str, Any]:
+    configs = {"max.message.bytes": str(MAX_DEAD_BYTES if name == kafka.dead_topic else MAX_POST_BYTES)}
+    if name in (kafka.tagged_topic, kafka.dead_topic):
+        configs["retention.ms"] = "-1"  # counters are rebuilt from receipts; a dead post waits for its repair
     return {
         "num_partitions": 1 if name == kafka.dead_topic else kafka.partitions,
         "replication_factor": kafka.replication_factor,
-        "configs": {"max.message.bytes": str(MAX_DEAD_BYTES if name == kafka.dead_topic else MAX_POST_BYTES)},
+        "configs": configs,
     }

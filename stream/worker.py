@@ -11,16 +11,17 @@ import functools
 import logging
 import signal
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
 from aiokafka import TopicPartition
 
+from models.errors import TrimodError
 from stream.backoff import persist
 from stream.consumer import Offsets
 from stream.counters import Counters
-from stream.errors import BrokenWorker, PassingFault
+from stream.errors import BrokenWorker, PassingFault, SettingsError
 from stream.faust_app import faust_app
 from stream.metrics import Metrics
 from stream.partition import Partition, Start, Verdict
@@ -28,7 +29,7 @@ from stream.pipeline import Pipeline
 from stream.publish import Publisher
 from stream.records import Model, now
 from stream.serve_metrics import serve
-from stream.settings import Settings
+from stream.settings import Kafka, Settings
 from stream.tagging import PostTagger
 from stream.topics import topic_uuid
 from stream.work import Done, Work
@@ -92,32 +93,28 @@ class Worker:
     async def _work(self) -> None:
         await self._app.start()
         self._state = "running"
-        committing = self._background(self._commit_regularly())
+        self._background(self._commit_regularly())
         stopping = asyncio.create_task(self._stop.wait())
         crashed = asyncio.create_task(self._app._crashed.wait())
-        await asyncio.wait(
-            {stopping, crashed, committing, self._pipeline.broken}, return_when=asyncio.FIRST_COMPLETED
-        )
+        await asyncio.wait({stopping, crashed, self._pipeline.broken}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         crashed.cancel()
         if not self._stop.is_set():
-            self._state = "broken"
-            raise BrokenWorker(f"worker cannot go on: {self._cause(committing)}")
+            raise BrokenWorker(f"worker cannot go on: {self._cause()}")
 
-    def _cause(self, committing: asyncio.Task[None]) -> str:
+    def _cause(self) -> str:
         if self._pipeline.broken.done():
             return repr(self._pipeline.broken.exception())
-        if committing.done():
-            return repr(committing.exception())
         return f"Faust crashed: {self._app.crash_reason!r}"
 
     async def _close(self) -> None:
         """Finish what is in work if this is an orderly end, commit what is done, and leave the group."""
+        self._state = "draining" if self._stop.is_set() else "broken"
         if self._stop.is_set():
-            self._state = "draining"
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._drained(), DRAIN_TIMEOUT)
         await self._commit_at_last(self._partitions.values())
+        self._partitions.clear()  # a rebalance may still come, and has nothing more to say about them
         for task in self._tasks:
             task.cancel()
         await self._pipeline.stop()
@@ -144,8 +141,7 @@ class Worker:
                 await self._take(event.message)
         except Exception as error:
             log.exception("the agent failed")
-            if not self._pipeline.broken.done():
-                self._pipeline.broken.set_exception(error)
+            self._pipeline.fail(error)
 
     async def _take(self, message: Any) -> None:
         partition = self._partitions.get(TopicPartition(message.topic, message.partition))
@@ -154,21 +150,36 @@ class Worker:
         start = await asyncio.shield(partition.start)
         if start is None or partition.closed:
             return
-        match partition.judge(start, message.offset):
-            case Verdict.SEEK:
-                log.warning(
-                    "%s:%d starts at offset %d where %d was expected: reading again from there",
-                    *partition.id, message.offset, start.first,
-                )  # fmt: skip
-                await self._offsets.seek(partition.id, start.first)
-            case Verdict.TAKE:
-                timestamp = (
-                    round(message.timestamp * 1000) if message.timestamp and message.timestamp > 0 else now()
-                )
-                work = Work(partition, start.topic_id, message.offset, message.key, message.value, timestamp)
-                await self._pipeline.take_in(partition, work)
+        verdict = partition.judge(start, message.offset)
+        if verdict is Verdict.SEEK:
+            verdict = await self._judge_jump(partition, start, message.offset)
+        if verdict is Verdict.TAKE:
+            timestamp = (
+                round(message.timestamp * 1000) if message.timestamp and message.timestamp > 0 else now()
+            )
+            work = Work(partition, start.topic_id, message.offset, message.key, message.value, timestamp)
+            await self._pipeline.take_in(partition, work)
+
+    async def _judge_jump(self, partition: Partition[Done], start: Start, offset: int) -> Verdict:
+        """The verdict on a post before which some are missing, now that we ask whether they are still there;
+        reads them again if so."""
+        name = _name(partition)
+        await persist(f"reading {name}", functools.partial(self._look_at_bounds, [partition]))
+        verdict = partition.judge(start, offset)
+        if verdict is Verdict.SEEK:
+            log.warning(
+                "%s starts at offset %d where %d was expected: reading again", name, offset, start.first
+            )
+            await self._offsets.seek(partition.id, partition.seek_before(start, offset))
+        elif start.committed is not None:
+            log.warning(
+                "%s: offsets %d to %d were deleted before they were read", name, start.first, offset - 1
+            )
+        return verdict
 
     async def _on_assigned(self, app: Any, assigned: Iterable[Any], **_: Any) -> None:
+        if self._state in ("draining", "broken"):
+            return  # nobody would end what is begun now
         for tp in assigned:
             if tp.topic != self._settings.kafka.posts_topic:
                 continue
@@ -196,8 +207,7 @@ class Worker:
 
     async def _look_up(self, partitions: list[Partition[Done]]) -> None:
         """Find out what must be known of partitions before their posts are taken in."""
-        kafka = self._settings.kafka
-        topic_id = await persist("starting", lambda: asyncio.to_thread(topic_uuid, kafka, kafka.posts_topic))
+        topic_id = await persist("starting", lambda: asyncio.to_thread(posts_topic_id, self._settings.kafka))
         for partition in partitions:
             await persist(f"starting {_name(partition)}", functools.partial(self._begin, partition, topic_id))
         await persist("checking the counters", functools.partial(self._check_marks, partitions))
@@ -211,9 +221,8 @@ class Worker:
     async def _check_marks(self, partitions: list[Partition[Done]]) -> None:
         """Say so where the counters do not fit the log: they lost counts, or the log was replaced."""
         opened = [partition for partition in partitions if not partition.closed]
-        bounds = await self._offsets.bounds([partition.id for partition in opened])
+        await self._look_at_bounds(opened)
         for partition in opened:
-            partition.begin, partition.end = bounds[partition.id]
             start = partition.start.result()
             if start is None:
                 continue
@@ -226,6 +235,11 @@ class Worker:
                     "to be trusted before `trimod counters rebuild`; tagging goes on",
                     _name(partition), counted, start.committed, partition.end,
                 )  # fmt: skip
+
+    async def _look_at_bounds(self, partitions: list[Partition[Done]]) -> None:
+        bounds = await self._offsets.bounds([partition.id for partition in partitions])
+        for partition in partitions:
+            partition.begin, partition.end = bounds[partition.id]
 
     async def _commit_regularly(self) -> None:
         while True:
@@ -265,11 +279,21 @@ class Worker:
             "partitions": sorted(partition.partition for partition in self._partitions),
         }
 
-    def _background(self, work: Any) -> asyncio.Task[None]:
-        task: asyncio.Task[None] = asyncio.create_task(work)
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._pipeline.guarded(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return task
+
+
+def posts_topic_id(kafka: Kafka) -> str:
+    """Kafka's UUID of the posts topic. PassingFault also where metadata lacks it: it was there at the start,
+    and may be in the middle of being made anew."""
+    try:
+        return topic_uuid(kafka, kafka.posts_topic)
+    except (PassingFault, SettingsError):
+        raise
+    except TrimodError as error:
+        raise PassingFault(str(error)) from error
 
 
 def _name(partition: Partition[Done]) -> str:

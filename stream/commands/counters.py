@@ -19,19 +19,21 @@ def counters() -> None:
 
 
 @counters.command("rebuild", epilog="Example: trimod counters rebuild")
+@click.option("--incomplete", is_flag=True, help="Also where the oldest receipts are no longer kept.")
 @with_settings
-def rebuild_command(settings: Settings) -> None:
+def rebuild_command(settings: Settings, incomplete: bool) -> None:
     """Count anew from the receipts of all tagged posts, exactly, while workers go on.
 
     For when a worker says that the counters are not to be trusted, or Redis lost its data. Readers see the
-    old counts until the new ones are complete.
+    old counts until the new ones are complete. Refused where the oldest receipts are no longer kept (a
+    retention of their topic), as what they counted would be lost.
     """
     console = Console(stderr=True)
     columns = (TextColumn("receipts"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("receipts", total=None)
         done = asyncio.run(
-            rebuild(settings, lambda read, total: bar.update(task, completed=read, total=total))
+            rebuild(settings, lambda read, total: bar.update(task, completed=read, total=total), incomplete)
         )
     click.echo(f"rebuilt from {done.receipts} receipts in {done.seconds:.1f} s")
     if done.unreadable:

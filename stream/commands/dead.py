@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stream.cli import with_settings
-from stream.dead import DeadLetter, all_dead, get_dead, list_dead, replay
+from stream.dead import DeadEntry, all_dead, get_dead, list_dead, replay
 from stream.settings import Settings
 
 
@@ -23,7 +23,7 @@ def dead() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 @with_settings
 def list_command(settings: Settings, newest: int | None, as_json: bool) -> None:
-    """List dead letters, oldest first: where each came from, and why it died."""
+    """List dead letters, oldest first: where each came from, and why it died; `show` prints what was sent."""
     letters = list_dead(settings.kafka, newest)
     if as_json:
         for letter in letters:
@@ -36,7 +36,7 @@ def list_command(settings: Settings, newest: int | None, as_json: bool) -> None:
             _time(letter),
             letter.origin,
             _text(letter.key),
-            str(len(letter.value or b"")),
+            str(letter.size),
             letter.headers.get("error", "?"),
             letter.headers.get("message", "?"),
         )
@@ -55,7 +55,7 @@ def show(settings: Settings, name: str) -> None:
         click.echo(f"{header}: {_printable(value)}")
     click.echo(f"died: {_time(letter)}")
     click.echo(f"key: {_text(letter.key)}")
-    click.echo(f"bytes: {len(letter.value or b'')}\n")
+    click.echo(f"bytes: {letter.size}\n")
     click.echo(_text(letter.value))
 
 
@@ -66,7 +66,7 @@ def show(settings: Settings, name: str) -> None:
 def replay_command(settings: Settings, names: tuple[str, ...], everything: bool) -> None:
     """Send dead letters back to the topics they came from, as they were, to be tagged anew.
 
-    They stay in the dead-letter topic, whose retention removes them; one that fails again is added anew.
+    They stay in the dead-letter topic; one that fails again is added anew.
     """
     if bool(names) == everything:
         raise click.UsageError("name the dead letters to send back (see `trimod dead list`), or give --all")
@@ -74,7 +74,7 @@ def replay_command(settings: Settings, names: tuple[str, ...], everything: bool)
     click.echo(f"sent back {replay(settings.kafka, letters)} posts")
 
 
-def _as_json(letter: DeadLetter) -> dict[str, object]:
+def _as_json(letter: DeadEntry) -> dict[str, object]:
     headers = {**letter.headers, "time": letter.died_at}
     for number in ("partition", "offset"):
         if headers.get(number, "").isdigit():  # type: ignore[union-attr]
@@ -83,11 +83,11 @@ def _as_json(letter: DeadLetter) -> dict[str, object]:
         "id": letter.name,
         **headers,
         "key": None if letter.key is None else _text(letter.key),
-        "value": None if letter.value is None else _text(letter.value),
+        "bytes": letter.size,
     }
 
 
-def _time(letter: DeadLetter) -> str:
+def _time(letter: DeadEntry) -> str:
     if letter.died_at is None:
         return "?"
     return datetime.fromtimestamp(letter.died_at / 1000, UTC).isoformat(sep=" ", timespec="seconds")

@@ -4,17 +4,20 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 import orjson
 
-from models import DEFAULT_CHECKPOINT
+from stream.cli import with_settings
 from stream.contracts import Post, decode_post
 from stream.errors import BadPost
+from stream.images_root import check_root
 from stream.ingest import Line, prepare, read_lines
+from stream.settings import Settings, with_flags
 
 if TYPE_CHECKING:
+    from models.images import Picture
     from models.tagger import Tagger
 
 FILE_BATCH = 32
@@ -24,41 +27,46 @@ FILE_BATCH = 32
 @click.command(epilog="Example: echo 'Auston Matthews is back in #Toronto' | trimod tag -")
 @click.argument("file", type=click.File("rb"), metavar="FILE|-")
 @click.option(
-    "--checkpoint",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_CHECKPOINT,
-    help="Folder of the model; the shipped one by default.",
+    "--checkpoint", type=click.Path(path_type=Path), help="Folder of the checkpoint (worker.checkpoint)."
 )
 @click.option(
     "--images-root",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder below which image paths lead.",
+    type=click.Path(path_type=Path),
+    help="Folder that image paths start from (worker.images_root).",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-def tag(file: BinaryIO, checkpoint: Path, images_root: Path | None, device: str) -> None:
+@click.option("--device", help="auto, cpu, cuda or cuda:N (worker.device).")
+@with_settings
+def tag(settings: Settings, file: BinaryIO, **flags: Any) -> None:
     """Tag each line of FILE, a post as JSON or plain text; one JSON object a line comes out.
 
-    A line that is no post is named on stderr and skipped; the exit status is then 1.
+    A line that is no post is named on stderr and skipped; the exit status is then 1. An image that cannot be
+    had is named there too, and its post tagged without.
     """
+    worker = with_flags(settings, "worker", flags).worker
+    check_root(worker.images_root)
+
     from models.tagger import Tagger
 
-    tagger = Tagger.load(checkpoint, device)
+    tagger = Tagger.load(worker.checkpoint, worker.device, worker.threads, worker.image_cache)
     lines, bad = read_lines(file), 0
     size = FILE_BATCH if file.seekable() else 1
     while batch := list(islice(lines, size)):
-        posts = list(_posts(batch))
+        posts = dict(_posts(batch))
         bad += len(batch) - len(posts)
-        for line in _tagged(tagger, posts, images_root):
+        pictures = [_pictures(number, post, worker.images_root) for number, post in posts.items()]
+        for line in _tagged(tagger, list(posts.values()), pictures):
             sys.stdout.buffer.write(line + b"\n")
         sys.stdout.buffer.flush()
     if bad:
         raise click.ClickException(f"{bad} lines are no posts")
 
 
-def _posts(lines: list[Line]) -> Iterator[Post]:
+def _posts(lines: list[Line]) -> Iterator[tuple[int, Post]]:
+    """Line number and post of each line that is one."""
     for line in lines:
         try:
-            yield decode_post(prepare(line, None, False).value) if line.data[:1] == b"{" else _plain(line)
+            json = line.data[:1] == b"{"
+            yield line.number, decode_post(prepare(line, None, False).value) if json else _plain(line)
         except BadPost as error:
             click.echo(f"line {line.number}: {error}", err=True)
 
@@ -71,13 +79,23 @@ def _plain(line: Line) -> Post:
     return decode_post(orjson.dumps({"id": f"line {line.number}", "text": text}))
 
 
-def _tagged(tagger: "Tagger", posts: list[Post], images_root: Path | None) -> Iterator[bytes]:
+def _pictures(number: int, post: Post, root: Path | None) -> "list[Picture]":
+    from stream.fetch import USED, fetch_pictures
+
+    pictures, outcomes = fetch_pictures(post, root)
+    for index, outcome in enumerate(outcomes):
+        if outcome != USED:
+            reason = f"images[{index}] is {outcome.outcome} ({outcome.reason}): tagged without"
+            click.echo(f"line {number}: {reason}", err=True)
+    return pictures
+
+
+def _tagged(tagger: "Tagger", posts: list[Post], pictures: "list[list[Picture]]") -> Iterator[bytes]:
     from models.post import Post as PostToTag
-    from stream.fetch import fetch_pictures
 
     prepared = [
-        tagger.prepare(PostToTag(post.text, post.hashtags), fetch_pictures(post, images_root)[0])
-        for post in posts
+        tagger.prepare(PostToTag(post.text, post.hashtags), found)
+        for post, found in zip(posts, pictures, strict=True)
     ]
     for post, mentions in zip(posts, tagger.tag_prepared(prepared), strict=True):
         found = [

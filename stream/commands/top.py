@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from models.errors import TrimodError
+from models.post import TYPES
 from stream.cli import with_settings
 from stream.counters import Counters
 from stream.durations import parse_duration
@@ -51,12 +53,21 @@ def top(settings: Settings, type_: str | None, window: float | None, limit: int,
 async def read_top(
     settings: Settings, type_: str | None, window: float | None, limit: int
 ) -> dict[str, list[tuple[str, int]]]:
-    """Type -> (canonical, mentions), most first, from Redis."""
+    """Type -> (canonical, mentions), most first, from Redis. TrimodError for a type that no model has."""
     counters = Counters(settings.redis, settings.kafka.group)
     try:
+        if type_:
+            _check_type(type_, await counters.tallies())
         return await counters.top(type_, window, limit)
     finally:
         await counters.close()
+
+
+def _check_type(type_: str, tallies: dict[str, int]) -> None:
+    """A model of ours may know types beyond the usual: what was counted is a type too."""
+    known = {*TYPES, *(name.removeprefix("mentions:") for name in tallies if name.startswith("mentions:"))}
+    if type_ not in known:
+        raise TrimodError(f"no type {type_}: there are {', '.join(sorted(known))}")
 
 
 def top_table(ranking: dict[str, list[tuple[str, int]]]) -> Table:

@@ -1,23 +1,32 @@
 """`trimod up`: Kafka, Redis and workers on this machine, as child processes, until Ctrl-C."""
 
 import time
+from pathlib import Path
 
 import click
 
 from stream.cli import with_settings
+from stream.images_root import check_root
 from stream.local import LocalStack
-from stream.settings import Kafka, Redis, Settings
+from stream.settings import Kafka, Redis, Settings, with_flags
 from stream.signals import interruptible
 from stream.supervisor import Supervisor, worker_children
 
 
-@click.command(epilog="Example: trimod up --set local.workers=4 --set local.kafka_port=19092")
+@click.command(epilog="Example: trimod up --images-root pictures --set local.workers=4")
+@click.option(
+    "--images-root",
+    type=click.Path(path_type=Path),
+    help="Folder that image paths start from (worker.images_root).",
+)
 @with_settings
-def up(settings: Settings) -> None:
+def up(settings: Settings, images_root: Path | None) -> None:
     """Run Kafka, Redis and workers here until Ctrl-C, which stops all of them; the data stay.
 
     Ports, folder, heap and number of workers are settings (local.*); a worker that ends is started again.
     """
+    settings = with_flags(settings, "worker", {"images_root": images_root})
+    check_root(settings.worker.images_root)
     with interruptible():
         try:
             _run(settings)

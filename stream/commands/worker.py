@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from stream.cli import with_settings
+from stream.images_root import check_root
 from stream.settings import Settings, with_flags
 
 
@@ -33,6 +34,7 @@ def worker(settings: Settings, **flags: Any) -> None:
     missing are created. SIGTERM or Ctrl-C finishes the posts in work, commits, and leaves the group.
     """
     settings = with_flags(settings, "worker", flags)
+    check_root(settings.worker.images_root)
 
     from models.tagger import Tagger
     from stream.run_worker import run_worker

@@ -182,7 +182,8 @@ def test_dead_letters_are_listed_shown_and_sent_back_as_they_were(settings: Sett
     for offset, value in enumerate(values):
         bury(kafka, value, b"k%d" % offset, kafka.posts_topic, offset)
     code, out, _ = trimod(settings, "dead", "list", "--json", "--max", "2")
-    assert (0, ["0:1", "0:2"]) == (code, [orjson.loads(line)["id"] for line in out.splitlines()])
+    listed = [orjson.loads(line) for line in out.splitlines()]
+    assert (0, [("0:1", 6), ("0:2", 0)]) == (code, [(letter["id"], letter["bytes"]) for letter in listed])
     code, out, _ = trimod(settings, "dead", "show", "0:1")
     assert (0, r"\xff\x00\x1b[2J") == (code, out.splitlines()[-1])
     assert "message: nö" in out.splitlines()
@@ -212,6 +213,12 @@ def test_a_wrong_name_of_a_dead_letter_is_said_in_one_line(
 
 def test_top_before_anything_is_counted(settings: Settings) -> None:
     assert (0, "nothing counted yet\n", "") == trimod(settings, "top")
+
+
+def test_top_of_a_type_that_there_is_not(settings: Settings) -> None:
+    code, out, err = trimod(settings, "top", "person")
+    assert (1, "", "trimod: no type PERSON: there are LOC, MISC, ORG, PER\n") == (code, out, err)
+    assert (0, "nothing counted yet\n", "") == trimod(settings, "top", "per")
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,19 @@ def test_dead_posts_pass_the_mark_and_are_not_counted(redis_url: str) -> None:
     assert ({}, 2) == run(redis_url, use)
 
 
+def test_apply_tells_the_mark_as_it_was(redis_url: str) -> None:
+    """So a worker notices when Redis forgot what it had counted, also over batches of several script calls."""
+
+    async def use(counters: Counters) -> list[int]:
+        batches: list[list[Counted]] = [
+            [post(0)], [post(1), post(2)], [post(2)], [], [post(n) for n in range(3, CHUNK + 9)], [post(2**53 - 1)]
+        ]  # fmt: skip
+        before = [await counters.apply("u", 0, batch) for batch in batches]
+        return [*before, await counters.apply("u", 0, []), await counters.apply("other", 0, [])]
+
+    assert [-1, 0, 2, 2, 2, CHUNK + 8, 2**53 - 1, -1] == run(redis_url, use)
+
+
 def test_a_batch_larger_than_a_script_call(redis_url: str) -> None:
     """Chunks, many keys and many members: Lua's unpack limit must not be met."""
 

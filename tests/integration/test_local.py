@@ -17,7 +17,7 @@ from kafka import KafkaProducer
 
 from stream.contracts import MAX_DEAD_BYTES
 from stream.errors import LocalServerError
-from stream.local import LocalKafka, LocalRedis, LocalStack, free_port, local_stack
+from stream.local import LocalKafka, LocalRedis, LocalStack, free_port
 from stream.settings import Kafka, Local, Settings
 from stream.topics import describe_topics
 
@@ -80,7 +80,8 @@ def test_up_leaves_no_process_when_it_is_told_to_end(running: subprocess.Popen[s
 
 def test_no_process_survives_a_kill_but_the_data_do(running: subprocess.Popen[str], here: Settings) -> None:
     """The parent of Kafka and Redis has no time to stop them: the kernel does."""
-    settings = LocalStack(here).settings
+    stack = LocalStack(here)
+    settings = stack.settings
     producer = KafkaProducer(bootstrap_servers=settings.kafka.bootstrap_servers, acks="all")
     producer.send("posts", b"kept", key=b"1").get(timeout=30)
     producer.close()
@@ -89,10 +90,13 @@ def test_no_process_survives_a_kill_but_the_data_do(running: subprocess.Popen[st
     running.kill()
     running.wait()
     assert gone(here.local.directory)
-    with local_stack(here):
+    stack.start()
+    try:
         assert [1, 0, 0, 0] == [info.records for info in describe_topics(settings.kafka)]
         with redis.Redis.from_url(settings.redis.url) as client:
             assert b"yes" == client.get("kept")
+    finally:
+        stack.stop()
     assert [] == processes_of(here.local.directory)
 
 
@@ -136,6 +140,16 @@ def test_missing_programs_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         LocalRedis(tmp_path, free_port()).start()
     with pytest.raises(LocalServerError, match=r"^Kafka needs Java 17 .* install openjdk-17-jre-headless$"):
         LocalKafka(tmp_path, free_port(consecutive=2)).start()
+
+
+def test_a_redis_that_is_too_old_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the counters' script would fail at its first post."""
+    program = tmp_path / "redis-server"
+    program.write_text("#!/bin/sh\necho 'Redis server v=6.0.16 sha=00000000:0 malloc=libc bits=64 build=0'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(LocalServerError, match=r"^redis-server is version 6.0.16: 6.2 or newer is needed$"):
+        LocalRedis(tmp_path / "data", free_port()).start()
 
 
 def test_a_server_that_dies_is_quoted(tmp_path: Path) -> None:

@@ -7,13 +7,16 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 
 from models.errors import TrimodError
 from stream.contracts import Origin, Receipt, ReceiptMention, encode
 from stream.counters import Counted, Counters
+from stream.reading import open_topic
 from stream.rebuild import rebuild
 from stream.sending import open_sender
 from stream.settings import Settings
+from stream.topics import admin_client, topic_uuid
 
 pytestmark = pytest.mark.integration
 
@@ -167,6 +170,48 @@ def test_offsets_whose_receipts_are_gone_are_not_counted_again(settings: Setting
 
     marks, after, totals = run(settings, use)
     assert (marks, {}) == (after, totals)
+
+
+def test_a_rebuild_that_would_lose_counts_is_refused(settings: Settings) -> None:
+    """Receipts whose topic has a retention, as Kafka's default is: what is counted must not be replaced by
+    what happens to be kept, unless one says so."""
+    receipts = make_receipts(30)
+    publish(settings, receipts)
+    with (
+        admin_client(settings.kafka) as admin,
+        open_topic(settings.kafka, settings.kafka.tagged_topic) as reader,
+    ):
+        ends = reader.ends()
+        admin.delete_records({part: end for part, end in ends.items() if end})
+
+    async def use(counters: Counters) -> Any:
+        await count(counters, receipts)
+        with pytest.raises(TrimodError, match="--incomplete"):
+            await rebuild(settings)
+        refused = await state(counters), await counters.client.exists(f"{counters.root}:rebuild")
+        done = await rebuild(settings, incomplete=True)
+        return refused, done.incomplete, await counters.totals()
+
+    assert ((expected(receipts), 0), True, {}) == run(settings, use)
+
+
+def test_marks_pass_the_dead_posts_that_are_committed(settings: Settings) -> None:
+    """They have no receipt. A mark below what is committed looks like lost counts, which a rebuild is to cure."""
+    kafka = settings.kafka
+    topic_id = topic_uuid(kafka, kafka.posts_topic)
+    receipts = make_receipts(30, topic_id)
+    publish(settings, receipts)
+    places = {TopicPartition(kafka.posts_topic, number): OffsetAndMetadata(12, "", -1) for number in (1, 7)}
+    consumer = KafkaConsumer(bootstrap_servers=kafka.bootstrap_servers, group_id=kafka.group)
+    consumer.commit(places)
+    consumer.close(autocommit=False)
+
+    async def use(counters: Counters) -> dict[str, int]:
+        await rebuild(settings)
+        return await counters.marks()
+
+    last = {f"{r.origin.topic_id}:{r.origin.partition}": r.origin.offset for r in receipts}
+    assert {**last, f"{topic_id}:1": 11, f"{topic_id}:7": 11} == run(settings, use)
 
 
 def test_losing_redis_during_a_rebuild_is_noticed(settings: Settings) -> None:

@@ -29,6 +29,16 @@ def test_topics_take_posts_and_dead_letters_of_their_full_size(kafka: Kafka) -> 
     assert [MAX_POST_BYTES] * 3 + [MAX_DEAD_BYTES] == limits
 
 
+def test_receipts_and_dead_letters_are_kept_for_ever_and_the_rest_as_the_broker_has_it(kafka: Kafka) -> None:
+    """Counters are rebuilt from receipts: those that a broker drops after its 7 days would be missing."""
+    with admin_client(kafka) as client:
+        answer = client.describe_configs([ConfigResource("topic", name) for name in topic_names(kafka)])[
+            "topic"
+        ]
+    kept = [answer[name].get("retention.ms", {}).get("value") for name in topic_names(kafka)]
+    assert [None, None, "-1", "-1"] == kept
+
+
 def test_a_topic_made_anew_has_another_uuid(kafka: Kafka) -> None:
     """Its offsets begin again: the counters' high-water marks of the old one must not hold for it."""
     before = topic_uuid(kafka, kafka.dead_topic)

@@ -143,11 +143,15 @@ def committed(kafka: Kafka) -> dict[int, int]:
         admin.close()
 
 
-def expected_totals(found: Sequence[Receipt]) -> dict[str, dict[str, int]]:
-    """Type -> canonical -> mentions of the first receipt of each distinct post: what Redis must say."""
-    firsts: dict[tuple[str, str], Receipt] = {}
+def expected_totals(found: Sequence[Receipt], dedup: bool = True) -> dict[str, dict[str, int]]:
+    """Type -> canonical -> mentions of the first receipt of each distinct post: what Redis must say.
+
+    Without `dedup` (redis.dedup_window is 0) a post that was sent twice is two.
+    """
+    firsts: dict[tuple[str, int] | tuple[str, str], Receipt] = {}
     for receipt in found:
-        firsts.setdefault((receipt.source, receipt.post_id), receipt)
+        origin = receipt.origin.topic_id, receipt.origin.partition * 10**9 + receipt.origin.offset
+        firsts.setdefault((receipt.source, receipt.post_id) if dedup else origin, receipt)
     totals: dict[str, Counter[str]] = defaultdict(Counter)
     for receipt in firsts.values():
         for mention in receipt.mentions:

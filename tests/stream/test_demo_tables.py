@@ -92,7 +92,7 @@ def test_ranking_has_a_column_per_type_that_was_found():
 
 
 def test_dead_posts_are_shown_with_their_reason():
-    letter = DeadLetter(0, 0, None, b'{"id": \xff', {"message": "post is no JSON"})
+    letter = DeadLetter(0, 0, None, 8, {"message": "post is no JSON"}, b'{"id": \xff')
     out = printed(dead_table([letter]))
     assert r'{"id": \xff' in out
     assert "post is no JSON" in out

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import orjson
 import pytest
 from PIL import Image
 
+from stream import fetch
 from stream.contracts import Post, decode_post
 from stream.fetch import BY_URL, NO_ROOT, UNDECODABLE, UNREADABLE, USED, fetch_pictures
 
@@ -53,6 +55,18 @@ def test_a_path_that_leads_out_or_nowhere_is_unreadable(tmp_path: Path, path: st
     assert ([], [UNREADABLE]) == fetch_pictures(post({"path": path}), root)
 
 
-def test_without_a_root_no_path_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("data", ["no base64!", "a", "é", "aGk", ""])
+def test_data_that_are_no_base64_are_a_broken_image_and_no_bad_post(data: str) -> None:
+    assert ([], [UNDECODABLE]) == fetch_pictures(post({"data": data}), None)
+
+
+def test_without_a_root_no_path_is_read_and_the_log_says_so_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fetch._say_that_there_is_no_root.cache_clear()
     (tmp_path / "blue.png").write_bytes(png("blue"))
-    assert ([], [NO_ROOT]) == fetch_pictures(post({"path": str(tmp_path / "blue.png")}), None)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            assert ([], [NO_ROOT]) == fetch_pictures(post({"path": str(tmp_path / "blue.png")}), None)
+    expected = "images with a path are skipped: worker.images_root (--images-root) is not set"
+    assert [expected] == caplog.messages

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+import pytest
 from aiokafka import TopicPartition
 
 from stream.counters import Counted
@@ -21,10 +22,13 @@ def with_partition(check: Callable[[Partition], None]) -> None:
 
 def judged(partition: Partition, committed: int | None, *offsets: int) -> list[Verdict]:
     verdicts = []
+    start = Start("id", committed)
     for offset in offsets:
-        verdicts.append(partition.judge(Start("id", committed), offset))
+        verdicts.append(partition.judge(start, offset))
         if verdicts[-1] is TAKE:
             partition.enter(offset, 1)
+        if verdicts[-1] is SEEK:
+            partition.seek_before(start, offset)
     return verdicts
 
 
@@ -49,6 +53,31 @@ def test_a_log_that_really_begins_later_is_read_from_there() -> None:
     before it that Faust had skipped."""
     with_partition(lambda it: _same([SEEK, TAKE, TAKE], judged(it, 10, 25, 25, 26)))
     with_partition(lambda it: _same([SEEK, DROP, TAKE, TAKE], judged(it, None, 25, 26, 12, 13)))
+
+
+def test_where_the_log_begins_nothing_is_missing() -> None:
+    """Reading again would be no use, and it would stall where retention goes on deleting."""
+
+    def check(partition: Partition) -> None:
+        partition.begin = 25
+        assert [DROP, TAKE, TAKE] == judged(partition, 10, 9, 25, 26)
+
+    with_partition(check)
+
+
+def test_reading_again_begins_at_what_is_committed_or_where_the_log_begins() -> None:
+    def check(partition: Partition) -> None:
+        found = [partition.seek_before(Start("id", 10), 25)]
+        partition.begin = 20
+        assert [10, 20] == [*found, partition.seek_before(Start("id", 10), 25)]
+
+    with_partition(check)
+
+
+def test_what_comes_for_long_beyond_the_suspect_is_suspect_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The suspect one may have been deleted before it was read again: dropping all others would never end."""
+    monkeypatch.setattr("stream.partition.SEEK_AGAIN", 0.0)
+    with_partition(lambda it: _same([SEEK, SEEK, TAKE], judged(it, 10, 25, 40, 30)))
 
 
 def test_only_released_posts_may_be_committed() -> None:

@@ -15,6 +15,16 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("deaf", flush=True)
 time.sleep(60)
 """
+COUNTING = """
+import signal, time
+
+told = []
+signal.signal(signal.SIGTERM, lambda *_: told.append(print("told", flush=True)))
+print("ready", flush=True)
+while not told:
+    time.sleep(0.01)
+time.sleep(0.2)
+"""
 PARENT = """
 import sys, time
 from pathlib import Path
@@ -69,6 +79,19 @@ def test_stop_ends_a_child_that_is_deaf_to_sigterm(tmp_path: Path) -> None:
         time.sleep(0.02)
     child.stop(grace=0.1)
     assert (False, -signal.SIGKILL) == (child.alive, child.exit_code)
+
+
+def test_a_child_is_told_to_end_only_once(tmp_path: Path) -> None:
+    """A worker takes the second SIGTERM for `at once` and leaves its posts unfinished."""
+    child = python(COUNTING, tmp_path / "log")
+    child.start()
+    while not child.last_lines():
+        time.sleep(0.02)
+    child.terminate()
+    while len(child.last_lines()) < 2:
+        time.sleep(0.02)
+    child.stop()
+    assert (["ready", "told"], 0) == (child.last_lines(), child.exit_code)
 
 
 def test_stop_takes_the_children_of_the_child_along(tmp_path: Path) -> None:

@@ -75,6 +75,13 @@ def test_a_bad_post_is_dead_with_its_bytes_untouched_and_the_reason() -> None:
     } == headers
 
 
+def test_only_a_record_without_key_and_value_gets_an_empty_key() -> None:
+    """No Python client sends such a record: the worker would meet it again after every restart."""
+    (nothing,) = conclude(Kafka(), MODEL, work(None, key=None), Failed("BadPost", "empty")).records
+    (keyless,) = conclude(Kafka(), MODEL, work(b"x", key=None), Failed("BadPost", "no JSON")).records
+    assert [(b"", None), (None, b"x")] == [(nothing.key, nothing.value), (keyless.key, keyless.value)]
+
+
 def test_a_dead_post_only_moves_the_mark() -> None:
     done = conclude(Kafka(), MODEL, work(None), Failed("BadPost", "tombstone"))
     assert Counted(42, "", "", 1_700_000_000_000, done.counted.tagged_at, ()) == done.counted

@@ -1,5 +1,7 @@
 """Settings: who wins, and that whatever is unknown or bad is named."""
 
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -45,6 +47,18 @@ def test_what_is_wrong_is_named(overrides: list[str], environment: dict[str, str
     with pytest.raises(SettingsError, match=named) as error:
         load_settings(None, overrides, environment)
     assert "\n" not in str(error.value)
+
+
+def test_an_empty_images_root_is_none_and_not_the_current_folder() -> None:
+    assert load_settings(None, [], {"TRIMOD_WORKER__IMAGES_ROOT": ""}).worker.images_root is None
+
+
+@pytest.mark.parametrize("command", [("worker",), ("up",), ("tag", "-")])
+def test_an_images_root_that_is_no_folder_stops_the_start(command: tuple[str, ...], tmp_path: Path) -> None:
+    line = [sys.executable, "-m", "stream", *command, "--images-root", str(tmp_path / "none")]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False, input="")
+    expected = f"trimod: bad setting 'worker.images_root': {tmp_path / 'none'} is no folder\n"
+    assert (2, "", expected) == (done.returncode, done.stdout, done.stderr)
 
 
 def test_the_example_file_is_current_and_holds_the_defaults() -> None:

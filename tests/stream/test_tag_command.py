@@ -1,0 +1,42 @@
+"""`trimod tag`: the worker's settings hold for it too, and it says what it did without."""
+
+from pathlib import Path
+
+import orjson
+import pytest
+from click.testing import CliRunner
+
+from stream.commands.tag import tag
+from stream.settings import Settings
+from tests.checkpoints import tiny_checkpoint
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A tiny checkpoint that the environment names."""
+    path = tiny_checkpoint(tmp_path / "checkpoint")
+    monkeypatch.setenv("TRIMOD_WORKER__CHECKPOINT", str(path))
+    return path
+
+
+def test_the_checkpoint_of_the_settings_is_taken(checkpoint: Path) -> None:
+    done = CliRunner().invoke(tag, ["-", "--device", "cpu"], input="in Toronto\n")
+    assert 0 == done.exit_code, done.output
+    assert ("line 1", "in Toronto") == (orjson.loads(done.stdout)["id"], orjson.loads(done.stdout)["text"])
+    (checkpoint / "config.json").unlink()
+    assert 0 != CliRunner().invoke(tag, ["-", "--device", "cpu"], input="in Toronto\n").exit_code
+    assert Settings().worker.checkpoint != checkpoint
+
+
+def test_images_that_cannot_be_had_are_named(checkpoint: Path, tmp_path: Path) -> None:
+    images = [{"path": "none.jpg"}, {"data": "no base64"}, {"url": "https://example.org/a.jpg"}]
+    post = orjson.dumps({"id": "1", "text": "in Toronto", "images": images})
+    done = CliRunner().invoke(
+        tag, ["-", "--device", "cpu", "--images-root", str(tmp_path)], input=b"plain\n" + post
+    )
+    assert (0, 2) == (done.exit_code, len(done.stdout.splitlines()))
+    assert [
+        "line 2: images[0] is broken (unreadable): tagged without",
+        "line 2: images[1] is broken (undecodable): tagged without",
+        "line 2: images[2] is skipped (url): tagged without",
+    ] == done.stderr.splitlines()
