@@ -44,7 +44,8 @@ class RealWorker(WorkerProcess):
 
     def __init__(self, settings: Settings, directory: Path) -> None:
         self._log = directory / f"worker-{time.monotonic_ns()}.log"
-        command = [TRIMOD, "worker", "--images-root", str(SAMPLES)]
+        root = settings.worker.images_root or SAMPLES
+        command = [TRIMOD, "worker", "--images-root", str(root)]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment(settings))
 
@@ -120,8 +121,8 @@ def metric(name: str, running: list[WorkerProcess]) -> Counter[tuple[str, ...]]:
     return counts
 
 
-def check_events(settings: Settings, texts: dict[tuple[str, str], str]) -> None:
-    """Each event is where it says in its post's text, and receipts name these events and no others."""
+def check_events(settings: Settings, texts: dict[tuple[str, str], str]) -> list[EntityEvent]:
+    """The events: each is where it says in its post's text, and receipts name these and no others."""
     kafka = settings.kafka
     events = [EntityEvent.model_validate_json(each.value) for each in read_all(kafka, kafka.entities_topic)]
     for event in events:
@@ -130,7 +131,7 @@ def check_events(settings: Settings, texts: dict[tuple[str, str], str]) -> None:
         assert (event.text, event.text) == (text[event.start : event.end], units.decode("utf-16-le"))
     named = {mention.event_id for receipt in receipts(kafka) for mention in receipt.mentions}
     assert {event.event_id for event in events} == named
-    assert any(event.start != event.start_utf16 for event in events), "no text with an emoji before a mention"
+    return events
 
 
 def test_ingest_to_counts_with_the_shipped_model_and_a_killed_worker(
@@ -167,4 +168,5 @@ def test_ingest_to_counts_with_the_shipped_model_and_a_killed_worker(
     assert count == len(expected)
     assert expected == read_reasons(settings)
     assert expected_totals(receipts(settings.kafka)) == redis_totals(settings)
-    check_events(settings, texts)
+    events = check_events(settings, texts)
+    assert any(event.start != event.start_utf16 for event in events), "no text with an emoji before a mention"
