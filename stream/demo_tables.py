@@ -44,6 +44,8 @@ def entities_table(entities: list[EntityEvent], texts: Mapping[str, str]) -> Tab
     table = Table("post", "type", "sure", f"weighed: {legend}", "counted as", box=box.SIMPLE_HEAD)
     for column in table.columns:
         column.no_wrap = True
+    for column in table.columns[1:3]:
+        column.min_width = len("100%")  # a narrow terminal may shorten the post, not the figures
     by_post: dict[str, list[EntityEvent]] = {post_id: [] for post_id in texts}
     for event in sorted(entities, key=lambda event: event.start):
         by_post[event.post_id].append(event)
