@@ -21,9 +21,15 @@ from tests.integration.test_stream_end_to_end import (
     metric,
     read_posts,
     read_reasons,
-    redis_totals,
 )
-from tests.integration.workers import WorkerProcess, committed, expected_totals, receipts, wait_until
+from tests.integration.workers import (
+    WorkerProcess,
+    committed,
+    expected_totals,
+    receipts,
+    redis_totals,
+    wait_until,
+)
 
 LIMIT = 1800
 """Seconds at most for all posts."""

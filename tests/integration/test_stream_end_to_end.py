@@ -4,7 +4,6 @@ Posts are the samples under ids of their own: every kind of text and image, bad 
 The other tests of workers have a fake tagger; here offsets in text, images and counts meet in earnest.
 """
 
-import asyncio
 import subprocess
 import sys
 import time
@@ -16,7 +15,6 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from stream.contracts import EntityEvent, decode_post
-from stream.counters import Counters
 from stream.demo import SAMPLES
 from stream.errors import BadPost
 from stream.settings import Settings
@@ -27,6 +25,7 @@ from tests.integration.workers import (
     expected_totals,
     read_all,
     receipts,
+    redis_totals,
     wait_until,
 )
 
@@ -97,17 +96,6 @@ def read_reasons(settings: Settings) -> dict[tuple[int, int], str]:
         headers = {name: value.decode() for name, value in record.headers}
         reasons[int(headers["partition"]), int(headers["offset"])] = headers["message"]
     return reasons
-
-
-def redis_totals(settings: Settings) -> dict[str, dict[str, int]]:
-    async def read() -> dict[str, dict[str, int]]:
-        counters = Counters(settings.redis, settings.kafka.group)
-        try:
-            return await counters.totals()
-        finally:
-            await counters.close()
-
-    return asyncio.run(read())
 
 
 def metric(name: str, running: list[WorkerProcess]) -> Counter[tuple[str, ...]]:

@@ -3,7 +3,6 @@
 What "tagged" means here is a receipt on `posts.tagged`; what is counted is read from Redis itself.
 """
 
-import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -14,7 +13,6 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from stream.contracts import Receipt
-from stream.counters import Counters
 from stream.local import LocalRedis, free_port
 from stream.settings import Settings
 from tests.integration.workers import (
@@ -25,6 +23,7 @@ from tests.integration.workers import (
     post,
     read_all,
     receipts,
+    redis_totals,
     send,
     wait_until,
     workers,
@@ -47,17 +46,6 @@ def mixed_posts(count: int) -> list[bytes | None]:
         if number % 60 == 30:
             posts.append(BAD[number // 60 % len(BAD)])
     return posts
-
-
-def redis_totals(settings: Settings) -> dict[str, dict[str, int]]:
-    async def read() -> dict[str, dict[str, int]]:
-        counters = Counters(settings.redis, settings.kafka.group)
-        try:
-            return await counters.totals()
-        finally:
-            await counters.close()
-
-    return asyncio.run(read())
 
 
 def all_done(settings: Settings, count: int) -> bool:

@@ -1,5 +1,6 @@
 """Workers as child processes, posts into Kafka, and what came out of it: for the worker's tests."""
 
+import asyncio
 import os
 import re
 import signal
@@ -19,6 +20,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError
 
 from stream.contracts import Receipt
+from stream.counters import Counters
 from stream.settings import Kafka, Settings
 
 SCRIPT = Path(__file__).with_name("worker_with_fake_tagger.py")
@@ -157,6 +159,19 @@ def expected_totals(found: Sequence[Receipt], dedup: bool = True) -> dict[str, d
         for mention in receipt.mentions:
             totals[mention.type][mention.canonical] += 1
     return {type_: dict(counts) for type_, counts in totals.items()}
+
+
+def redis_totals(settings: Settings) -> dict[str, dict[str, int]]:
+    """Type -> canonical -> count, as Redis has it."""
+
+    async def read() -> dict[str, dict[str, int]]:
+        counters = Counters(settings.redis, settings.kafka.group)
+        try:
+            return await counters.totals()
+        finally:
+            await counters.close()
+
+    return asyncio.run(read())
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
