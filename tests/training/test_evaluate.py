@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from models.labels import Span
+from models.labels import Span, tags_of
+from models.tagger import Tagger
 from tests.checkpoints import tiny_checkpoint
 from training.commands.evaluate import evaluate
 from training.conll import LabelledPost
-from training.evaluate import gold_spans
+from training.evaluate import gold_spans, joined
 
 CONLL = "IMGID:1\nToronto\tB-ORG\nLeafs\tI-ORG\nwon\tO\n\nIMGID:2\nin\tO\n#Riga\tB-LOC\n"
 
@@ -44,6 +45,37 @@ def report(arguments: list[str]) -> dict[str, object]:
 
 def test_raw_text_of_plain_tokens_scores_as_the_tokens_do(arguments: list[str]) -> None:
     assert report(arguments)["scores"] == report([*arguments, "--raw"])["scores"]
+
+
+@pytest.mark.parametrize("raw", [[], ["--raw"]])
+def test_gold_that_is_the_models_own_answer_scores_100_and_one_change_costs_it(
+    tmp_path: Path, raw: list[str]
+) -> None:
+    """Of an untrained model all else scores 0, however the spans are compared."""
+    checkpoint = tiny_checkpoint(tmp_path / "tiny")
+    tokens = [
+        "Toronto",
+        "Leafs",
+        "won",
+        "in",
+        "the",
+        "👨‍👩‍👧",
+        "e\u0301te\u0301",
+        "a",
+        "hockey",
+        "player",
+    ] * 3
+    text, found = joined(tokens)
+    mentions = Tagger.load(checkpoint, "cpu").tag([text])[0]
+    starts, ends = [token.start for token in found], [token.end for token in found]
+    own = [Span(starts.index(m.start), ends.index(m.end) + 1, m.type) for m in mentions]
+    assert len(own) > 2
+    changed = [own[0]._replace(type="LOC" if own[0].type == "PER" else "PER"), *own[1:]]
+    for gold, expected in ((own, 100.0), (changed, 100 * (len(own) - 1) / len(own))):
+        rows = zip(tokens, tags_of(gold, len(tokens)), strict=True)
+        (tmp_path / "own.txt").write_text("\n".join(f"{token}\t{tag}" for token, tag in rows) + "\n")
+        arguments = [str(checkpoint), "--data", str(tmp_path / "own.txt"), "--device", "cpu", "--json", *raw]
+        assert expected == pytest.approx(report(arguments)["f1"])
 
 
 def test_captions_are_found_by_image_id(arguments: list[str], tmp_path: Path) -> None:
