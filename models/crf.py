@@ -44,6 +44,28 @@ class ConstrainedCRF(nn.Module):
         """Negative log-likelihood per post (equation 15), averaged over the batch; tags [batch, length] int64."""
         return -cast(Tensor, self.crf(emissions.float(), tags, mask=mask, reduction="mean"))
 
+    def distillation_loss(
+        self, emissions: Tensor, tags: Tensor, mask: Tensor, targets: Tensor, share: Tensor
+    ) -> Tensor:
+        """Mean over posts of (1 - share) * negative log-likelihood + share * cross-entropy to a teacher's marginals.
+
+        targets: P(label) of each token [batch, length, labels]; share [batch] in [0, 1], 1 where there are no tags.
+        The cross-entropy is a post's sum over tokens, as the likelihood is.
+        """
+        emissions = emissions.float()
+        likelihood = cast(Tensor, self.crf(emissions, tags, mask=mask, reduction="none"))
+        entropy = (
+            -(targets * self.log_marginals(emissions, mask)).sum(dim=2).masked_fill(~mask, 0.0).sum(dim=1)
+        )
+        return ((1 - share) * -likelihood + share * entropy).mean()
+
+    def log_marginals(self, emissions: Tensor, mask: Tensor) -> Tensor:
+        """log P(label of a token) over all legal sequences [batch, length, labels]; anything on padding."""
+        start, transitions, end = self._scores()
+        forward = self._forward(emissions, start, transitions)
+        scores = forward + self._backward(emissions, mask, transitions, end)
+        return scores - torch.logsumexp(scores, dim=2, keepdim=True)
+
     def _scores(self) -> tuple[Tensor, Tensor, Tensor]:
         transitions = self.crf.transitions.masked_fill(~self.allowed, FORBIDDEN)
         return (

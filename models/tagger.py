@@ -9,39 +9,34 @@ post's tags do not depend on which posts are tagged with it. `tag` decodes image
 them decoded.
 """
 
-import hashlib
 import logging
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor
 
+from models.base import SequenceTagger
 from models.batch import Encoded, collate
 from models.canonical import canonical
-from models.checkpoint import Checkpoint, load_checkpoint
-from models.encode import PostEncoder, TokenIds, Vocabulary, windows
-from models.encoders import MAX_GROUP_PIECES, VIEWS
+from models.checkpoint import load_checkpoint
+from models.encode import PostEncoder, TokenIds, windows
+from models.encoders import MAX_GROUP_PIECES, Transformer
 from models.errors import BrokenImage, CheckpointError
+from models.golden import check
 from models.images import Picture, decode_image
-from models.labels import Span, bio_labels, spans
+from models.labels import Span, spans
+from models.look import ImageReader
+from models.parts import build
 from models.post import Mention, Post
-from models.segmenter import Segmenter, SegmenterConfig
+from models.seen import Seen
+from models.segmenter import Segmenter
 from models.split import split_by_length
 from models.tokens import Token, hashtags_in, tokenize
-from models.trimod import TriMod, TriModConfig
-from models.vision import ImageEncoder, ImageFeatures
 
 log = logging.getLogger(__name__)
 
-FROZEN = "words.encoder.embeddings.word_embeddings.weight"
-"""Stays as it was pretrained, so it comes from the encoder's package and is in no checkpoint."""
-MAX_ALT = 1000
-"""Characters of an image's alt text that are read."""
 MAX_HASHTAGS = 32
 """Different hashtags of a post that are read; who writes more says nothing with them."""
 
@@ -64,17 +59,6 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What is known about a post's images: words, and pooled CNN features [1280], their mean over the images."""
-
-    words: tuple[str, ...] = ()
-    pooled: Tensor | None = None
-
-
-NOTHING_SEEN = Seen()
-
-
-@dataclass(frozen=True, slots=True)
 class _Window:
     """Tokens [start, end) of post `post`; its mentions count if they start in [first, last)."""
 
@@ -86,21 +70,22 @@ class _Window:
 
 
 class Tagger:
-    """A loaded TriMod with its segmenter and the CNN that looks at images."""
+    """A loaded model with its segmenter and the CNN that looks at images."""
 
     def __init__(
         self,
-        model: TriMod,
+        model: SequenceTagger,
         encoder: PostEncoder,
         segmenter: Segmenter,
-        images: ImageEncoder,
+        images: ImageReader,
         name: str,
         version: str,
     ) -> None:
         self.model, self.encoder, self.segmenter = model.eval(), encoder, segmenter.eval()
         self.device = next(model.parameters()).device
         self.name = name
-        self.version = f"{version}.{self.device.type}.{_precision(self.device)}"
+        self._precision = _precision(self.device)
+        self.version = f"{version}.{self.device.type}.{self._precision}"
         self._images = images
 
     @classmethod
@@ -115,12 +100,16 @@ class Tagger:
         if threads:
             torch.set_num_threads(threads)
         stored = load_checkpoint(Path(path))
-        images = ImageEncoder(chosen, image_cache)
         try:
-            model, encoder, segmenter = build(stored)
+            parts = build(stored)
+            model = parts.model
+            for part in model.modules():
+                if isinstance(part, Transformer):
+                    part.merge()
+            images = ImageReader(model.config.inputs, chosen, image_cache, parts.captioner)
             name, version = str(stored.config["name"]), f"{stored.config['version']}+{stored.id}"
-            tagger = cls(model.to(chosen), encoder, segmenter, images, name, version)
-            tagger.tag(["One post, of #TwoHashtags, through all of it."])
+            tagger = cls(model.to(chosen), parts.encoder, parts.segmenter, images, name, version)
+            check(tagger, stored.golden)
         except (KeyError, TypeError, ValueError, RuntimeError, IndexError, AttributeError) as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             raise CheckpointError(
@@ -130,7 +119,8 @@ class Tagger:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        return self.model.config.labels
+        """`O`, then `B-` and `I-` of each type."""
+        return tuple(self.model.crf.labels)
 
     def canonical(self, mention: str) -> str:
         """The form under which mentions of one thing are counted together (models/canonical.py)."""
@@ -169,15 +159,11 @@ class Tagger:
         """The mentions of each prepared post. To be called from one thread at a time."""
         return self.tag_seen(batch, self.look(batch))
 
-    def look(self, batch: Sequence[Prepared]) -> list["Seen"]:
+    def look(self, batch: Sequence[Prepared]) -> list[Seen]:
         """What is seen in each post's pictures."""
-        pictures = [picture for prepared in batch for picture in prepared.pictures]
-        if not pictures:
-            return [NOTHING_SEEN for _ in batch]
-        features = iter(self._images.encode(pictures))
-        return [_seen(prepared.pictures, [next(features) for _ in prepared.pictures]) for prepared in batch]
+        return self._images.read([prepared.pictures for prepared in batch])
 
-    def tag_seen(self, batch: Sequence[Prepared], seen: Sequence["Seen"]) -> list[list[Mention]]:
+    def tag_seen(self, batch: Sequence[Prepared], seen: Sequence[Seen]) -> list[list[Mention]]:
         """As `tag_prepared`, with what is seen in the images given: evaluation puts captions there."""
         cut = [window for index, prepared in enumerate(batch) for window in _windows(index, prepared.ids)]
         encoded = []
@@ -186,7 +172,7 @@ class Tagger:
             ids = prepared.ids[window.start : window.end]
             encoded.append(
                 self.encoder.encode(
-                    ids, seen[window.post].words, prepared.hashtag_words, seen[window.post].pooled
+                    ids, seen[window.post].words, prepared.hashtag_words, seen[window.post].pixels
                 )
             )
         mentions: list[list[Mention]] = [[] for _ in batch]
@@ -195,7 +181,8 @@ class Tagger:
             prepared, kept = batch[window.post], mentions[window.post]
             for span, confidence, weights in found:
                 start, end = window.start + span.start, window.start + span.end
-                mention = _mention(prepared, start, end, span.type, confidence, weights)
+                shares = dict(zip(self.model.modalities, weights, strict=True))
+                mention = _mention(prepared, start, end, span.type, confidence, shares)
                 if window.first <= start < window.last and (not kept or mention.start >= kept[-1].end):
                     kept.append(mention)
         return mentions
@@ -206,12 +193,10 @@ class Tagger:
         results: list[list[tuple[Span, float, list[float]]]] = [[] for _ in encoded]
         lengths = [sum(post.rows) for post in encoded]
         for group in split_by_length(lengths, MAX_GROUP_PIECES):
-            batch = collate([encoded[index] for index in group], self.model.config.pooled_size).to(
+            batch = collate([encoded[index] for index in group], self.model.config.inputs.image_size).to(
                 self.device
             )
-            with torch.autocast(
-                self.device.type, dtype=torch.bfloat16, enabled=_precision(self.device) == "bf16"
-            ):
+            with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._precision == "bf16"):
                 emissions, weights = self.model(batch)
             paths = self.model.crf.decode(emissions, batch.mask)
             found = [spans([self.labels[label] for label in path]) for path in paths]
@@ -223,43 +208,6 @@ class Tagger:
                     for span, confidence in zip(found[row], confidences[row], strict=True)
                 ]
         return results
-
-
-def build(stored: Checkpoint) -> tuple[TriMod, PostEncoder, Segmenter]:
-    """The parts of a checkpoint, with its weights in them."""
-    config = stored.config
-    if config.get("model") != "trimod":
-        raise CheckpointError(f"this is a checkpoint of model {config.get('model')!r}; known are: trimod")
-    hyper = TriModConfig(**{**config["trimod"], "labels": tuple(config["trimod"]["labels"])})
-    if hyper.labels != tuple(bio_labels([label[2:] for label in hyper.labels[1::2]])):
-        raise ValueError(f"labels must be O, then B-X and I-X of each type, got {', '.join(hyper.labels)}")
-    words, characters = (Vocabulary(tuple(config["vocabulary"][part])) for part in ("words", "characters"))
-    model = TriMod(hyper, words.size, characters.size)
-    if frozen_sha256(model) != config["text_encoder_sha256"]:
-        raise CheckpointError(
-            f"the installed {hyper.text_encoder} is not the one this checkpoint was trained on"
-        )
-    missing, unexpected = model.load_state_dict(_part(stored, "model."), strict=False)
-    if unexpected or set(missing) - {FROZEN}:
-        raise ValueError(
-            f"missing weights {sorted(set(missing) - {FROZEN})}, unknown weights {sorted(unexpected)}"
-        )
-    segmenter = Segmenter(SegmenterConfig(**config["segmenter"]))
-    segmenter.load_state_dict(_part(stored, "segmenter."))
-    encoder = PostEncoder(words, characters, hyper.text_encoder, hyper.max_characters)
-    return model, encoder, segmenter
-
-
-def parts_to_store(model: TriMod, segmenter: Segmenter) -> dict[str, Tensor]:
-    """The tensors of a checkpoint, by the names that `build` reads."""
-    own = {f"model.{name}": tensor for name, tensor in model.state_dict().items() if name != FROZEN}
-    return own | {f"segmenter.{name}": tensor for name, tensor in segmenter.state_dict().items()}
-
-
-def frozen_sha256(model: TriMod) -> str:
-    """SHA-256, in hex, of the weights that come from the text encoder's package; empty where none do."""
-    frozen = model.state_dict().get(FROZEN)
-    return "" if frozen is None else hashlib.sha256(frozen.cpu().numpy().tobytes()).hexdigest()
 
 
 def choose_device(name: str) -> torch.device:
@@ -284,34 +232,12 @@ def _precision(device: torch.device) -> str:
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
 
 
-def words_of(text: str) -> list[str]:
-    """The words of a caption, an alt text or class names, without punctuation."""
-    return [
-        token.text for token in tokenize(text) if any(unicodedata.category(c)[0] in "LN" for c in token.text)
-    ]
-
-
-def _part(stored: Checkpoint, prefix: str) -> dict[str, Any]:
-    return {name.removeprefix(prefix): t for name, t in stored.tensors.items() if name.startswith(prefix)}
-
-
 def _decoded(post: Post) -> Iterable[Picture]:
     for image in post.images:
         try:
             yield decode_image(image.data, image.alt)
         except BrokenImage as error:
             log.warning("tagged without an image: %s", error)
-
-
-def _seen(pictures: Sequence[Picture], features: Sequence[ImageFeatures]) -> Seen:
-    """The alt texts' words, then the CNN's class words; nothing for a post without pictures."""
-    if not pictures:
-        return NOTHING_SEEN
-    texts = [picture.alt for picture in pictures] + [" ".join(each.words) for each in features]
-    return Seen(
-        tuple(words_of(" ".join(text[:MAX_ALT] for text in texts))),
-        torch.stack([each.pooled for each in features]).mean(dim=0),
-    )
 
 
 def _windows(post: int, ids: TokenIds) -> list[_Window]:
@@ -327,8 +253,7 @@ def _windows(post: int, ids: TokenIds) -> list[_Window]:
 
 
 def _mention(
-    prepared: Prepared, start: int, end: int, type_: str, confidence: float, weights: Sequence[float]
+    prepared: Prepared, start: int, end: int, type_: str, confidence: float, shares: dict[str, float]
 ) -> Mention:
     begin, stop = prepared.found[start].start, prepared.found[end - 1].end
-    shares = dict(zip(VIEWS, weights, strict=True))
     return Mention(begin, stop, prepared.text[begin:stop], type_, confidence, shares)

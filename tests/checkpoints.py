@@ -6,6 +6,7 @@ import torch
 
 from models.encode import Vocabulary
 from models.labels import bio_labels
+from models.parts import Parts
 from models.post import TYPES
 from models.segmenter import Segmenter, SegmenterConfig
 from models.trimod import TriMod, TriModConfig
@@ -35,6 +36,6 @@ def tiny_checkpoint(directory: Path, seed: int = 7) -> Path:
     torch.manual_seed(seed)
     segmenter = Segmenter(SegmenterConfig(char_dim=4, case_dim=2, channels=4, hidden=4, decoder=4))
     torch.nn.init.constant_(list(segmenter.decoder.parameters())[-1], -20.0)  # cuts at underscores only
-    model = tiny_model(seed)
-    export(directory, model, model.state_dict(), WORDS, CHARACTERS, segmenter, {"untrained": True})
+    parts = Parts("trimod", tiny_model(seed), WORDS, CHARACTERS, segmenter)
+    export(directory, parts, {}, {"untrained": True}, frozen="")
     return directory

@@ -1,43 +1,28 @@
-"""Data sets as a model reads them: posts with the words about their image and their hashtags' words, and noise.
+"""Data sets as a model reads them: posts with the words about their image and their hashtags' words, in batches.
 
-A data folder holds train.txt and valid.txt (training/conll.py), and may hold captions.NAME.json. Noise is drawn anew
-each epoch, so that the model learns to do without captions, with captions of another's image, and with the class
-words that serving adds.
+A data folder holds train.txt and valid.txt (training/conll.py), and may hold captions.NAME.json and images/. How
+training input is disturbed is training/noise.py's.
 """
 
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+from torch import Tensor
 
 from models.batch import Encoded
 from models.encode import PostEncoder, windows
-from models.tagger import words_of
+from models.seen import NOTHING_SEEN, Pixels, Seen
 from models.tokens import hashtags_in
+from models.words import words_of
 from training.conll import DataError, LabelledPost, read_conll
 
-UNREADABLE = "\ufffd"
-
+Look = Callable[[Path, Sequence[str]], Mapping[str, Seen]]
+"""A data folder and image ids to what is seen in each of those images."""
 Segment = Callable[[Sequence[str]], list[str]]
 """Hashtags without `#` to their words, joined by spaces."""
-
-
-@dataclass(frozen=True)
-class Noise:
-    """How often (shares of posts, per epoch) the training input is disturbed."""
-
-    no_image: float = 0.30
-    """Posts that lose their caption (design, section 7); class words may still come in its place."""
-    other_image: float = 0.07
-    """Posts that get another post's caption."""
-    class_words: float = 0.30
-    """Posts that get random class words of the CNN beside (or in place of) their caption."""
-    no_hashtags: float = 0.15
-    other_spelling: float = 0.30
-    """Hashtags that are written as one token instead of two (`#`, `NBA`), or the other way."""
-    unreadable: float = 0.10
-    """Tokens that become a replacement character, as in damaged feeds: their tag must come from the context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +34,13 @@ class Sample:
     image_words: list[str]
     hashtags: bool = True
     """Whether the hashtags' words are read."""
+    other_image: bool = False
+    """Whether the words about the image are another post's."""
+    pixels: Pixels | None = None
+    """Features of the image's pixels, where the model reads them."""
+    targets: Tensor | None = None
+    """A teacher's P(label) of each token [n, labels]."""
+    teacher_share: float = 0.0
 
 
 def read_captions(path: Path) -> dict[str, str]:
@@ -67,10 +59,34 @@ def samples(posts: Sequence[LabelledPost], captions: dict[str, str]) -> list[Sam
     return [Sample(p.tokens, p.training_tags, words_of(captions.get(p.image_id, ""))) for p in posts]
 
 
-def read_folder(folder: Path, split: str, captions: str) -> list[Sample]:
-    """The samples of `folder/split.txt` with `folder/captions.{captions}.json` (no captions if empty)."""
-    words = read_captions(folder / f"captions.{captions}.json") if captions else {}
-    return samples(read_conll(folder / f"{split}.txt"), words)
+def read_folder(folder: Path, split: str, visual: str, look: Look | None = None) -> list[Sample]:
+    """The samples of `folder/SPLIT.txt` (or .conll) with what is seen in their images.
+
+    visual: `none`; `captions:NAME`, the words of `folder/captions.NAME.json` (or of the file NAME in the folder); or
+    `pixels`, what `look` sees in `folder/images/`. Raises DataError for anything else.
+    """
+    posts = read_conll(_labelled_file(folder, split))
+    kind, _, name = visual.partition(":")
+    if visual == "none":
+        return samples(posts, {})
+    if kind == "captions" and name:
+        short = folder / f"captions.{name}.json"
+        return samples(posts, read_captions(short if short.exists() else folder / name))
+    if visual == "pixels" and look is not None:
+        seen = look(folder, [post.image_id for post in posts if post.image_id])
+        return [_looked_at(post, seen.get(post.image_id, NOTHING_SEEN)) for post in posts]
+    raise DataError(f"visual input {visual!r} is none of none, captions:NAME and pixels")
+
+
+def _looked_at(post: LabelledPost, seen: Seen) -> Sample:
+    return Sample(post.tokens, post.training_tags, list(seen.words), pixels=seen.pixels)
+
+
+def _labelled_file(folder: Path, split: str) -> Path:
+    for name in (f"{split}.txt", f"{split}.conll"):
+        if (folder / name).exists():
+            return folder / name
+    raise DataError(f"{folder} holds neither {split}.txt nor {split}.conll")
 
 
 def hashtag_words(tokens: list[str], segment: Segment) -> list[str]:
@@ -82,66 +98,17 @@ def encode(sample: Sample, encoder: PostEncoder, segment: Segment, labels: Seque
     """One training example; a post longer than a window is cut (none of the data sets has one)."""
     ids = encoder.token_ids(sample.tokens)
     kept = windows(ids)[0][1]
-    return encoder.encode(
+    encoded = encoder.encode(
         ids[:kept],
         sample.image_words,
         hashtag_words(sample.tokens, segment) if sample.hashtags else (),
+        sample.pixels,
         tags=[labels.index(tag) for tag in sample.tags[:kept]],
     )
-
-
-class Disturber:
-    """Applies Noise to samples; one seeded stream of randomness."""
-
-    def __init__(
-        self, noise: Noise, captions: Sequence[list[str]], class_names: Sequence[str], seed: int
-    ) -> None:
-        self.noise = noise
-        self.captions = [words for words in captions if words]
-        self.class_names = class_names
-        self.random = random.Random(seed)
-
-    def __call__(self, sample: Sample) -> Sample:
-        """A disturbed copy."""
-        draw = self.random.random
-        words = list(sample.image_words)
-        chance = draw()
-        if chance < self.noise.no_image:
-            words = []
-        elif chance < self.noise.no_image + self.noise.other_image and self.captions:
-            words = self.random.choice(self.captions)
-        if draw() < self.noise.class_words:
-            names = self.random.sample(self.class_names, self.random.randint(1, 4))
-            words = words + [word for name in names for word in words_of(name)]
-        tokens, tags = respell_hashtags(sample, lambda: draw() < self.noise.other_spelling)
-        tokens = [UNREADABLE if draw() < self.noise.unreadable else token for token in tokens]
-        hashtags = draw() >= self.noise.no_hashtags
-        return replace(sample, tokens=tokens, tags=tags, image_words=words, hashtags=hashtags)
-
-
-def respell_hashtags(sample: Sample, chosen: Callable[[], bool]) -> tuple[list[str], list[str]]:
-    """Tokens and tags with each `chosen` hashtag in the other spelling: `#NBA` to `#`, `NBA` and back.
-
-    Written as two, the mark is outside of the entity, as Twitter-2017 has it; written as one, it is inside.
-    """
-    tokens: list[str] = []
-    tags: list[str] = []
-    position = 0
-    while position < len(sample.tokens):
-        token, tag = sample.tokens[position], sample.tags[position]
-        following = sample.tokens[position + 1 : position + 2]
-        if token == "#" and tag == "O" and following and following[0][:1].isalnum() and chosen():
-            tokens.append("#" + following[0])
-            tags.append(sample.tags[position + 1])
-            position += 1
-        elif token[:1] == "#" and len(token) > 1 and not tag.startswith("I-") and chosen():
-            tokens += ["#", token[1:]]
-            tags += ["O", tag]
-        else:
-            tokens.append(token)
-            tags.append(tag)
-        position += 1
-    return tokens, tags
+    encoded.other_image = sample.other_image
+    if sample.targets is not None:
+        encoded.targets, encoded.teacher_share = sample.targets[:kept], sample.teacher_share
+    return encoded
 
 
 def batches(examples: list[Encoded], size: int, shuffle: random.Random | None) -> Iterator[list[Encoded]]:

@@ -18,8 +18,10 @@ from models.errors import BrokenImage
 from models.images import Picture, decode_image
 from models.labels import Span, spans
 from models.post import Post
-from models.tagger import Prepared, Seen, Tagger, words_of
+from models.seen import Seen
+from models.tagger import Prepared, Tagger
 from models.tokens import Token
+from models.words import words_of
 from training.conll import DataError, LabelledPost
 from training.scoring import score
 
@@ -114,4 +116,4 @@ def _prepare(tagger: Tagger, post: LabelledPost, pictures: list[Picture], raw: b
 
 
 def _with_caption(seen: Seen, caption: str) -> Seen:
-    return Seen((*words_of(caption), *seen.words), seen.pooled)
+    return Seen((*words_of(caption), *seen.words), seen.pixels)

@@ -1,43 +1,38 @@
 """Turns trained weights into a checkpoint that `Tagger.load` reads (models/checkpoint.py has the format)."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from models.checkpoint import save_checkpoint
-from models.encode import Vocabulary
-from models.segmenter import Segmenter
-from models.tagger import frozen_sha256, parts_to_store
-from models.trimod import TriMod
+from models.checkpoint import add_golden, save_checkpoint
+from models.golden import record
+from models.parts import Parts, config_of, tensors_of
+from models.tagger import Tagger
 
-VERSION = "0.1.0"
-"""Of the shipped kind of model; the checkpoint's id tells trainings apart."""
+VERSION = "0.2.0"
+"""Of the way checkpoints are made; the checkpoint's id tells trainings apart."""
 
 
 def export(
     directory: Path,
-    model: TriMod,
+    parts: Parts,
     weights: Mapping[str, Tensor],
-    words: Vocabulary,
-    characters: Vocabulary,
-    segmenter: Segmenter,
     metrics: Mapping[str, Any],
+    frozen: str,
+    name: str = "",
 ) -> None:
-    """Write the checkpoint of `model` with `weights` (its state dict, as the training loop gives it)."""
-    frozen = frozen_sha256(
-        model
-    )  # of its own: in an average of weights, rounding has moved what training had not
-    model.load_state_dict(dict(weights))
+    """Write the checkpoint of `parts` with the model's trained `weights`, called `name` (default: the model's).
+
+    frozen: SHA-256 of the encoder's own weights, from before training may have rounded them (models/parts.py).
+    """
+    parts.model.load_state_dict(dict(weights), strict=False)
     config = {
-        "model": "trimod",
-        "name": "trimod",
-        "version": VERSION,
-        "trimod": asdict(model.config),
+        **config_of(parts),
         "text_encoder_sha256": frozen,
-        "vocabulary": {"words": words.entries, "characters": characters.entries},
-        "segmenter": asdict(segmenter.config),
+        "name": name or parts.name,
+        "version": VERSION,
     }
-    save_checkpoint(directory, config, metrics, parts_to_store(model, segmenter))
+    save_checkpoint(directory, config, metrics, tensors_of(parts))
+    add_golden(directory, record(Tagger.load(directory, "cpu")))

@@ -9,45 +9,26 @@ import json
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from models.base import SequenceTagger
 from models.batch import Encoded, collate
 from models.encode import PostEncoder
 from models.labels import Span, spans
-from models.trimod import TriMod
+from training.average import MovingAverage
 from training.conll import DataError
-from training.data import Disturber, Sample, Segment, batches, encode
+from training.data import Sample, Segment, batches, encode
+from training.noise import Disturber
 from training.precision import autocast
+from training.recipe import Recipe, make_optimizer, make_schedule
 from training.scoring import Score, score
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a model is trained."""
-
-    epochs: int = 12
-    batch_size: int = 32
-    encoder_rate: float = 1e-4
-    """Peak learning rate of the pretrained encoder."""
-    rate: float = 1e-3
-    """Peak learning rate of everything else."""
-    weight_decay: float = 0.01
-    warmup: float = 0.1
-    """Share of all steps in which the rate rises to its peak; then it falls linearly to zero."""
-    clip: float = 1.0
-    """Largest norm of a step's gradients."""
-    average: float = 0.995
-    """Decay per step of the running average of the weights."""
-    patience: int = 4
-    """Epochs without a better score after which training stops."""
-    seed: int = 1
 
 
 @dataclass(frozen=True)
@@ -58,14 +39,16 @@ class ValidationSet:
 
 @dataclass(frozen=True)
 class Best:
-    """The best epoch: its number, its scores on each validation set, and the averaged weights by name."""
+    """The best epoch: its number, its scores on each validation set, and the trained weights by name."""
 
     epoch: int
     scores: dict[str, Any]
     weights: dict[str, Tensor]
+    history: list[dict[str, Any]]
+    """Loss, seconds and overall F1 on each set, of every epoch of the run: the learning curve."""
 
 
-def predict(model: TriMod, examples: Sequence[Encoded], batch_size: int = 64) -> list[list[Span]]:
+def predict(model: SequenceTagger, examples: Sequence[Encoded], batch_size: int = 64) -> list[list[Span]]:
     """The entities of each example, as token spans, in the examples' order."""
     model.eval()
     found: list[list[Span]] = [[] for _ in examples]
@@ -73,7 +56,7 @@ def predict(model: TriMod, examples: Sequence[Encoded], batch_size: int = 64) ->
     device = next(model.parameters()).device
     with torch.inference_mode():
         for group in batches(list(examples), batch_size, shuffle=None):
-            batch = collate(group).to(device)
+            batch = collate(group, model.config.inputs.image_size).to(device)
             with autocast(device):
                 emissions, _ = model(batch)
             for example, path in zip(group, model.crf.decode(emissions, batch.mask), strict=True):
@@ -85,51 +68,63 @@ class Trainer:
     """Holds what an epoch changes, so that it can be saved and taken up again."""
 
     def __init__(
-        self, model: TriMod, encoder: PostEncoder, segment: Segment, recipe: Recipe, steps: int
+        self, model: SequenceTagger, encoder: PostEncoder, segment: Segment, recipe: Recipe, batches: int
     ) -> None:
+        """batches: in an epoch."""
         self.model, self.encoder, self.segment, self.recipe = model, encoder, segment, recipe
         self.device = next(model.parameters()).device
-        self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.average))  # type: ignore[no-untyped-call]
-        self.optimizer = torch.optim.AdamW(_groups(model, recipe), weight_decay=recipe.weight_decay)
-        warm = max(1, int(recipe.warmup * steps))
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer,
-            lambda step: min((step + 1) / warm, max(0.0, (steps - step) / max(1, steps - warm))),
-        )
+        self.trained = [p for p in model.parameters() if p.requires_grad]
+        self.average = MovingAverage(model, recipe.average)
+        self.optimizer = make_optimizer(model, recipe)
+        self.schedule = make_schedule(self.optimizer, recipe, -(-batches // recipe.accumulate))
         self.random = random.Random(recipe.seed)
         self.epoch, self.best, self.best_epoch = 0, -1.0, 0
         self.identity = ""
         self.history: list[str] = []
 
-    def step(self, examples: list[Encoded]) -> float:
+    def step(self, batches: Sequence[list[Encoded]]) -> float:
+        """One step on the added-up gradients of some batches; their mean loss."""
         self.model.train()
-        with autocast(self.device):
-            loss = self.model.loss(collate(examples).to(self.device))
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+        losses = []
+        for examples in batches:
+            with autocast(self.device):
+                loss = self.model.loss(collate(examples, self.image_size).to(self.device))
+            if self.recipe.l1:
+                loss = loss + self.recipe.l1 * sum(p.abs().sum() for p in self.trained)
+            (loss / len(batches)).backward()  # type: ignore[no-untyped-call]
+            losses.append(float(loss.detach()))
+        torch.nn.utils.clip_grad_norm_(self.trained, self.recipe.clip)
         self.optimizer.step()
         self.schedule.step()
-        self.average.update_parameters(self.model)
-        return float(loss.detach())
+        self.average.update()
+        return sum(losses) / len(losses)
+
+    @property
+    def image_size(self) -> int:
+        return int(self.model.config.inputs.image_size)
 
     def validate(self, sets: Sequence[ValidationSet]) -> dict[str, dict[str, Score]]:
-        """Scores of the averaged weights: `NAME` with captions, `NAME text only` without."""
-        model = cast(TriMod, self.average.module)
+        """Scores of the averaged weights: `NAME` with words about the image, `NAME text only` without."""
         found = {}
         for valid in sets:
-            bare = [Sample(s.tokens, s.tags, []) for s in valid.samples]
+            bare = [replace(sample, image_words=[], pixels=None) for sample in valid.samples]
             for name, chosen in ((valid.name, valid.samples), (f"{valid.name} text only", bare)):
                 examples = [
-                    encode(sample, self.encoder, self.segment, model.config.labels) for sample in chosen
+                    encode(sample, self.encoder, self.segment, self.model.crf.labels) for sample in chosen
                 ]
-                found[name] = score([spans(sample.tags) for sample in chosen], predict(model, examples))
+                found[name] = score([spans(sample.tags) for sample in chosen], predict(self.model, examples))
         return found
+
+    def weights(self) -> dict[str, Tensor]:
+        """The trained weights by name, as they are now."""
+        return {name: p.detach().clone() for name, p in self.model.named_parameters() if p.requires_grad}
 
     def state(self) -> dict[str, Any]:
         return {
-            "model": self.model.state_dict(),
-            "average": self.average.state_dict(),
+            "weights": self.weights(),
+            "average": self.average.weights,
+            "steps": self.average.steps,
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "random": json.dumps(self.random.getstate()),
@@ -142,8 +137,10 @@ class Trainer:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
+        self.model.load_state_dict(state["weights"], strict=False)
+        self.average.steps = state["steps"]
+        for name, weights in state["average"].items():
+            self.average.weights[name].copy_(weights)
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.random.setstate(_random_state(state["random"]))
@@ -153,7 +150,7 @@ class Trainer:
 
 
 def train(
-    model: TriMod,
+    model: SequenceTagger,
     encoder: PostEncoder,
     segment: Segment,
     train_samples: list[Sample],
@@ -169,51 +166,51 @@ def train(
     refused with a DataError.
     """
     out.mkdir(parents=True, exist_ok=True)
-    steps_per_epoch = -(-len(train_samples) // recipe.batch_size)
-    trainer = Trainer(model, encoder, segment, recipe, recipe.epochs * steps_per_epoch)
+    per_epoch = -(-len(train_samples) // recipe.batch_size)
+    trainer = Trainer(model, encoder, segment, recipe, per_epoch)
     trainer.identity = json.dumps([identity, asdict(recipe), asdict(disturb.noise)])
-    disturb.random = trainer.random
     if (out / "last.pt").exists():
         state = torch.load(out / "last.pt", map_location="cpu", weights_only=True)
         if state["identity"] != trainer.identity:
             raise DataError(f"{out} holds a run on other data or with other settings: give another --out")
         trainer.restore(state)
     while trainer.epoch < recipe.epochs and trainer.epoch - trainer.best_epoch < recipe.patience:
-        started, losses = time.monotonic(), list[float]()
-        examples = [
-            encode(disturb(sample), encoder, segment, model.config.labels) for sample in train_samples
-        ]
-        with _progress() as progress:
-            task = progress.add_task(
-                f"epoch {trainer.epoch + 1}/{recipe.epochs}", total=steps_per_epoch, loss=0.0
-            )
-            for group in batches(examples, recipe.batch_size, trainer.random):
-                losses.append(trainer.step(group))
-                progress.update(task, advance=1, loss=sum(losses[-50:]) / len(losses[-50:]))
+        started = time.monotonic()
+        losses = _epoch(trainer, [disturb(sample, trainer.random) for sample in train_samples], per_epoch)
         trainer.epoch += 1
-        scores = trainer.validate(valid_sets)
-        mean = sum(each["overall"].f1 for each in scores.values()) / len(scores)
-        if mean > trainer.best:
-            trainer.best, trainer.best_epoch = mean, trainer.epoch
-            best = {
-                "epoch": trainer.epoch,
-                "scores": _plain(scores),
-                "weights": trainer.average.module.state_dict(),
-            }
-            _save(best, out / "best.pt")
+        with trainer.average.in_place():
+            scores = trainer.validate(valid_sets)
+            mean = sum(each["overall"].f1 for each in scores.values()) / len(scores)
+            if mean > trainer.best:
+                trainer.best, trainer.best_epoch = mean, trainer.epoch
+                best = {"epoch": trainer.epoch, "scores": _plain(scores), "weights": trainer.weights()}
+                _save(best, out / "best.pt")
         _note(trainer, sum(losses) / len(losses), scores, time.monotonic() - started)
         _save(trainer.state(), out / "last.pt")
         (out / "log.jsonl").write_text("".join(trainer.history), encoding="utf-8")
-    return Best(**torch.load(out / "best.pt", map_location="cpu", weights_only=True))
+    best = torch.load(out / "best.pt", map_location="cpu", weights_only=True)
+    return Best(**best, history=[_curve(json.loads(line)) for line in trainer.history])
 
 
-def _groups(model: TriMod, recipe: Recipe) -> list[dict[str, Any]]:
-    pretrained = [
-        p for n, p in model.named_parameters() if n.startswith("words.encoder.") and p.requires_grad
+def _epoch(trainer: Trainer, samples: Sequence[Sample], total: int) -> list[float]:
+    """One pass over `samples`; the loss of each step."""
+    losses = list[float]()
+    examples = [
+        encode(sample, trainer.encoder, trainer.segment, trainer.model.crf.labels) for sample in samples
     ]
-    own = [p for n, p in model.named_parameters() if not n.startswith("words.encoder.") and p.requires_grad]
-    groups = [{"params": own, "lr": recipe.rate}]
-    return [*groups, {"params": pretrained, "lr": recipe.encoder_rate}] if pretrained else groups
+    groups = batches(examples, trainer.recipe.batch_size, trainer.random)
+    with _progress() as progress:
+        name = f"epoch {trainer.epoch + 1}/{trainer.recipe.epochs}"
+        task = progress.add_task(name, total=total, loss=0.0)
+        while step := list(islice(groups, trainer.recipe.accumulate)):
+            losses.append(trainer.step(step))
+            progress.update(task, advance=len(step), loss=sum(losses[-50:]) / len(losses[-50:]))
+    return losses
+
+
+def _curve(line: dict[str, Any]) -> dict[str, Any]:
+    scores = {name: each["overall"]["f1"] for name, each in line["scores"].items()}
+    return {key: line[key] for key in ("epoch", "loss", "seconds")} | {"f1": scores}
 
 
 def _progress() -> Progress:

@@ -22,12 +22,14 @@ def info(directory: Path, as_json: bool) -> None:
 
     stored = load_checkpoint(directory)
     config, valid = stored.config, stored.metrics.get("valid", {})
+    hyper = config[config["model"]]
     facts = {
         "model": config["model"],
         "version": f"{config['version']}+{stored.id}",
-        "text encoder": config["trimod"]["text_encoder"] or "word table and Bi-GRU",
-        "labels": ", ".join(config["trimod"]["labels"]),
+        "text encoder": hyper.get("text_encoder") or "word table",
+        "labels": ", ".join(hyper["labels"]),
         "stored parameters": sum(tensor.numel() for tensor in stored.tensors.values()),
+        "golden posts": len(stored.golden),
         "megabytes": round((directory / WEIGHTS).stat().st_size / 1e6, 1),
         **{f"F1 on {name}": round(scores["overall"]["f1"], 2) for name, scores in valid.items()},
     }

@@ -51,7 +51,7 @@ def forge_manifest(directory: Path, **changed: object) -> None:
         (lambda d: (d / MANIFEST).unlink(), "manifest.json cannot be read"),
         (lambda d: (d / MANIFEST).write_text("{"), "manifest.json is no JSON"),
         (lambda d: (d / MANIFEST).write_text("{}"), "not of format 1"),
-        (lambda d: forge_manifest(d, model="other"), "checkpoint of model 'other'"),
+        (lambda d: forge_manifest(d, model="other"), "unknown model 'other'; known are: cwi"),
         (lambda d: forge_manifest(d, vocabulary={"words": [], "characters": []}), "do not fit"),
     ],
 )

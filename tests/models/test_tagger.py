@@ -15,7 +15,8 @@ from models.encode import PostEncoder
 from models.errors import CheckpointError
 from models.images import Picture
 from models.post import Mention, Post
-from models.tagger import Seen, Tagger, choose_device
+from models.seen import Pixels, Seen
+from models.tagger import Tagger, choose_device
 from models.trimod import TriMod
 from tests.checkpoints import CHARACTERS, tiny_checkpoint, tiny_model
 from tests.checkpoints import WORDS as WORDS_TABLE
@@ -103,8 +104,8 @@ def test_pictures_go_through_the_cnn_and_alt_text_is_read(tagger: Tagger) -> Non
     picture = Picture(np.zeros((224, 224, 3), dtype=np.uint8), "black", "Maple Leafs")
     [seen] = tagger.look([tagger.prepare(Post("won"), [picture])])
     assert ("Maple", "Leafs") == seen.words[:2]
-    assert seen.pooled is not None
-    assert (1280,) == tuple(seen.pooled.shape)
+    assert seen.pixels is not None
+    assert (1280,) == tuple(seen.pixels.pooled.shape)
 
 
 def test_a_hashtag_and_its_words_are_one_canonical_form(tagger: Tagger) -> None:
@@ -121,9 +122,9 @@ def test_pixels_join_the_image_view_in_bfloat16_too() -> None:
     model = tiny_model()
     config = replace(model.config, use_pixels=True)
     with_pixels = TriMod(config, WORDS_TABLE.size, CHARACTERS.size).eval()
-    encoder = PostEncoder(WORDS_TABLE, CHARACTERS, "", 24)
+    encoder = PostEncoder(WORDS_TABLE, CHARACTERS, config.inputs)
     ids = encoder.token_ids(["Maple", "Leafs"])
-    batch = collate([encoder.encode(ids, pooled=torch.ones(1280)), encoder.encode(ids)])
+    batch = collate([encoder.encode(ids, pixels=Pixels(torch.ones(1280))), encoder.encode(ids)])
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
         _, weights = with_pixels(batch)
     assert (weights[1, 0] > 0).all()

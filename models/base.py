@@ -1,0 +1,61 @@
+"""What the training loop, the checkpoint and Tagger need of every model: emissions, a CRF, and what it reads.
+
+A model is one file with its configuration beside it; models/registry.py lists them by name.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from models.batch import Batch
+from models.crf import ConstrainedCRF
+from models.inputs import Inputs
+
+
+class ModelConfig(Protocol):
+    """A frozen dataclass of hyper-parameters that can be written as JSON."""
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+
+    @property
+    def dropout(self) -> float: ...
+
+    @property
+    def inputs(self) -> Inputs:
+        """What the model reads; derived from the other fields."""
+        ...
+
+
+class SequenceTagger(nn.Module, ABC):
+    """Scores the labels of each token; `loss` trains, `forward` gives emissions, `crf` decodes."""
+
+    config: Any
+    """The model's own ModelConfig."""
+    modalities: tuple[str, ...] = ()
+    """Names of the rows of the weights that `forward` gives; empty where the model weighs nothing."""
+    crf: ConstrainedCRF
+
+    def word_tables(self) -> list[nn.Embedding]:
+        """The tables of word embeddings that pretrained vectors may fill, over the words' vocabulary."""
+        return []
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Emissions [batch, length, labels] and weights [modalities, batch, length], which sum to 1 over the first."""
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Mean CRF loss of a batch that carries tags, beside a teacher's where it has targets."""
+        emissions, _ = self(batch)
+        return self.loss_of(emissions, batch)
+
+    def loss_of(self, emissions: Tensor, batch: Batch) -> Tensor:
+        """As `loss`, of emissions that are known."""
+        if batch.tags is None:
+            raise ValueError("a batch without tags has no loss")
+        if batch.targets is None:
+            return self.crf.loss(emissions, batch.tags, batch.mask)
+        return self.crf.distillation_loss(
+            emissions, batch.tags, batch.mask, batch.targets, batch.teacher_share
+        )

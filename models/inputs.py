@@ -1,0 +1,30 @@
+"""What of a post a model reads. A model's configuration says it, once; encoding, images and batches follow it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What PostEncoder lays out (models/encode.py) and what Tagger looks for in images."""
+
+    text_encoder: str = ""
+    """A pretrained transformer by name (models/pretrained.py); empty: no word pieces are made."""
+    rows: Literal["text", "joint", "views"] = "text"
+    """The transformer's rows: the text alone; text, image words and hashtag words in one; or one for each view."""
+    reads: tuple[str, ...] = ("text", "image", "hashtags")
+    """The modalities whose words are read; ablations leave some out."""
+    max_characters: int = 24
+    """Characters of a token that are read; the rest says little."""
+    part_of_speech: bool = False
+    image_words: Literal["all", "content", "nouns"] = "all"
+    """Which words about an image are read: all, content words only, or nouns only."""
+    max_image_words: int = 40
+    regions: Literal["none", "grid", "objects"] = "none"
+    """What is cut out of an image: nothing, the CNN's 7 x 7 grid, or objects with their boxes."""
+    backbone: str = "efficientnet_lite0"
+    """The ImageNet classifier that gives class words, pooled features and the grid (models/backbones.py)."""
+    detector: str = "class_activation"
+    """What finds objects (models/objects.py)."""
+    image_size: int = 1280
+    """Width of pooled and of region features."""

@@ -1,0 +1,116 @@
+"""Pictures of a post to what is Seen in them: the one way from pixels to a model, in serving and in training.
+
+Words: the alt texts that people wrote, then the captioner's captions, then the classifier's class words. Features, for
+models trained on pixels: pooled, the mean over a post's pictures; and regions, cells of all pictures' grids, or the
+objects of the first picture (their spatial graph is of one picture).
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.backbones import DEFAULT, Backbone, backbone
+from models.captioner import Captioner
+from models.images import Picture
+from models.inputs import Inputs
+from models.objects import ObjectDetector, object_detector
+from models.seen import NOTHING_SEEN, Pixels, Seen
+from models.vision import ImageEncoder
+from models.words import words_of
+
+MAX_ALT = 1000
+"""Characters of an image's alt text that are read."""
+GRID = 7
+"""Cells in a row, and in a column, of the CNN's last feature map."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Looked:
+    """What was seen in one picture."""
+
+    caption: tuple[str, ...]
+    class_words: tuple[str, ...]
+    pixels: Pixels
+
+
+class ImageReader:
+    """Looks at pictures with a classifier, and a captioner where there is one; remembers `cache` pictures by content.
+
+    For one thread at a time. Raises PretrainedError where weights are missing.
+    """
+
+    def __init__(
+        self, inputs: Inputs, device: torch.device, cache: int, captioner: Captioner | None = None
+    ) -> None:
+        self._inputs = inputs
+        self._captioner = captioner.to(device) if captioner else None
+        self._detector: ObjectDetector | None = None
+        if inputs.regions == "objects":
+            self._detector = object_detector(inputs.detector, device)
+        self._classifier: Backbone = ImageEncoder(
+            device, 0, regions=inputs.regions == "grid" or captioner is not None
+        )
+        self._other = None if inputs.backbone == DEFAULT else backbone(inputs.backbone, device)
+        self._known: OrderedDict[str, _Looked] = OrderedDict()
+        self._cache = cache
+
+    def read(self, posts: Sequence[Sequence[Picture]]) -> list[Seen]:
+        """What is seen in each post's pictures; nothing for a post without."""
+        pictures = {picture.key: picture for post in posts for picture in post}
+        known = {key: self._known[key] for key in pictures if key in self._known}
+        new = [picture for key, picture in pictures.items() if key not in known]
+        if new:
+            known |= zip((picture.key for picture in new), self._look(new), strict=True)
+        for key, looked in known.items():
+            self._known[key] = looked
+            self._known.move_to_end(key)
+        while len(self._known) > self._cache:
+            self._known.popitem(last=False)
+        return [_together(post, [known[picture.key] for picture in post]) for post in posts]
+
+    def _look(self, pictures: Sequence[Picture]) -> list[_Looked]:
+        features = self._classifier.encode(pictures)
+        captions: list[list[str]] = [[] for _ in pictures]
+        if self._captioner is not None:
+            grids = [each.regions for each in features if each.regions is not None]
+            captions = self._captioner.caption(torch.stack(grids))
+        if self._other is not None:
+            features = self._other.encode(pictures)
+        looked = []
+        for picture, each, caption in zip(pictures, features, captions, strict=True):
+            grid = each.regions if self._inputs.regions == "grid" else None
+            pixels = Pixels(each.pooled, grid, None if grid is None else grid_boxes(len(grid)))
+            if self._detector is not None:
+                found = self._detector.detect(picture.pixels)
+                pixels = Pixels(found.pooled, found.features, found.boxes, found.words)
+            looked.append(_Looked(tuple(caption), tuple(words_of(" ".join(each.words))), pixels))
+        return looked
+
+
+def _together(pictures: Sequence[Picture], looked: Sequence[_Looked]) -> Seen:
+    """What is seen in all pictures of one post."""
+    if not looked:
+        return NOTHING_SEEN
+    words = words_of(" ".join(picture.alt[:MAX_ALT] for picture in pictures))
+    words += [word for each in looked for word in each.caption]
+    words += [word for each in looked for word in each.class_words]
+    pooled = torch.stack([each.pixels.pooled for each in looked]).mean(dim=0)
+    first = looked[0].pixels
+    if first.regions is None or first.boxes is None:
+        return Seen(tuple(words), Pixels(pooled))
+    if first.words:  # objects
+        return Seen(tuple(words), Pixels(pooled, first.regions, first.boxes, first.words))
+    grids = [each.pixels.regions for each in looked if each.pixels.regions is not None]
+    return Seen(tuple(words), Pixels(pooled, torch.cat(grids), first.boxes.repeat(len(grids), 1)))
+
+
+def grid_boxes(cells: int = GRID * GRID) -> Tensor:
+    """The boxes of a square grid's cells, row by row [cells, 4]: centre x, centre y, height, width, in shares."""
+    side = round(cells**0.5)
+    centres = (torch.arange(side) + 0.5) / side
+    y, x = torch.meshgrid(centres, centres, indexing="ij")
+    size = torch.full((side * side,), 1 / side)
+    return torch.stack([x.flatten(), y.flatten(), size, size], dim=1)

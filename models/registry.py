@@ -1,0 +1,37 @@
+"""The models by name, each with its configuration: what a checkpoint's config.json and a training preset refer to."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from models.base import SequenceTagger
+from models.cwi import CWI, CWIConfig
+from models.hamlearning import HamLearning, HamLearningConfig
+from models.hsn import HSN, HSNConfig
+from models.labels import bio_labels
+from models.trimod import TriMod, TriModConfig
+
+MODELS: dict[str, tuple[type[Any], type[SequenceTagger]]] = {
+    "cwi": (CWIConfig, CWI),
+    "hamlearning": (HamLearningConfig, HamLearning),
+    "hsn": (HSNConfig, HSN),
+    "trimod": (TriModConfig, TriMod),
+}
+"""Name -> configuration and model; a model is made by (configuration, size of word table, number of characters)."""
+
+
+def create(name: str, hyper: Mapping[str, Any], words: int, characters: int) -> SequenceTagger:
+    """An untrained model. Raises ValueError, naming what is wrong, for an unknown name, setting or bad labels."""
+    if name not in MODELS:
+        raise ValueError(f"unknown model {name!r}; known are: {', '.join(MODELS)}")
+    config_class, model_class = MODELS[name]
+    known = {field.name for field in fields(config_class)}
+    if unknown := sorted(set(hyper) - known):
+        raise ValueError(
+            f"model {name} has no setting {', '.join(unknown)}; it has: {', '.join(sorted(known))}"
+        )
+    # JSON has lists where configurations have tuples.
+    config = config_class(**{key: tuple(v) if isinstance(v, list) else v for key, v in hyper.items()})
+    if config.labels != tuple(bio_labels([label[2:] for label in config.labels[1::2]])):
+        raise ValueError(f"labels must be O, then B-X and I-X of each type, got {', '.join(config.labels)}")
+    return model_class(config, words, characters)

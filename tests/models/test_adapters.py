@@ -1,0 +1,63 @@
+"""Low-rank adapters change nothing at first, train alone, and merge into the same function."""
+
+import torch
+from torch import nn
+
+from models.adapters import LowRankLinear, add_adapters, halve_frozen, merge_adapters
+
+
+def network() -> nn.Sequential:
+    torch.manual_seed(1)
+    return nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Sequential(nn.Linear(5, 4)))
+
+
+def trained(rank: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """A network with adapters whose updates are no longer zero, and the plain one it was made of."""
+    plain, adapted = network(), network()
+    add_adapters(adapted, rank)
+    for layer in adapted.modules():
+        if isinstance(layer, LowRankLinear):
+            nn.init.normal_(layer.up)
+    return plain, adapted
+
+
+@torch.no_grad()
+def test_an_adapter_is_w_x_plus_s_b_a_x() -> None:
+    layer = LowRankLinear(nn.Linear(3, 2), rank=4)
+    nn.init.normal_(layer.up)
+    x = [0.5, -1.0, 2.0]
+    expected = []
+    for row in range(2):
+        frozen = float(layer.frozen.bias[row]) + sum(
+            float(layer.frozen.weight[row, k]) * x[k] for k in range(3)
+        )
+        down = [sum(float(layer.down[r, k]) * x[k] for k in range(3)) for r in range(4)]
+        expected.append(frozen + 4.0 / 4**0.5 * sum(float(layer.up[row, r]) * down[r] for r in range(4)))
+    torch.testing.assert_close(torch.tensor(expected), layer(torch.tensor(x)))
+
+
+def test_new_adapters_change_nothing_and_only_they_are_trained() -> None:
+    plain, adapted = network(), network()
+    add_adapters(adapted, 2)
+    x = torch.randn(7, 6)
+    assert torch.equal(plain(x), adapted(x))
+    trainable = {name for name, parameter in adapted.named_parameters() if parameter.requires_grad}
+    assert {"0.down", "0.up", "2.0.down", "2.0.up"} == trainable
+
+
+def test_merged_they_compute_the_same_without_extra_layers() -> None:
+    plain, adapted = trained(2)
+    x = torch.randn(7, 6)
+    before = adapted(x)
+    merge_adapters(adapted)
+    torch.testing.assert_close(before, adapted(x))
+    assert not torch.allclose(plain(x), adapted(x))
+    assert [type(module) for module in plain.modules()] == [type(module) for module in adapted.modules()]
+
+
+def test_halved_weights_are_the_frozen_ones() -> None:
+    _, adapted = trained(2)
+    halve_frozen(adapted)
+    kinds = {name: parameter.dtype for name, parameter in adapted.named_parameters()}
+    assert torch.bfloat16 == kinds["0.frozen.weight"]
+    assert torch.float32 == kinds["0.down"]

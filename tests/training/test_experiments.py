@@ -1,0 +1,203 @@
+"""Experiments on a tiny untrained checkpoint and with tiny trainings: the real paths, from command to files."""
+
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from models.segmenter import Segmenter, SegmenterConfig
+from models.tagger import Tagger
+from tests.checkpoints import tiny_checkpoint
+from training import experiments, papers, trained_experiments
+from training.checkpoint_experiments import CHECKPOINT_EXPERIMENTS
+from training.commands.experiment import experiment
+from training.conll import DataError
+from training.presets import QUIET, Preset
+from training.recipe import Recipe
+from training.trained_experiments import Setting, preset_of, run_folder, summary
+from training.trials import TRAINED_EXPERIMENTS, Row, TrainedExperiment, Trial
+
+POSTS = "".join(
+    f"IMGID:{n}\nToronto\tB-ORG\nLeafs\tI-ORG\nwon\tO\nin\tO\n#Riga{n}\tB-LOC\n\nIMGID:1{n}\na\tO\nplayer\tB-PER\n\n"
+    for n in range(4)
+)
+TINY = Preset(
+    "tiny", "trimod", Recipe(epochs=1, batch_size=4),
+    {"word_size": 8, "character_size": 4, "character_hidden": 4, "word_hidden": 6, "dropout": 0.1}, QUIET,
+)  # fmt: skip
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    for name in ("twitter2015", "twitter2017"):
+        folder = tmp_path / "data" / name
+        folder.mkdir(parents=True)
+        for split in ("train", "valid"):
+            (folder / f"{split}.txt").write_text(POSTS)
+        captions = {f"{n}": f"a hockey player number {n}" for n in range(4)}
+        (folder / "captions.blip2.json").write_text(json.dumps(captions))
+    return tmp_path / "data"
+
+
+@pytest.fixture(autouse=True)
+def _loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading a checkpoint and its CNN is what costs time here, and other tests' business."""
+    monkeypatch.setattr(Tagger, "load", LOADED)
+
+
+LOADED = functools.cache(Tagger.load)
+
+
+def run(arguments: list[str]) -> str:
+    result = CliRunner().invoke(experiment, arguments, catch_exceptions=False)
+    assert 0 == result.exit_code, result.output
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_checkpoint(tmp_path_factory.mktemp("checkpoints") / "tiny")
+
+
+def rows_of(out: Path) -> list[Mapping[str, Any]]:
+    return list(json.loads((out / "table.json").read_text())["rows"])
+
+
+@pytest.mark.parametrize("name", CHECKPOINT_EXPERIMENTS)
+def test_an_experiment_on_a_checkpoint_writes_a_table_and_a_figure(
+    name: str, checkpoint: Path, data: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "result"
+    printed = run([name, str(checkpoint), "--data", str(data), "--out", str(out), "--device", "cpu"])
+    table = json.loads((out / "table.json").read_text())
+    assert (out / "table.md").read_text() == printed.removesuffix("\n")
+    assert "twitter2015/valid.txt" in table["facts"]["data"]
+    assert all(set(row) <= set(table["columns"]) for row in table["rows"])
+    [figure] = out.glob("figure*.png")
+    assert 1_000 < figure.stat().st_size < 60_000
+
+
+def test_two_checkpoints_stand_side_by_side(checkpoint: Path, data: Path, tmp_path: Path) -> None:
+    other, out = tiny_checkpoint(tmp_path / "other", seed=3), tmp_path / "result"
+    run(
+        [
+            "modalities",
+            str(checkpoint),
+            str(other),
+            "--data",
+            str(data),
+            "--set",
+            "twitter2015",
+            "--out",
+            str(out),
+        ]
+    )
+    assert ["tiny"] * 4 + ["other"] * 4 == [row["checkpoint"] for row in rows_of(out)]
+
+
+def test_the_list_names_every_experiment() -> None:
+    listed = run(["--list"])
+    for name in (*CHECKPOINT_EXPERIMENTS, *TRAINED_EXPERIMENTS):
+        assert name in listed
+
+
+def test_an_unknown_experiment_is_named() -> None:
+    result = CliRunner().invoke(experiment, ["nothing"])
+    assert 2 == result.exit_code
+    assert "nothing: is no experiment" in result.output
+
+
+def test_checkpoints_with_one_name_are_refused() -> None:
+    with pytest.raises(DataError, match="differ in name"):
+        experiments.labels_of([Path("a/run/checkpoint"), Path("b/run")])
+
+
+# With training
+
+
+@pytest.mark.parametrize("name", TRAINED_EXPERIMENTS)
+def test_every_row_fits_its_preset_and_every_claim_is_a_papers(name: str, tmp_path: Path) -> None:
+    """A misspelt setting or system would show only hours later, or never."""
+    planned = TRAINED_EXPERIMENTS[name]
+    setting = Setting(tmp_path, tmp_path, overrides={"epochs": 1})
+    for row in planned.rows:
+        assert 1 == preset_of(row, setting, seed=5).recipe.epochs
+        assert 5 == preset_of(row, setting, seed=5).recipe.seed
+        if row.system:
+            assert row.system[0] in papers.PAPERS
+            sets = {trial.name for trial in planned.trials}
+            assert any((*row.system, set_) in papers.CLAIMS for set_ in sets), row
+    labels = [row.label for row in planned.rows]
+    assert len(set(labels)) == len(labels)
+
+
+def test_a_run_is_shared_by_equal_rows_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(trained_experiments.PRESETS, "tiny", TINY)
+    setting, trial = Setting(tmp_path, tmp_path), Trial("a", ("a",), ("a",))
+
+    def folder(row: Row, seed: int = 1, trial: Trial = trial, setting: Setting = setting) -> Path:
+        return run_folder(row, trial, preset_of(row, setting, seed), setting)
+
+    first = folder(Row("x", "tiny"))
+    assert first == folder(Row("another label", "tiny"), trial=replace(trial, score=("b",)))
+    others = [
+        folder(Row("x", "tiny", {"dropout": 0.3})),
+        folder(Row("x", "tiny", {"epochs": 2})),
+        folder(Row("x", "tiny", {"no_hashtags": 1.0})),
+        folder(Row("x", "tiny", visual="none")),
+        folder(Row("x", "tiny"), seed=2),
+        folder(Row("x", "tiny"), trial=replace(trial, more=("btc",))),
+        folder(Row("x", "tiny"), trial=replace(trial, train=("b",))),
+    ]
+    assert 8 == len({first, *others})
+
+
+def test_an_unknown_setting_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(trained_experiments.PRESETS, "tiny", TINY)
+    with pytest.raises(DataError, match=r"row 'x': preset tiny has no setting hight"):
+        preset_of(Row("x", "tiny", {"hight": 2}), Setting(tmp_path, tmp_path), 1)
+
+
+def test_seeds_are_averaged_and_their_spread_is_told() -> None:
+    found = summary([{"F1": 70.0, "PER": 80.0}, {"F1": 72.0, "PER": 90.0}])
+    assert {"seeds": 2, "F1": 71.0, "PER": 85.0, "lowest": 70.0, "highest": 72.0} == found
+
+
+def test_rows_are_trained_once_and_tabulated_with_the_papers_figure(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = TrainedExperiment(
+        "Tiny",
+        [Row("full", "tiny", system=("cwi", "CWI")), Row("text", "tiny", visual="none", hashtags=False)],
+        [
+            Trial("twitter2015", ("twitter2015",), ("twitter2015",)),
+            Trial("twitter2017 -> twitter2015", ("twitter2017",), ("twitter2015",), types=frozenset({"LOC"})),
+        ],
+    )
+    monkeypatch.setitem(trained_experiments.PRESETS, "tiny", TINY)
+    monkeypatch.setitem(experiments.TRAINED_EXPERIMENTS, "tiny", planned)
+    monkeypatch.setattr(experiments, "TRAINED_EXPERIMENTS", {**TRAINED_EXPERIMENTS, "tiny": planned})
+    segmenter = Segmenter(SegmenterConfig(char_dim=4, case_dim=2, channels=4, hidden=4, decoder=4)).eval()
+    monkeypatch.setattr("training.run.load_segmenter", lambda _: segmenter)
+    trained: list[Path] = []
+    train = trained_experiments.train_preset
+    monkeypatch.setattr(
+        trained_experiments, "train_preset", lambda *given: (trained.append(given[3]), train(*given))[1]
+    )
+    arguments = ["tiny", "--data", str(data), "--runs", str(tmp_path / "runs"), "--device", "cpu"]
+    run([*arguments, "--out", str(tmp_path / "1")])
+    assert 4 == len(set(trained))
+    run([*arguments, "--out", str(tmp_path / "2")])
+    assert (tmp_path / "1" / "table.md").read_text() == (tmp_path / "2" / "table.md").read_text()
+    assert 4 == len(trained)  # the second time nothing was left to train
+    rows = rows_of(tmp_path / "1")
+    assert [71.61, None, None, None] == [row["paper F1 (test)"] for row in rows]
+    assert {"LOC"} >= {key for key in rows[2] if key in papers.TYPES}
+    (data / "twitter2015" / "train.txt").write_text(POSTS + "more\tO\n")
+    with pytest.raises(DataError, match="other data"):
+        run([*arguments, "--out", str(tmp_path / "3")])

@@ -1,0 +1,59 @@
+"""Fitting the lexicon: weights that tell right from wrong are found, lists are as they will be stored."""
+
+from math import log
+
+import pytest
+
+from models.lexicon import Pair
+from models.segmenter import Segmenter, SegmenterConfig
+from training.frequencies import Frequencies
+from training.hashtags import Example
+from training.lexicon import RAREST, add, fit, lists, share_right
+
+ENGLISH = Frequencies(
+    {"new": 0.01, "york": 0.001, "day": 0.02, "ne": 0.0001, "wyork": RAREST / 2, "newday": 0.000001},
+    {("new", "york"): 0.0005, ("new", "wyork"): 0.1},
+)
+POSTS = [["New", "York", "day"], ["wyork", "day"]]
+
+
+def test_lists_hold_frequent_words_and_the_pairs_of_them() -> None:
+    found = lists(ENGLISH, POSTS)
+    assert {"new", "york", "day", "ne", "newday"} == set(found.words)
+    assert {("new", "york"), ("york", "day")} == set(found.pairs)
+    assert pytest.approx(log(0.0005 / (0.01 * 0.001)), abs=0.01) == found.pairs["new", "york"].information
+    assert pytest.approx(log(2), abs=0.01) == found.pairs["new", "york"].posts
+    assert found.pairs["york", "day"].information == 0.0
+    assert all(isinstance(pair, Pair) for pair in found.pairs.values())
+
+
+EXAMPLES = [
+    Example(("new", "day")),
+    Example(("newday", "york")),
+    Example(("York",)),
+    Example(("Q", "day")),
+] * 3
+
+
+def test_fit_follows_a_network_that_is_right() -> None:
+    found = lists(ENGLISH, POSTS)
+    odds = [[4.0 if space else -4.0 for space in example.spaces()] for example in EXAMPLES]
+    lexicon = fit(found, EXAMPLES, odds, penalty=1e-3)
+    assert lexicon.config.weights["network"] > 0
+    assert share_right(lexicon, EXAMPLES, odds) == 1.0
+
+
+def test_fit_does_not_follow_a_network_that_is_wrong() -> None:
+    """Weights are learnt, not assumed: this network's advice is the opposite of the truth."""
+    odds = [[-4.0 if space else 4.0 for space in example.spaces()] for example in EXAMPLES]
+    lexicon = fit(lists(ENGLISH, POSTS), EXAMPLES, odds, penalty=1e-3)
+    assert lexicon.config.weights["network"] < 0
+
+
+def test_an_added_lexicon_is_in_the_weights() -> None:
+    found = lists(ENGLISH, POSTS)
+    network = Segmenter(SegmenterConfig(char_dim=4, case_dim=2, channels=4, hidden=4, decoder=4)).eval()
+    model = add(network, found, {"words": -1.0, "unknown_length": -9.0})
+    again = Segmenter(model.config).eval()
+    again.load_state_dict(model.state_dict())
+    assert ["new york day"] == model.segment(["newyorkday"]) == again.segment(["newyorkday"])

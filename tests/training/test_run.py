@@ -1,0 +1,148 @@
+"""A preset trains from data folders to a checkpoint that tags, whatever its labels, and can be gone on from."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from models.checkpoint import load_checkpoint
+from models.look import ImageReader, grid_boxes
+from models.post import Post
+from models.registry import MODELS
+from models.tagger import Tagger
+from tests.checkpoints import tiny_checkpoint
+from training.conll import DataError
+from training.features import read_features
+from training.presets import PRESETS, changed
+from training.run import Run, train_preset
+from training.vectors import write_vectors
+
+SMALL = {"epochs": 12, "batch_size": 8, "rate": 2e-2, "average": 0.9, "dropout": 0.0}
+HYPER = {"word_size": 12, "character_size": 6, "character_hidden": 5, "word_hidden": 8}
+POSTS = [(name, city) for name in ("Ann", "Bob", "Cem", "Dora") for city in ("Riga", "Oslo", "Lima", "Bonn")]
+
+
+def folder(path: Path, person: str = "PER", place: str = "LOC") -> Path:
+    path.mkdir()
+    lines = "".join(
+        f"IMGID:{i}\n{name}\tB-{person}\nvisits\tO\n{city}\tB-{place}\n\n"
+        for i, (name, city) in enumerate(POSTS)
+    )
+    for split in ("train", "valid"):
+        (path / f"{split}.txt").write_text(lines)
+    captions = {str(index): f"a picture of {city}" for index, (_, city) in enumerate(POSTS)}
+    (path / "captions.mine.json").write_text(json.dumps(captions))
+    return path
+
+
+@pytest.fixture
+def segmenter(tmp_path: Path) -> Path:
+    return tiny_checkpoint(tmp_path / "segmenter")
+
+
+@pytest.mark.parametrize("preset", ["trimod", "bilstm-crf", "cnn-bilstm-crf"])
+def test_a_preset_trains_to_a_checkpoint_that_tags(tmp_path: Path, segmenter: Path, preset: str) -> None:
+    run = Run(preset, (folder(tmp_path / "data"),), "captions:mine", segmenter=segmenter)
+    checkpoint = train_preset(changed(PRESETS[preset], **SMALL, **HYPER), run, "cpu", tmp_path / "out")
+    tagger = Tagger.load(checkpoint, "cpu")
+    [mentions] = tagger.tag([Post("Dora visits Lima")])
+    assert [("Dora", "PER"), ("Lima", "LOC")] == [(m.text, m.type) for m in mentions]
+    assert preset == tagger.name
+    metrics = load_checkpoint(checkpoint).metrics
+    assert ["data/captions.mine.json", "data/train.txt", "data/valid.txt"] == sorted(metrics["data"])
+    assert SMALL["epochs"] >= len(metrics["epochs"]) > 0
+
+
+def test_training_goes_on_from_a_checkpoint_with_other_labels(tmp_path: Path, segmenter: Path) -> None:
+    """WNUT-17 has six types of its own: the encoder is kept, the last layer and the CRF are made anew."""
+    first = Run("trimod", (folder(tmp_path / "four"),), "none", segmenter=segmenter)
+    begun = train_preset(changed(PRESETS["trimod"], **SMALL, **HYPER), first, "cpu", tmp_path / "begun")
+    data = folder(tmp_path / "six", "person", "creative-work")
+    again = replace(first, folders=(data,), start_from=begun)
+    checkpoint = train_preset(changed(PRESETS["trimod"], **SMALL), again, "cpu", tmp_path / "again")
+    tagger = Tagger.load(checkpoint, "cpu")
+    assert ("O", "B-creative-work", "I-creative-work", "B-person", "I-person") == tagger.labels
+    [mentions] = tagger.tag([Post("Bob visits Riga")])
+    assert ["person", "creative-work"] == [mention.type for mention in mentions]
+
+
+def test_word_vectors_fill_the_table_and_bring_their_words(tmp_path: Path, segmenter: Path) -> None:
+    vectors = tmp_path / "vectors.txt"
+    write_vectors(vectors, ["visits", "unseen"], torch.tensor([[0.5] * 12, [0.25] * 12]))
+    run = Run("trimod", (folder(tmp_path / "data"),), "none", segmenter=segmenter, vectors=(vectors,))
+    preset = changed(PRESETS["trimod"], **{**SMALL, "epochs": 1}, **HYPER)
+    stored = load_checkpoint(train_preset(preset, run, "cpu", tmp_path / "out"))
+    place = stored.config["vocabulary"]["words"].index("unseen") + 2
+    assert [0.25] * 12 == pytest.approx(stored.tensors["model.words.embed.weight"][place].tolist(), abs=0.01)
+    with pytest.raises(DataError, match="2 times"):
+        train_preset(preset, replace(run, vectors=(vectors, vectors)), "cpu", tmp_path / "twice")
+
+
+def test_what_does_not_fit_is_named_before_training(tmp_path: Path, segmenter: Path) -> None:
+    run = Run("trimod", (folder(tmp_path / "data"),), "none", segmenter=segmenter)
+    with pytest.raises(DataError, match="none of none, captions:NAME and pixels"):
+        train_preset(PRESETS["trimod"], replace(run, visual="video"), "cpu", tmp_path / "out")
+    with pytest.raises(DataError, match="no setting text_encode"):
+        train_preset(changed(PRESETS["trimod"], text_encode="x"), run, "cpu", tmp_path / "out")
+    with pytest.raises(DataError, match=r"neither train\.txt nor train\.conll"):
+        train_preset(PRESETS["trimod"], replace(run, folders=(tmp_path,)), "cpu", tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_every_preset_fits_its_model(name: str) -> None:
+    preset = PRESETS[name]
+    config = MODELS[preset.model][0](labels=("O", "B-X", "I-X"), **preset.hyper)
+    assert config.inputs.max_characters > 0
+
+
+def test_features_of_pixels_are_computed_once_and_kept(tmp_path: Path) -> None:
+    config = MODELS["hsn"][0](labels=(), use_pixels=True)
+    reader = ImageReader(config.inputs, torch.device("cpu"), 0)
+    file = tmp_path / "one.png"
+    Image.fromarray(np.full((64, 64, 3), 90, dtype=np.uint8)).save(file)
+    images = {"one": file, "missing": tmp_path / "none.png"}
+    first = read_features(tmp_path / "store", images, reader)
+    file.unlink()  # what is known is not looked at again
+    again = read_features(tmp_path / "store", images, reader)
+    for seen in (first["one"], again["one"]):
+        assert seen.pixels is not None
+        assert seen.pixels.regions is not None
+        assert (49, 1280) == tuple(seen.pixels.regions.shape)
+    assert first["one"].words == again["one"].words
+    assert again["missing"].pixels is None
+
+
+def test_grid_boxes_go_row_by_row() -> None:
+    boxes = grid_boxes()
+    assert (49, 4) == tuple(boxes.shape)
+    assert pytest.approx([1.5 / 7, 0.5 / 7, 1 / 7, 1 / 7]) == boxes[1].tolist()
+    assert pytest.approx([0.5 / 7, 1.5 / 7, 1 / 7, 1 / 7]) == boxes[7].tolist()
+
+
+def test_a_student_learns_from_teachers_alone_where_there_are_no_tags(
+    tmp_path: Path, segmenter: Path
+) -> None:
+    """The student's own posts say nothing of places; what it knows of them it has from its teacher, on `more`."""
+    whole = folder(tmp_path / "whole")
+    teacher = train_preset(
+        changed(PRESETS["trimod"], **SMALL, **HYPER),
+        Run("trimod", (whole,), "none", segmenter=segmenter),
+        "cpu",
+        tmp_path / "teacher",
+    )
+    blank = folder(tmp_path / "blank")
+    # one post has each type, so that the labels are the teacher's; the others have none
+    (blank / "train.txt").write_text("Ann\tB-PER\nvisits\tO\nRiga\tB-LOC\n\n")
+    (blank / "valid.txt").write_text("Ann\tB-PER\nvisits\tO\nRiga\tB-LOC\n\n")
+    more = tmp_path / "more"
+    more.mkdir()
+    posts = "".join(f"{name}\tB-x\nvisits\tO\n{city}\tO\n\n" for name, city in POSTS)
+    (more / "train.conll").write_text(posts)
+    run = Run("trimod", (blank,), "none", more=(more,), segmenter=segmenter, teachers=(teacher,))
+    student = train_preset(changed(PRESETS["trimod"], **SMALL, **HYPER), run, "cpu", tmp_path / "student")
+    [mentions] = Tagger.load(student, "cpu").tag([Post("Dora visits Bonn")])
+    assert [("Dora", "PER"), ("Bonn", "LOC")] == [(m.text, m.type) for m in mentions]

@@ -1,0 +1,45 @@
+"""A running average of a model's trainable weights (Polyak averaging with exponential decay).
+
+torch's AveragedModel keeps and updates a copy of every parameter, frozen ones included: with adapters over a frozen
+encoder that is a hundred times what is trained.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+class MovingAverage:
+    """average <- decay * average + (1 - decay) * weights, after each step; the decay rises to `decay` from zero."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.steps = 0
+        self._live = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        self.weights: dict[str, Tensor] = {name: p.detach().clone() for name, p in self._live.items()}
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take in the model's weights as they are now."""
+        self.steps += 1
+        # Else the first epochs' average would be of weights from before there was anything to average.
+        decay = min(self.decay, self.steps / (self.steps + 9))
+        torch._foreach_lerp_(list(self.weights.values()), list(self._live.values()), 1 - decay)
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Within, the model has the averaged weights."""
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    @torch.no_grad()
+    def _swap(self) -> None:
+        for name, parameter in self._live.items():
+            kept = parameter.detach().clone()
+            parameter.copy_(self.weights[name])
+            self.weights[name].copy_(kept)

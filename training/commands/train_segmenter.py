@@ -1,0 +1,23 @@
+"""`trimod train segmenter`: the hashtag segmenter that every checkpoint carries."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command(epilog="Example: trimod train segmenter --data ../shared/data --out runs/segmenter")
+@click.option(
+    "--data", type=click.Path(path_type=Path), required=True, help="Folder with hashtags/ and the text sets."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="Folder to write; a run in it goes on."
+)
+@click.option("--seed", default=1, show_default=True)
+def segmenter(data: Path, out: Path, seed: int) -> None:
+    """Train the hashtag segmenter (characters, CNN, BiLSTM; TriMod section IV-C)."""
+    import torch
+
+    from training.segmenter import STATE, SegmenterRecipe, train_segmenter
+
+    torch.set_num_threads(1)  # so small a network only loses by sharing its work
+    train_segmenter(out, data, SegmenterRecipe(seed=seed), resume=(out / STATE).exists())

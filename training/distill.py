@@ -1,0 +1,77 @@
+"""Distillation: what teachers think of each token, averaged, as targets for a student (Hinton et al. 2015).
+
+A teacher is a checkpoint; several are an ensemble. Targets are marginals of the teachers' CRFs, so a student with a CRF
+of its own learns from them by cross-entropy with its own marginals (models/crf.py), beside the gold tags. Posts without
+gold tags of this label scheme have the teachers' word alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from rich.progress import track
+from torch import Tensor
+
+from models.batch import collate
+from models.checkpoint import load_checkpoint
+from models.encoders import Transformer
+from models.parts import Parts, build
+from training.conll import DataError
+from training.data import Sample, batches, encode
+from training.precision import autocast
+
+BATCH = 64
+
+
+def with_targets(
+    samples: Sequence[Sample],
+    teachers: Sequence[Path],
+    labels: Sequence[str],
+    share: float,
+    device: torch.device,
+) -> list[Sample]:
+    """`samples` with the teachers' mean marginals over `labels`, which weigh `share` in the loss.
+
+    Raises DataError where a teacher has other labels.
+    """
+    total: list[Tensor] = []
+    for path in teachers:
+        parts = build(load_checkpoint(path))
+        if list(labels) != parts.model.crf.labels:
+            raise DataError(
+                f"teacher {path} has the labels {', '.join(parts.model.crf.labels)}, not this run's"
+            )
+        found = marginals(parts, samples, device, f"teacher {path}")
+        total = [a + b for a, b in zip(total, found, strict=True)] if total else found
+    return [
+        replace(sample, targets=each / len(teachers), teacher_share=share)
+        for sample, each in zip(samples, total, strict=True)
+    ]
+
+
+@torch.no_grad()
+def marginals(parts: Parts, samples: Sequence[Sample], device: torch.device, about: str) -> list[Tensor]:
+    """P(label) of each token of each sample, float32 [n, labels] on the CPU."""
+    model = parts.model.eval().to(device)
+    for part in model.modules():
+        if isinstance(part, Transformer):
+            part.merge()
+    labels = model.crf.labels
+    unlabelled = (replace(sample, tags=["O"] * len(sample.tokens)) for sample in samples)
+    examples = [encode(sample, parts.encoder, parts.segmenter.segment, labels) for sample in unlabelled]
+    places = {id(example): index for index, example in enumerate(examples)}
+    found: list[Tensor] = [torch.empty(0)] * len(examples)
+    groups = list(batches(examples, BATCH, shuffle=None))
+    for group in track(groups, description=about):
+        batch = collate(group, model.config.inputs.image_size).to(device)
+        with autocast(device):
+            emissions, _ = model(batch)
+        rows = model.crf.log_marginals(emissions.float(), batch.mask).exp().cpu()
+        for example, row in zip(group, rows, strict=True):
+            sample = samples[places[id(example)]]
+            known = row[: len(example.words)]
+            # Tokens past a window (no data set at hand has any) are left to be surely O.
+            rest = torch.eye(len(labels))[:1].expand(len(sample.tokens) - len(known), -1)
+            found[places[id(example)]] = torch.cat([known, rest])
+    return found

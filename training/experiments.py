@@ -1,0 +1,87 @@
+"""The experiments by name, on checkpoints and with training, and where their results go.
+
+A result is a folder: `table.md` and `table.json` (training/tables.py), and `figure*.png`.
+"""
+
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from training.checkpoint_experiments import CHECKPOINT_EXPERIMENTS, Bench
+from training.conll import DataError
+from training.evaluate import ImageSource
+from training.run import data_hashes
+from training.tables import Table
+from training.trained_experiments import Setting, run_experiment
+from training.trials import TRAINED_EXPERIMENTS
+
+
+def listed() -> dict[str, str]:
+    """Every experiment's name with one line of what it is about."""
+    on_checkpoints = {name: _about(made) for name, made in CHECKPOINT_EXPERIMENTS.items()}
+    return on_checkpoints | {name: each.title for name, each in TRAINED_EXPERIMENTS.items()}
+
+
+def labels_of(checkpoints: Sequence[Path]) -> dict[str, Path]:
+    """A short label for each checkpoint: its folder's name, or its run's. Raises DataError if two are the same."""
+    labelled = {(path.parent.name if path.name == "checkpoint" else path.name): path for path in checkpoints}
+    if len(labelled) < len(checkpoints):
+        raise DataError("the checkpoints' folders must differ in name: rows are labelled by it")
+    return labelled
+
+
+def on_checkpoints(
+    name: str,
+    checkpoints: Sequence[Path],
+    folders: Sequence[Path],
+    visual: str,
+    images: Path | None,
+    seed: int,
+    device: str,
+    out: Path,
+) -> Table:
+    """Run experiment `name` on trained checkpoints, and write its result to `out`.
+
+    folders: labelled sets. images: strangers' pictures.
+    """
+    source = ImageSource(images, seed) if images else None
+    bench = Bench(labels_of(checkpoints), folders, out, visual, source, seed, device)
+    with _progress() as progress:
+        table = CHECKPOINT_EXPERIMENTS[name](bench, progress)
+    sets = ", ".join(folder.name for folder in folders)
+    about = f"Validation splits of {sets}; visual input {visual}; strict scores, in percent."
+    return _written(replace(table, notes=[*table.notes, about]), out, _facts(folders))
+
+
+def with_training(name: str, setting: Setting, out: Path) -> Table:
+    """Run experiment `name`, which trains, and write its result to `out`."""
+    experiment = TRAINED_EXPERIMENTS[name]
+    sets = {part for trial in experiment.trials for part in (*trial.train, *trial.more, *trial.score)}
+    with _progress() as progress:
+        table = run_experiment(experiment, setting, progress, out)
+    return _written(table, out, _facts([setting.data / part for part in sorted(sets)]))
+
+
+def _written(table: Table, out: Path, facts: Mapping[str, Any]) -> Table:
+    table = replace(table, facts=facts)
+    table.write(out)
+    return table
+
+
+def _facts(folders: Sequence[Path]) -> dict[str, Any]:
+    return {"command": shlex.join(["trimod", *sys.argv[1:]]), "data": data_hashes(folders)}
+
+
+def _about(made: Callable[..., Table]) -> str:
+    return (made.__doc__ or "").split("\n", 1)[0]
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)

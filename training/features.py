@@ -1,0 +1,77 @@
+"""What is seen in a data set's images, computed once and kept: pooled features, words, and regions of them.
+
+One folder for each data set and kind of features, with `features.safetensors` (float16) and `words.json`; it may be
+deleted at any time. Looking itself is models/look.py's, so training sees what serving sees.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from rich.progress import track
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from models.errors import BrokenImage
+from models.images import Picture, decode_image
+from models.look import ImageReader
+from models.seen import NOTHING_SEEN, Pixels, Seen
+
+TOGETHER = 32
+"""Images looked at in one go."""
+WEIGHTS, WORDS = "features.safetensors", "words.json"
+
+
+def read_features(store: Path, images: Mapping[str, Path], reader: ImageReader) -> dict[str, Seen]:
+    """What is seen in each of `images` (id -> file), from `store`, which is made or added to where it lacks some.
+
+    An image that is missing or cannot be decoded is NOTHING_SEEN.
+    """
+    known = _read(store)
+    new = [name for name in images if name not in known]
+    groups = [new[start : start + TOGETHER] for start in range(0, len(new), TOGETHER)]
+    for group in track(groups, description=f"looking at {len(new)} images") if new else ():
+        pictures = [_picture(images[name]) for name in group]
+        known |= zip(group, reader.read(pictures), strict=True)
+    if new:
+        _write(store, known)
+    return {name: known[name] for name in images}
+
+
+def _picture(path: Path) -> Sequence[Picture]:
+    try:
+        return [decode_image(path.read_bytes())]
+    except (OSError, BrokenImage):
+        return []
+
+
+def _read(store: Path) -> dict[str, Seen]:
+    if not (store / WORDS).exists():
+        return {}
+    words = json.loads((store / WORDS).read_text(encoding="utf-8"))
+    seen = {name: NOTHING_SEEN for name, found in words.items() if found is None}
+    with safe_open(store / WEIGHTS, framework="pt") as file:
+        stored = {part: file.get_tensor(part) for part in file.keys()}  # noqa: SIM118
+    ends = stored["counts"].cumsum(0).tolist()
+    for row, (name, found) in enumerate((n, w) for n, w in words.items() if w is not None):
+        kept = slice(ends[row] - int(stored["counts"][row]), ends[row])
+        cut = (stored["regions"][kept], stored["boxes"][kept]) if "regions" in stored else ()
+        seen[name] = Seen(tuple(found), Pixels(stored["pooled"][row].float(), *cut))
+    return seen
+
+
+def _write(store: Path, seen: Mapping[str, Seen]) -> None:
+    store.mkdir(parents=True, exist_ok=True)
+    found = [each.pixels for each in seen.values() if each.pixels is not None]
+    if not found:
+        return
+    regions = [pixels.regions for pixels in found if pixels.regions is not None]
+    counts = torch.tensor([0 if pixels.regions is None else len(pixels.regions) for pixels in found])
+    tensors = {"pooled": torch.stack([pixels.pooled.half() for pixels in found]), "counts": counts}
+    if regions:
+        tensors["regions"] = torch.cat([each.half() for each in regions])
+        tensors["boxes"] = torch.cat([pixels.boxes for pixels in found if pixels.boxes is not None])
+    save_file(tensors, store / WEIGHTS)
+    words = {name: None if each.pixels is None else each.words for name, each in seen.items()}
+    (store / WORDS).write_text(json.dumps(words), encoding="utf-8")

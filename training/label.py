@@ -1,0 +1,214 @@
+"""Silver data: posts tagged by a checkpoint, as a CoNLL file that training/conll.py reads and anything can train on.
+
+Beside the CoNLL file stands `FILE.jsonl` with every post's tags and confidences, written as they come: an interrupted
+run goes on behind its last whole line, another threshold costs no tagging, and two checkpoints' labels are compared by
+it. Nothing of the posts is changed but what UTF-8 cannot hold.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.progress import Progress
+
+from models.errors import BrokenImage
+from models.images import Picture, decode_image
+from models.labels import Span, spans, tags_of
+from models.post import Mention, Post
+from models.tagger import Prepared, Tagger
+from training.conll import DataError
+from training.scoring import Score, score
+
+BATCH = 32
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledLine:
+    """A post with its tags: token spans (start, end, type), each with its confidence."""
+
+    id: str
+    image_id: str
+    """Name of its picture's file without the ending, as data sets' `IMGID:`; empty without one."""
+    tokens: list[str]
+    spans: list[tuple[int, int, str]]
+    confidences: list[float]
+
+    @property
+    def entities(self) -> list[Span]:
+        return [Span(*each) for each in self.spans]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of the posts: left out as too unsure, or as no CoNLL file can hold their tokens."""
+
+    posts: int
+    mentions: int
+    unsure: int
+    unwritable: int
+
+
+def labels_file(out: Path) -> Path:
+    """Where the labels of CoNLL file `out` are kept."""
+    return out.with_name(f"{out.name}.jsonl")
+
+
+def label(posts: Path, tagger: Tagger, out: Path, progress: Progress) -> list[LabelledLine]:
+    """Tag what is not tagged yet of `posts`: JSON lines of `id`, `text` and, where there is one, `image`.
+
+    An image is a path from the posts' folder; one that is missing or broken is logged, and its post tagged without.
+    Raises DataError for a line that is no post, and for labels in `out` that are another checkpoint's or other posts'.
+    """
+    lines = _lines(posts)
+    header = {"checkpoint": tagger.version, "posts": hashlib.sha256("".join(lines).encode()).hexdigest()}
+    stored = labels_file(out)
+    done = _resumed(stored, header)
+    task = progress.add_task("labelling", total=len(lines), completed=len(done))
+    stored.parent.mkdir(parents=True, exist_ok=True)
+    with stored.open("a", encoding="utf-8") as file:
+        if not stored.stat().st_size:
+            file.write(json.dumps(header) + "\n")
+        left = iter(enumerate(lines[len(done) :], start=len(done) + 1))
+        while part := list(islice(left, BATCH)):
+            read = [_post(posts, number, line) for number, line in part]
+            found = _tagged(tagger, read)
+            file.writelines(json.dumps(asdict(each), ensure_ascii=False) + "\n" for each in found)
+            file.flush()
+            done += found
+            progress.advance(task, len(part))
+    return done
+
+
+def read_labels(path: Path) -> list[LabelledLine]:
+    """The labels beside CoNLL file `path`."""
+    return list(_stored(labels_file(path)))[1:]
+
+
+def write_conll(
+    labelled: Iterable[LabelledLine], out: Path, least: float, drop: Literal["post", "mention"]
+) -> Written:
+    """Write posts as CoNLL, replacing what is in `out`.
+
+    least: the confidence that a mention must have; else its post is left out, or with drop="mention" it becomes O.
+    """
+    kept, mentions, unsure, unwritable = [], 0, 0, 0
+    for each in labelled:
+        sure = [s for s, chance in zip(each.entities, each.confidences, strict=True) if chance >= least]
+        if drop == "post" and len(sure) < len(each.spans):
+            unsure += 1
+        elif not each.tokens or not all(map(_writable, each.tokens)):
+            unwritable += 1
+        else:
+            mentions += len(sure)
+            kept.append(_conll(each, sure))
+    partial = out.with_name(f"{out.name}.partial")
+    partial.write_text("\n".join(kept), encoding="utf-8")
+    partial.replace(out)
+    return Written(len(kept), mentions, unsure, unwritable)
+
+
+def agreement(one: Sequence[LabelledLine], other: Sequence[LabelledLine]) -> dict[str, Score]:
+    """F1 of one's labels against the other's: the same either way round. Raises DataError for other posts."""
+    if [(each.id, each.tokens) for each in one] != [(each.id, each.tokens) for each in other]:
+        raise DataError("the two label files are not of the same posts")
+    return score([each.entities for each in one], [each.entities for each in other])
+
+
+def _lines(posts: Path) -> list[str]:
+    try:
+        return [line for line in posts.read_text(encoding="utf-8").split("\n") if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {posts}: {error}") from None
+
+
+def _resumed(stored: Path, header: dict[str, Any]) -> list[LabelledLine]:
+    """The posts that are labelled already; half a line at the end, of a run that was killed, is cut off."""
+    if not stored.exists():
+        return []
+    text = stored.read_text(encoding="utf-8")
+    if not text.endswith("\n"):
+        text = text[: text.rfind("\n") + 1]
+        stored.write_text(text, encoding="utf-8")
+    if not text:
+        return []
+    first, *done = _stored(stored)
+    if first != header:
+        raise DataError(
+            f"{stored} is another checkpoint's or of other posts: remove it, or give another --out"
+        )
+    return done
+
+
+def _stored(path: Path) -> Iterator[Any]:
+    """The header, then each labelled post."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+        yield json.loads(lines[0])
+        for line in lines[1:]:
+            if line:
+                yield LabelledLine(**json.loads(line))
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"no labels in {path}: {error}") from None
+
+
+def _post(posts: Path, number: int, line: str) -> tuple[dict[str, Any], list[Picture]]:
+    """The post of a line, and its picture."""
+    try:
+        post = json.loads(line)
+        text = post["text"].encode("utf-8", "replace").decode()  # JSON may hold half a surrogate pair
+        image = post.get("image", "")
+        given = {"id": str(post["id"]), "text": text, "image_id": Path(image).stem}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise DataError(
+            f'{posts}:{number}: is no object with an "id", a "text" and, if at all, an "image"'
+        ) from None
+    return given, _picture(posts.parent / image) if image else []
+
+
+def _picture(path: Path) -> list[Picture]:
+    try:
+        return [decode_image(path.read_bytes())]
+    except (OSError, BrokenImage) as error:
+        log.warning("%s: labelled without it: %s", path, error)
+        return []
+
+
+def _tagged(tagger: Tagger, posts: Sequence[tuple[dict[str, Any], list[Picture]]]) -> list[LabelledLine]:
+    prepared = [tagger.prepare(Post(given["text"]), pictures) for given, pictures in posts]
+    return [
+        _labelled(given, ready, mentions)
+        for (given, _), ready, mentions in zip(posts, prepared, tagger.tag_prepared(prepared), strict=True)
+    ]
+
+
+def _labelled(given: dict[str, Any], prepared: Prepared, mentions: Sequence[Mention]) -> LabelledLine:
+    starts = {token.start: index for index, token in enumerate(prepared.found)}
+    ends = {token.end: index + 1 for index, token in enumerate(prepared.found)}
+    return LabelledLine(
+        given["id"],
+        given["image_id"],
+        [token.text for token in prepared.found],
+        [(starts[mention.start], ends[mention.end], mention.type) for mention in mentions],
+        [mention.confidence for mention in mentions],
+    )
+
+
+def _writable(token: str) -> bool:
+    """Whether a line that begins with the token is read as the token."""
+    return (
+        token == token.strip() != "" and "\t" not in token and not token.startswith(("IMGID:", "-DOCSTART-"))
+    )
+
+
+def _conll(each: LabelledLine, entities: Sequence[Span]) -> str:
+    tags = tags_of(entities, len(each.tokens))
+    assert list(entities) == spans(tags)
+    first = [f"IMGID:{each.image_id}"] if each.image_id else []
+    rows = [f"{token}\t{tag}" for token, tag in zip(each.tokens, tags, strict=True)]
+    return "\n".join([*first, *rows, ""])

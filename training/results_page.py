@@ -1,0 +1,212 @@
+"""The page of results as Markdown, and its figures: sections out of stored measurements, nothing measured here."""
+
+import json
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from training import plots
+from training.confusion import Confusion
+from training.papers import PAPERS, SYSTEMS, TYPES, WHY, claim_of_preset
+from training.tables import Value, grid
+
+Run = Mapping[str, Any]
+Key = tuple[str, str, str]
+"""Preset, sets trained on, visual input."""
+
+INTRODUCTION = """# Results
+
+Made by `make results` from the JSON files in [results](results/); no figure of ours is typed in. All of ours are on
+*validation* splits, on which the best epoch was chosen too; the papers' are on *test* splits, which are not at hand.
+Precision, recall and F1 in percent: strict ones need the right borders and the right type, as seqeval's strict mode
+counts; the partial F1 beside them is SemEval-2013's, by nervaluate: an overlap counts half, whatever its type.
+`captions:NAME` are machine-made words about the posts' real images, not pixels."""
+
+
+def page(folder: Path) -> str:
+    """The page out of `folder` (`runs/`, `inputs/` and a folder per experiment); draws `folder/figures/`."""
+    runs = _read(folder.glob("runs/*.json"))
+    reports = {
+        path.stem: json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("inputs/*.json"))
+    }
+    sections = [INTRODUCTION]
+    if runs:
+        sections += [_models(runs), _types(runs), _differences(runs), _figures(runs, folder / "figures")]
+    sections += [_inputs(name, found) for name, found in reports.items()]
+    experiments = sorted(folder.glob("*/table.json"))
+    if experiments:
+        sections += ["## Experiments", *map(_experiment, experiments)]
+    if runs:
+        sections += [_commands(runs), _data(runs)]
+    return "\n\n".join(sections) + "\n"
+
+
+def grouped(runs: Sequence[Run]) -> dict[Key, list[Run]]:
+    """Runs that differ in their seed alone."""
+    groups: dict[Key, list[Run]] = defaultdict(list)
+    for run in runs:
+        groups[run["preset"], " + ".join(run["sets"]), run["visual"]].append(run)
+    return dict(sorted(groups.items()))
+
+
+def _read(paths: Iterable[Path]) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text("utf-8")) for path in sorted(paths)]
+
+
+def _strict(run: Run, set_: str) -> Mapping[str, Any]:
+    """Strict scores by type: of the checkpoint as it is served if that was measured, else of the training loop."""
+    found: Mapping[str, Any] = run["measured"][set_]["strict"] if "measured" in run else run["valid"][set_]
+    return found
+
+
+def _sets(runs: Sequence[Run]) -> list[str]:
+    return sorted({set_ for run in runs for set_ in run["sets"]})
+
+
+def _rows(
+    runs: Sequence[Run], set_: str, figures: Callable[[list[Run]], dict[str, Value]]
+) -> list[dict[str, Value]]:
+    """A row for each group that was scored on the set, with its `figures`."""
+    return [
+        {"model": preset, "trained on": sets, "visual": visual, **figures(group)}
+        for (preset, sets, visual), group in grouped(runs).items()
+        if set_ in group[0]["sets"]
+    ]
+
+
+def _models(runs: Sequence[Run]) -> str:
+    lines = ["## Models"]
+    for set_ in _sets(runs):
+        rows = _rows(runs, set_, partial(_overall, set_=set_))
+        lines += ["", f"### {set_}", "", grid(list(dict.fromkeys(key for row in rows for key in row)), rows)]
+    return "\n".join(lines)
+
+
+def _overall(group: Sequence[Run], set_: str) -> dict[str, Value]:
+    """Means over seeds, the spread of F1, and the paper's figure."""
+    scores = [_strict(run, set_)["overall"] for run in group]
+    f1 = [float(each["f1"]) for each in scores]
+    stated = claim_of_preset(group[0]["preset"], set_)
+    overlaps = [run["measured"][set_]["partial"]["overall"]["f1"] for run in group if "measured" in run]
+    return {
+        "seeds": len(group),
+        "precision": statistics.fmean(each["precision"] for each in scores),
+        "recall": statistics.fmean(each["recall"] for each in scores),
+        "F1": statistics.fmean(f1),
+        "lowest to highest": f"{min(f1):.2f} to {max(f1):.2f}" if len(f1) > 1 else None,
+        "partial F1": statistics.fmean(overlaps) if overlaps else None,
+        "paper F1 (test)": stated.f1 if stated else None,
+    }
+
+
+def _types(runs: Sequence[Run]) -> str:
+    lines = [
+        "## By type",
+        "",
+        "Precision / recall / F1, means over seeds; the paper's F1 (test) in brackets.",
+    ]
+    for set_ in _sets(runs):
+        found = {type_ for run in runs if set_ in run["sets"] for type_ in _strict(run, set_)}
+        types = sorted(found - {"overall"}, key=lambda type_: (type_ not in TYPES, type_))
+        rows = _rows(runs, set_, partial(_by_type, set_=set_, types=types))
+        lines += ["", f"### {set_}", "", grid(["model", "trained on", "visual", *types], rows)]
+    return "\n".join(lines)
+
+
+def _by_type(group: Sequence[Run], set_: str, types: Sequence[str]) -> dict[str, Value]:
+    return {type_: _of_type(group, set_, type_) for type_ in types}
+
+
+def _of_type(group: Sequence[Run], set_: str, type_: str) -> str:
+    each = [_strict(run, set_).get(type_, {"precision": 0, "recall": 0, "f1": 0}) for run in group]
+    ours = " / ".join(
+        f"{statistics.fmean(s[key] for s in each):.1f}" for key in ("precision", "recall", "f1")
+    )
+    stated = claim_of_preset(group[0]["preset"], set_)
+    return f"{ours} ({stated.by_type[type_]:.1f})" if stated and type_ in stated.by_type else ours
+
+
+def _differences(runs: Sequence[Run]) -> str:
+    papers = dict.fromkeys(SYSTEMS[run["preset"]][0] for run in runs if run["preset"] in SYSTEMS)
+    lines = ["## Why the papers' figures and ours differ", ""]
+    return "\n".join([*lines, *(f"- {PAPERS[paper]}. {WHY[paper]}." for paper in papers)])
+
+
+def _figures(runs: Sequence[Run], folder: Path) -> str:
+    lines = ["## Figures", ""]
+    for set_ in _sets(runs):
+        curves = {run["name"]: _curve(run, set_) for run in runs if set_ in run["sets"]}
+        plots.learning_curves(curves, f"Learning curves, {set_}", folder / f"curves-{set_}.png")
+        lines += [f"![Learning curves on {set_}](results/figures/curves-{set_}.png)", ""]
+        measured = [run for run in runs if set_ in run["sets"] and "measured" in run]
+        if measured:
+            best = max(measured, key=lambda run: run["measured"][set_]["strict"]["overall"]["f1"])
+            lines += [*_best(best, set_, folder), ""]
+    return "\n".join(lines[:-1])
+
+
+def _best(run: Run, set_: str, folder: Path) -> list[str]:
+    """The confusion matrix, and the modality weights if there are any, of the best run on a set."""
+    found = run["measured"][set_]
+    title = f"{run['name']} on {set_}"
+    plots.confusion_matrix(Confusion.of(found["confusion"]), title, folder / f"confusion-{set_}.png")
+    lines = [f"![What {title} takes for what](results/figures/confusion-{set_}.png)"]
+    if found["weights"]:
+        plots.modality_weights({"mean": found["weights"]}, title, folder / f"weights-{set_}.png")
+        lines += [f"![Modality weights of {title}](results/figures/weights-{set_}.png)"]
+    return lines
+
+
+def _curve(run: Run, set_: str) -> dict[int, float]:
+    return {epoch["epoch"]: epoch["f1"][set_] for epoch in run["epochs"]}
+
+
+def _inputs(name: str, reports: Sequence[Mapping[str, Any]]) -> str:
+    """A checkpoint with each kind of input."""
+    rows = []
+    for report in reports:
+        scores = report["scores"]
+        overall = {key: scores["overall"][key] for key in ("precision", "recall")}
+        by_type = {type_: each["f1"] for type_, each in scores.items() if type_ != "overall"}
+        rows.append(
+            {"set": report["set"], "input": report["input"], **overall, "F1": report["f1"], **by_type}
+        )
+    about = (
+        "`raw` is the text as a worker gets it, cut into tokens anew; strangers' images are random MVSA photos through "
+        "the CNN, a control."
+    )
+    commands = [f"    {report['command']}" for report in reports]
+    head = f"## {name} ({reports[0]['model_version']}) by kind of input"
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    return "\n".join([head, "", about, "", grid(columns, rows), "", "From the data folder:", "", *commands])
+
+
+def _experiment(path: Path) -> str:
+    """An experiment's stored table, its notes, its command and its figures."""
+    found, name = json.loads(path.read_text("utf-8")), path.parent.name
+    lines = [f"### {found['title']}", "", grid(found["columns"], found["rows"])]
+    for note in found["notes"]:
+        lines += ["", note]
+    for figure in sorted(path.parent.glob("figure*.png")):
+        lines += ["", f"![{found['title']}](results/{name}/{figure.name})"]
+    return "\n".join([*lines, "", f"    {found['facts']['command']}"])
+
+
+def _commands(runs: Sequence[Run]) -> str:
+    lines = ["## Commands", "", "Each run, its checkpoint's id, and the seconds that it trained:", ""]
+    for run in runs:
+        epochs = f"epoch {run['epoch']} of {len(run['epochs'])}"
+        lines.append(f"    # {run['name']}: {run['checkpoint']}, {run['seconds']:.0f} s, {epochs}")
+        lines.append(f"    {run['command']}")
+    return "\n".join(lines)
+
+
+def _data(runs: Sequence[Run]) -> str:
+    """SHA-256 of the data; a file that was another in another run has a row for each."""
+    used = sorted({(file, sha256) for run in runs for file, sha256 in run["data"].items()})
+    return "\n".join(
+        ["## Data", "", grid(["file", "SHA-256"], [{"file": f, "SHA-256": f"`{s}`"} for f, s in used])]
+    )

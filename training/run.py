@@ -1,0 +1,249 @@
+"""One training run of any preset: data folders to vocabularies, a model, a run of the loop, and a checkpoint."""
+
+import hashlib
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torchvision.models import EfficientNet_B0_Weights
+
+from models import DEFAULT_CHECKPOINT
+from models.adapters import halve_frozen
+from models.base import SequenceTagger
+from models.captioner import Captioner, CaptionerConfig
+from models.checkpoint import MANIFEST, load_checkpoint
+from models.encode import Vocabulary
+from models.labels import bio_labels
+from models.look import ImageReader
+from models.parts import Parts, build, build_segmenter, frozen_sha256
+from models.registry import MODELS, create
+from models.seen import Seen
+from models.segmenter import Segmenter, SegmenterConfig
+from models.tagger import choose_device
+from training.conll import DataError
+from training.data import Look, Sample, read_folder
+from training.distill import with_targets
+from training.export import export
+from training.features import read_features
+from training.loop import ValidationSet, train
+from training.noise import Disturber
+from training.precision import bfloat16_is_faster
+from training.presets import Preset, changed
+from training.vectors import read_vectors
+
+LEAST_WORDS, LEAST_CHARACTERS = 2, 5
+"""Times that a word and a character must occur in training to have an embedding of their own."""
+HEADS = ("emit.", "crf.")
+"""Weights that belong to a label set: made anew where training goes on with other labels."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is trained on, and from where."""
+
+    name: str
+    """The preset's."""
+    folders: tuple[Path, ...]
+    """Data folders with a training and a validation file."""
+    visual: str = "captions:blip2"
+    """none, captions:NAME, or pixels (training/data.py)."""
+    more: tuple[Path, ...] = ()
+    """Further data folders, of which only the training file's text is read."""
+    segmenter: Path = DEFAULT_CHECKPOINT
+    """A checkpoint, or a folder of `trimod train segmenter`."""
+    vectors: tuple[Path, ...] = ()
+    """Word vectors for the model's word tables, in their order."""
+    captioner: Path | None = None
+    """A folder of `trimod train captioner`, to go into the checkpoint and to see pixels with."""
+    start_from: Path | None = None
+    """A checkpoint whose weights and vocabularies training begins with."""
+    teachers: tuple[Path, ...] = ()
+    """Checkpoints whose mean opinion is learnt beside the tags; of the `more` folders, in their place."""
+    teacher_share: float = 0.5
+    """Weight of the teachers in the loss of a post with tags."""
+    features: Path = Path("runs/features")
+    """Folder in which features of pixels are kept between runs."""
+
+    def identity(self) -> dict[str, Any]:
+        """What makes a run in a folder this run and no other, as JSON."""
+        return {
+            "preset": self.name,
+            "data": {str(file): sha256 for file, sha256 in data_hashes((*self.folders, *self.more)).items()},
+            "visual": self.visual,
+            "vectors": [path.name for path in self.vectors],
+            "captioner": self.captioner and _sha256(self.captioner / "captioner.safetensors"),
+            "started_from": self.start_from and _sha256(self.start_from / MANIFEST),
+            "teachers": [_sha256(teacher / MANIFEST) for teacher in self.teachers],
+            "teacher_share": self.teacher_share if self.teachers else None,
+        }
+
+
+def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
+    """Train on all folders' training files, select on their validation files; returns the written `out/checkpoint`.
+
+    Raises DataError for data that does not fit, before anything is trained.
+    """
+    if len({folder.name for folder in run.folders}) < len(run.folders):
+        raise DataError("the data folders must differ in name: scores are reported by it")
+    chosen = choose_device(device)
+    if run.visual == "pixels" and "use_pixels" in {f.name for f in fields(MODELS[preset.model][0])}:
+        preset = changed(preset, use_pixels=True)
+    look = _look(preset, run, chosen) if run.visual == "pixels" else None
+    tagged = [s for folder in run.folders for s in read_folder(folder, "train", run.visual, look)]
+    more = [s for folder in run.more for s in read_folder(folder, "train", "none")]
+    valid = [ValidationSet(f.name, read_folder(f, "valid", run.visual, look)) for f in run.folders]
+    # With teachers, the further posts' own tags are not read: they may follow another scheme.
+    labelled = tagged if run.teachers else tagged + more
+    types = sorted({tag[2:] for sample in labelled for tag in sample.tags if tag != "O"})
+    if unknown := {tag[2:] for v in valid for s in v.samples for tag in s.tags if tag != "O"} - set(types):
+        raise DataError(
+            f"the validation sets have labels that training does not: {', '.join(sorted(unknown))}"
+        )
+    torch.manual_seed(preset.recipe.seed)
+    labels = tuple(bio_labels(types))
+    parts = _parts(preset, run, tagged + more, labels)
+    training = labelled
+    if run.teachers:
+        untagged = [replace(sample, tags=["O"] * len(sample.tokens)) for sample in more]
+        training = with_targets(tagged, run.teachers, labels, run.teacher_share, chosen)
+        training += with_targets(untagged, run.teachers, labels, 1.0, chosen) if untagged else []
+    frozen = frozen_sha256(parts.model)
+    parts.model.to(chosen)
+    if bfloat16_is_faster(chosen):
+        halve_frozen(parts.model)
+    class_names = EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]
+    disturb = Disturber(preset.noise, [sample.image_words for sample in training], class_names)
+    identity = json.dumps([run.identity(), asdict(parts.model.config), parts.words.entries])
+    segment = parts.segmenter.segment
+    best = train(parts.model, parts.encoder, segment, training, valid, disturb, preset.recipe, out, identity)
+    metrics = {
+        **run.identity(),
+        "recipe": asdict(preset.recipe),
+        "noise": asdict(preset.noise),
+        "valid": best.scores,
+        "epoch": best.epoch,
+        "epochs": best.history,
+        "seconds": sum(each["seconds"] for each in best.history),
+        "bfloat16": bfloat16_is_faster(chosen),
+        "parameters": sum(parameter.numel() for parameter in parts.model.parameters()),
+        "trained_parameters": sum(p.numel() for p in parts.model.parameters() if p.requires_grad),
+        "command": shlex.join(["trimod", *sys.argv[1:]]),
+    }
+    export(out / "checkpoint", parts, best.weights, metrics, frozen, run.name)
+    return out / "checkpoint"
+
+
+def _look(preset: Preset, run: Run, device: torch.device) -> Look:
+    """What the preset's model needs to know about images, from their pixels."""
+    config = MODELS[preset.model][0](labels=(), **preset.hyper)
+    captioner = load_captioner(run.captioner) if run.captioner else None
+    reader = ImageReader(config.inputs, device, 0, captioner)
+    kind = ".".join([config.inputs.regions, *(["captioned"] if captioner else [])])
+
+    def look(folder: Path, ids: Sequence[str]) -> dict[str, Seen]:
+        images = {name: folder / "images" / f"{name}.jpg" for name in ids}
+        return read_features(run.features / f"{folder.name}.{kind}", images, reader)
+
+    return look
+
+
+def _parts(preset: Preset, run: Run, training: Sequence[Sample], labels: tuple[str, ...]) -> Parts:
+    """An untrained model with its vocabularies, or the one to start from, with the labels of the data."""
+    segmenter = load_segmenter(run.segmenter)
+    captioner = load_captioner(run.captioner) if run.captioner else None
+    if run.start_from is None:
+        vectors = [read_vectors(path) for path in run.vectors]
+        words, characters = vocabularies(training, [entries for entries, _ in vectors])
+        try:
+            model = create(preset.model, {**preset.hyper, "labels": labels}, words.size, characters.size)
+        except ValueError as error:
+            raise DataError(str(error)) from None
+        _fill(model, words, vectors)
+        return Parts(preset.model, model, words, characters, segmenter, captioner)
+    stored = load_checkpoint(run.start_from)
+    before = build(stored)
+    hyper = {
+        **asdict(before.model.config),
+        "dropout": preset.hyper.get("dropout", before.model.config.dropout),
+    }
+    model = create(before.name, {**hyper, "labels": labels}, before.words.size, before.characters.size)
+    weights = before.model.state_dict()
+    if before.model.config.labels != labels:
+        weights = {name: tensor for name, tensor in weights.items() if not name.startswith(HEADS)}
+    model.load_state_dict(weights, strict=False)
+    return Parts(before.name, model, before.words, before.characters, segmenter, captioner)
+
+
+def _fill(
+    model: SequenceTagger, words: Vocabulary, vectors: Sequence[tuple[list[str], torch.Tensor]]
+) -> None:
+    """Put pretrained vectors into the model's word tables; words that have none keep their random ones."""
+    tables = model.word_tables()
+    if vectors and len(vectors) != len(tables):
+        raise DataError(
+            f"this model has {len(tables)} word tables, but --vectors was given {len(vectors)} times"
+        )
+    places = {word: index for index, word in enumerate(words.entries, start=2)}
+    for table, (entries, rows) in zip(tables, vectors, strict=False):
+        if rows.shape[1] != table.embedding_dim:
+            raise DataError(
+                f"vectors of size {rows.shape[1]} do not fit a word table of size {table.embedding_dim}"
+            )
+        known = [(places[word], row) for row, word in enumerate(entries) if word in places]
+        with torch.no_grad():
+            table.weight[[place for place, _ in known]] = rows[[row for _, row in known]]
+
+
+def load_segmenter(folder: Path) -> Segmenter:
+    """The segmenter in a checkpoint, or the one that `trimod train segmenter` wrote to `folder`."""
+    if (folder / MANIFEST).exists():
+        return build_segmenter(load_checkpoint(folder))
+    try:
+        config = json.loads((folder / "segmenter.json").read_text(encoding="utf-8"))["config"]
+        weights = load_file(folder / "segmenter.safetensors")
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"no trained segmenter in {folder}: {error}") from None
+    segmenter = Segmenter(SegmenterConfig(**config))
+    segmenter.load_state_dict(weights)
+    return segmenter.eval()
+
+
+def load_captioner(folder: Path) -> Captioner:
+    """The captioner that `trimod train captioner` wrote to `folder`."""
+    try:
+        config = json.loads((folder / "captioner.json").read_text(encoding="utf-8"))["config"]
+        weights = load_file(folder / "captioner.safetensors")
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"no trained captioner in {folder}: {error}") from None
+    captioner = Captioner(CaptionerConfig.of(config))
+    captioner.load_state_dict(weights)
+    return captioner.eval()
+
+
+def vocabularies(
+    samples: Sequence[Sample], vectors: Sequence[Sequence[str]] = ()
+) -> tuple[Vocabulary, Vocabulary]:
+    """Words and characters that occur often enough in training; all words that have vectors are known too."""
+    characters = Vocabulary.of((c for s in samples for token in s.tokens for c in token), LEAST_CHARACTERS)
+    words = Vocabulary.of((w.lower() for s in samples for w in s.tokens + s.image_words), LEAST_WORDS)
+    extra = (word for entries in vectors for word in entries)
+    return Vocabulary(tuple(dict.fromkeys((*words.entries, *extra)))), characters
+
+
+def data_hashes(folders: Sequence[Path]) -> dict[str, str]:
+    """SHA-256 of each labelled file and caption file, by folder and name."""
+    files = sorted(file for folder in folders for file in folder.iterdir() if file.is_file())
+    return {f"{file.parent.name}/{file.name}": _sha256(file) for file in files}
+
+
+def _sha256(file: Path) -> str:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DataError(f"cannot read {file}: {error.strerror}") from None

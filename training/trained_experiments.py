@@ -1,0 +1,167 @@
+"""Runs the experiments of training/trials.py: trains what is not trained yet, scores it, and tabulates.
+
+A run's folder is named after everything that makes it this run, so that experiments share runs: the full HamLearning
+of its Table 3 is that of Tables 4 and 5. A finished run is scored again only if its checkpoint is another than before;
+an unfinished one goes on from its last epoch. What could not be run is not in the table; the rest is.
+"""
+
+import hashlib
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from models.checkpoint import MANIFEST, METRICS, load_checkpoint
+from models.registry import MODELS
+from models.tagger import Tagger
+from training import controls, plots
+from training.checkpoint_experiments import figures
+from training.conll import DataError
+from training.data import Sample, read_folder
+from training.measure import look_of, measure
+from training.noise import Noise
+from training.papers import claim
+from training.presets import PRESETS, Preset, changed
+from training.run import Run, train_preset
+from training.tables import Table, Value
+from training.trials import Row, TrainedExperiment, Trial
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where data and runs are, and what the user changed to be able to afford them.
+
+    data: folder with a folder for each set. runs: folder for runs. overrides: of every row's preset, before the row's
+    own. encoder: the pretrained text encoder of those rows that have one.
+    """
+
+    data: Path
+    runs: Path
+    visual: str = "captions:blip2"
+    seeds: tuple[int, ...] = (1,)
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    encoder: str = ""
+    device: str = "auto"
+
+
+def run_experiment(experiment: TrainedExperiment, setting: Setting, progress: Progress, out: Path) -> Table:
+    """Train and score every row in every trial; draws `out/figure.png`.
+
+    Raises DataError if a row cannot be trained (naming it), after the rows before it were stored in their run folders.
+    """
+    rows: list[dict[str, Value]] = []
+    panels: dict[str, list[plots.Dot]] = {trial.name: [] for trial in experiment.trials}
+    for trial in experiment.trials:
+        for row in experiment.rows:
+            found = [_scores(row, trial, setting, seed, progress) for seed in setting.seeds]
+            stated = claim(*row.system, trial.name) if row.system else None
+            paper = stated.f1 if stated else None
+            rows.append({"trial": trial.name, "row": row.label, **summary(found), "paper F1 (test)": paper})
+            f1 = [float(each["F1"] or 0) for each in found]
+            panels[trial.name].append(plots.Dot(row.label, statistics.fmean(f1), min(f1), max(f1), paper))
+    plots.dots(panels, experiment.title, out / "figure.png")
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    return Table(experiment.title, columns, rows, [*experiment.notes, *_conditions(setting)])
+
+
+def _conditions(setting: Setting) -> list[str]:
+    """What the user chose, in words."""
+    seeds = ", ".join(map(str, setting.seeds))
+    chosen = [f"{name} {value}" for name, value in setting.overrides.items()]
+    chosen += [f"text encoder {setting.encoder}"] if setting.encoder else []
+    other = f" In place of the presets' own: {', '.join(chosen)}." if chosen else ""
+    return [
+        f"Strict scores on validation splits, on which the epoch was chosen too; mean over seeds {seeds}. Visual input "
+        f"{setting.visual} unless a row has none.{other}"
+    ]
+
+
+def summary(found: Sequence[Mapping[str, Value]]) -> dict[str, Value]:
+    """The mean of every figure over the seeds, and how far F1 spreads."""
+    names = dict.fromkeys(name for each in found for name in each)
+    means: dict[str, Value] = {
+        name: statistics.fmean(float(each[name] or 0) for each in found if name in each) for name in names
+    }
+    f1 = [float(each["F1"] or 0) for each in found]
+    return {"seeds": len(found), **means, "lowest": min(f1), "highest": max(f1)}
+
+
+def preset_of(row: Row, setting: Setting, seed: int) -> Preset:
+    """The row's preset with the user's and the row's overrides. Raises DataError for an unknown preset or setting."""
+    if row.preset not in PRESETS:
+        raise DataError(f"row {row.label!r}: no preset {row.preset!r}; known are: {', '.join(PRESETS)}")
+    preset = PRESETS[row.preset]
+    settings = {**setting.overrides, **row.overrides, "seed": seed}
+    config, _ = MODELS[preset.model]
+    if setting.encoder and (preset.hyper.get("text_encoder") or getattr(config, "text_encoder", "")):
+        settings["text_encoder"] = setting.encoder
+    names = {each.name for each in fields(Noise)}
+    noise = {name: settings.pop(name) for name in names & set(settings)}
+    known = {each.name for each in (*fields(config), *fields(preset.recipe))}
+    if unknown := sorted(set(settings) - known):
+        raise DataError(f"row {row.label!r}: preset {row.preset} has no setting {', '.join(unknown)}")
+    return replace(changed(preset, **settings), noise=replace(preset.noise, **noise))
+
+
+def run_folder(row: Row, trial: Trial, preset: Preset, setting: Setting) -> Path:
+    """Where the row's run is: the same for the same preset, overrides, data and visual input, in any experiment."""
+    visual = row.visual or setting.visual
+    says = [preset.model, preset.recipe, sorted(preset.hyper.items()), preset.noise, trial.more]
+    digest = hashlib.sha256(repr(says).encode()).hexdigest()[:8]
+    name = f"{row.preset}.{'+'.join((*trial.train, *trial.more))}.{visual.replace(':', '-')}.{digest}"
+    return setting.runs / f"{name}.seed{preset.recipe.seed}"
+
+
+def _scores(row: Row, trial: Trial, setting: Setting, seed: int, progress: Progress) -> dict[str, Value]:
+    """The figures of one run, trained now if it was not before."""
+    preset = preset_of(row, setting, seed)
+    folder = run_folder(row, trial, preset, setting)
+    visual = row.visual or setting.visual
+    run = Run(
+        row.preset,
+        folders=tuple(setting.data / name for name in trial.train),
+        visual=visual,
+        more=tuple(setting.data / name for name in trial.more),
+    )
+    checkpoint = folder / "checkpoint"
+    progress.console.print(f"{trial.name}, {row.label}, seed {seed}: {folder}")
+    if not (checkpoint / MANIFEST).exists():
+        progress.stop()  # training shows progress of its own
+        train_preset(preset, run, setting.device, folder)
+        progress.start()
+    elif json.loads((checkpoint / METRICS).read_text("utf-8")).get("data") != run.identity()["data"]:
+        raise DataError(f"{folder} holds a run on other data: move it away, or give another --runs")
+    return _measured(checkpoint, row, trial, setting, visual, progress)
+
+
+def _measured(
+    checkpoint: Path, row: Row, trial: Trial, setting: Setting, visual: str, progress: Progress
+) -> dict[str, Value]:
+    """The checkpoint's figures in the trial, from `scores/` beside it if they are this checkpoint's."""
+    version = load_checkpoint(checkpoint).id
+    name = hashlib.sha256(repr([trial, row.hashtags, visual]).encode()).hexdigest()[:8]
+    stored = checkpoint.parent / "scores" / f"{name}.json"
+    if stored.exists() and (found := json.loads(stored.read_text("utf-8")))["checkpoint"] == version:
+        return dict(found["figures"])
+    tagger = Tagger.load(checkpoint, setting.device)
+    samples = [sample for part in trial.score for sample in _valid(setting.data / part, visual, tagger)]
+    if not row.hashtags:
+        samples = controls.without_hashtags(samples)
+    measured = measure(tagger, samples, progress, f"scoring {row.label}", types=trial.types)
+    row_figures = figures(measured)
+    stored.parent.mkdir(exist_ok=True)
+    text = json.dumps({"checkpoint": version, "trial": trial.name, "figures": row_figures}, indent=1)
+    stored.write_text(text + "\n", encoding="utf-8")
+    return row_figures
+
+
+def _valid(folder: Path, visual: str, tagger: Tagger) -> list[Sample]:
+    """The validation samples; a set without images (no caption file, no images/) is read as text alone."""
+    kind, _, name = visual.partition(":")
+    needed = (f"captions.{name}.json", name) if kind == "captions" else ("images",)
+    there = any((folder / file).exists() for file in needed)
+    return read_folder(folder, "valid", visual if there else "none", look_of(tagger))
