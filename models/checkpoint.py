@@ -6,8 +6,9 @@
     golden.json         posts and their tags, checked on load (models/golden.py)
     manifest.json       SHA-256 and size of every file above
 
-Never a pickle. Reading verifies the manifest first; whatever is wrong is a CheckpointError that names the file.
-Switching between checkpoints is not here.
+Never a pickle: where one lies beside these files, Tagger refuses the checkpoint; where a name in the manifest or a link
+leads out of the folder, everybody does. Reading verifies the manifest first; whatever is wrong is a CheckpointError
+that names the file. Where a folder is asked for, a pointer file (models/pointer.py) is taken too.
 """
 
 import hashlib
@@ -23,10 +24,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from models.errors import CheckpointError
+from models.pointer import resolve
 
 FORMAT = 1
 WEIGHTS, CONFIG, METRICS, MANIFEST = "model.safetensors", "config.json", "metrics.json", "manifest.json"
 GOLDEN = "golden.json"
+PARTS = (WEIGHTS, CONFIG, METRICS, GOLDEN)
+PICKLES = frozenset({".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".joblib", ".npy", ".npz"})
+"""Endings of files that are pickles, or may hold some."""
 
 
 @dataclass(frozen=True)
@@ -63,23 +68,29 @@ def add_golden(directory: Path, golden: Sequence[Mapping[str, Any]]) -> None:
     """Write golden posts into the checkpoint, and the manifest of all its files."""
     (directory / MANIFEST).unlink(missing_ok=True)
     _write_json(directory / GOLDEN, {"posts": golden})
-    files = {name: _fingerprint(directory / name) for name in (WEIGHTS, CONFIG, METRICS, GOLDEN)}
+    files = {name: _fingerprint(directory / name) for name in PARTS}
     _write_json(directory / MANIFEST, {"format": FORMAT, "files": files})
 
 
-def verify(directory: Path) -> dict[str, Any]:
-    """The manifest of `directory`, after every file in it was found to be what it says."""
-    if not directory.is_dir():
-        raise CheckpointError(f"no checkpoint at {directory}: no such folder")
+def verify(path: Path) -> dict[str, Any]:
+    """The manifest of the checkpoint at `path`, after every file in it was found to be what it says."""
+    directory = resolve(path)
+    _refuse_links(directory, MANIFEST)
     manifest = _read_json(directory / MANIFEST)
     files = manifest.get("files")
     if manifest.get("format") != FORMAT or not isinstance(files, dict):
         raise CheckpointError(f"checkpoint {directory}: {MANIFEST} is not of format {FORMAT}")
-    for name in (WEIGHTS, CONFIG, METRICS, GOLDEN):
+    for name in files:
+        if name not in PARTS:
+            raise CheckpointError(
+                f"checkpoint {directory}: {MANIFEST} lists {name!r}, which is no part of one"
+            )
+    for name in PARTS:
         if name not in files:
             raise CheckpointError(f"checkpoint {directory}: {MANIFEST} does not list {name}")
         if not (directory / name).is_file():
             raise CheckpointError(f"checkpoint {directory}: {name} is missing")
+        _refuse_links(directory, name)
         if _fingerprint(directory / name) != files[name]:
             raise CheckpointError(
                 f"checkpoint {directory}: {name} is damaged (its SHA-256 is not the manifest's)"
@@ -87,8 +98,38 @@ def verify(directory: Path) -> dict[str, Any]:
     return manifest
 
 
-def load_checkpoint(directory: Path) -> Checkpoint:
-    """Verify and read `directory`. Raises CheckpointError if anything is missing, damaged, or not finite."""
+def refuse_pickles(directory: Path) -> None:
+    """Raise CheckpointError if a pickle lies in `directory`: nobody would load it here, but somebody may elsewhere.
+
+    For what is put to use; a folder in training has its own state beside the checkpoint.
+    """
+    for path in sorted(directory.rglob("*")):
+        if path.suffix.lower() in PICKLES or (path.is_file() and _begins_like_a_pickle(path)):
+            name = path.relative_to(directory)
+            raise CheckpointError(
+                f"checkpoint {directory}: {name} looks like a pickle, which could run code: remove it"
+            )
+
+
+def _begins_like_a_pickle(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            head = file.read(2)
+    except OSError:
+        return False
+    return (
+        len(head) == 2 and head[0] == 0x80 and 2 <= head[1] <= 5
+    )  # PROTO, of every protocol since Python 2.3
+
+
+def _refuse_links(directory: Path, name: str) -> None:
+    if not (directory / name).resolve().is_relative_to(directory.resolve()):
+        raise CheckpointError(f"checkpoint {directory}: {name} is a link that leads out of the folder")
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Verify and read the checkpoint at `path`. Raises CheckpointError if anything is missing, damaged, not finite."""
+    directory = resolve(path)
     manifest = verify(directory)
     try:
         tensors = load_file(directory / WEIGHTS)

@@ -20,15 +20,16 @@ import torch
 from models.base import SequenceTagger
 from models.batch import Encoded, collate
 from models.canonical import canonical
-from models.checkpoint import load_checkpoint
+from models.checkpoint import load_checkpoint, refuse_pickles
 from models.encode import PostEncoder, TokenIds, windows
 from models.encoders import MAX_GROUP_PIECES, Transformer
 from models.errors import BrokenImage, CheckpointError
-from models.golden import check
+from models.golden import TEXTS, check
 from models.images import Picture, decode_image
 from models.labels import Span, spans
 from models.look import ImageReader
 from models.parts import build
+from models.pointer import resolve
 from models.post import Mention, Post
 from models.seen import Seen
 from models.segmenter import Segmenter
@@ -72,6 +73,9 @@ class _Window:
 class Tagger:
     """A loaded model with its segmenter and the CNN that looks at images."""
 
+    golden = TEXTS
+    """Texts of posts to try it on."""
+
     def __init__(
         self,
         model: SequenceTagger,
@@ -99,7 +103,9 @@ class Tagger:
         chosen = choose_device(device)
         if threads:
             torch.set_num_threads(threads)
-        stored = load_checkpoint(Path(path))
+        directory = resolve(Path(path))
+        refuse_pickles(directory)
+        stored = load_checkpoint(directory)
         try:
             parts = build(stored)
             model = parts.model

@@ -21,6 +21,11 @@ from stream.errors import PassingFault
 
 T = TypeVar("T")
 
+ANSWER_TIMEOUT = 10.0
+"""Seconds for a commit, or to hear what is committed: aiokafka itself would try for ever, and say nothing."""
+SLOW_ANSWER_TIMEOUT = 30.0
+"""Seconds to hear where logs begin and end."""
+
 
 class _Unfiltered(defaultdict[Any, Any]):
     """Faust's read offsets, of which Faust finds none and so drops no message below them.
@@ -39,32 +44,40 @@ class Offsets:
         self._app = app
         app.consumer._read_offset = _Unfiltered()
 
-    async def commit(self, offsets: Mapping[TopicPartition, int]) -> bool:
-        """Commit the offset that is to be read next of each partition. False where a rebalance came first:
-        then they are no longer ours to commit. Raises PassingFault while the broker is away."""
-        wanted = {partition: OffsetAndMetadata(offset, "") for partition, offset in offsets.items()}
+    async def commit(self, offsets: Mapping[TopicPartition, tuple[int, str]]) -> bool:
+        """Commit the offset that is to be read next of each partition, and the UUID of its topic. False where
+        a rebalance came first: then they are no longer ours to commit. Raises PassingFault while the broker
+        is away."""
+        wanted = {partition: OffsetAndMetadata(*offset) for partition, offset in offsets.items()}
         try:
             await self._call(self._consumer().commit(wanted))
+        except TimeoutError:
+            raise PassingFault(f"the broker takes no commits within {ANSWER_TIMEOUT:g} s") from None
         except (CommitFailedError, IllegalStateError):
             return False
         except KafkaError as error:
             raise PassingFault(f"the broker takes no commits: {error!r}") from error
         return True
 
-    async def committed(self, partition: TopicPartition) -> int | None:
-        """The group's committed offset, None where there is none. Raises PassingFault."""
+    async def committed(self, partition: TopicPartition, topic_id: str) -> int | None:
+        """The group's committed offset, None where there is none. One that was committed for another topic
+        of the same name, deleted since, is none. Raises PassingFault."""
+        coordinator = self._consumer()._coordinator
         try:
-            return await self._call(self._consumer().committed(partition))
-        except KafkaError as error:
+            found = (await self._call(coordinator.fetch_committed_offsets([partition]))).get(partition)
+        except (KafkaError, TimeoutError) as error:
             raise PassingFault(f"the broker does not tell what is committed: {error!r}") from error
+        if found is None or found.offset < 0 or found.metadata not in ("", topic_id):
+            return None
+        return int(found.offset)
 
     async def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
         """Where each log begins and ends. Slow: it waits behind the long poll of a fetch. Raises PassingFault."""
         consumer = self._consumer()
         try:
-            begins = await self._call(consumer.beginning_offsets(partitions))
-            ends = await self._call(consumer.end_offsets(partitions))
-        except KafkaError as error:
+            begins = await self._call(consumer.beginning_offsets(partitions), SLOW_ANSWER_TIMEOUT)
+            ends = await self._call(consumer.end_offsets(partitions), SLOW_ANSWER_TIMEOUT)
+        except (KafkaError, TimeoutError) as error:
             raise PassingFault(f"the broker does not tell offsets: {error!r}") from error
         return {partition: (begins[partition], ends[partition]) for partition in partitions}
 
@@ -82,11 +95,32 @@ class Offsets:
         highwater: int | None = self._consumer().highwater(partition)
         return highwater
 
+    def reads_on(self, partitions: Collection[TopicPartition]) -> bool:
+        """Whether there may be something left to fetch: posts that are in the log, a rebalance that is not
+        over, a group that is not joined. Control records at a log's end are no posts: they are passed."""
+        consumer = self._consumer()
+        assignment = consumer._subscription.subscription.assignment
+        if assignment is None or set(assignment.tps) != set(partitions):
+            return True
+        if consumer._coordinator.generation < 0:
+            return True
+        states = [assignment.state_value(partition) for partition in partitions]
+        return any(
+            not state.has_valid_position or state.highwater is None or state.position < state.highwater
+            for state in states
+        )
+
+    @property
+    def has_left(self) -> bool:
+        """Whether the consumer's part that keeps us in the group has ended: it does not come back."""
+        task = self._consumer()._coordinator._coordination_task
+        return bool(task is not None and task.done())
+
     def _consumer(self) -> AIOKafkaConsumer:
         return self._app.consumer._thread._ensure_consumer()
 
-    async def _call(self, work: Coroutine[Any, Any, T]) -> T:
+    async def _call(self, work: Coroutine[Any, Any, T], seconds: float = ANSWER_TIMEOUT) -> T:
         """Run `work` in the consumer's loop. Not through Faust's method queue: its two workers wait for
-        fetches."""
+        fetches. Raises TimeoutError."""
         future = asyncio.run_coroutine_threadsafe(work, self._app.consumer._thread.thread_loop)
-        return await asyncio.wrap_future(future)
+        return await asyncio.wait_for(asyncio.wrap_future(future), seconds)

@@ -6,9 +6,11 @@ Keys, all below `{prefix}:application:` and so in one slot (`N` is the generatio
     N:marks                    hash `topic UUID:partition` -> highest offset counted (the high-water mark)
     N:seen                     sorted set of hashed (source, post id) -> when last tagged: the dedup window
     N:tallies                  hash: posts, duplicates, mentions:TYPE
+    N:untrusted                why a worker found that counts were lost (stream/trust.py); gone with a rebuild
     N:total:TYPE               sorted set canonical -> mentions ever
     N:minute|hour|day:TYPE:S   the same within the bucket that starts at epoch second S (UTC); these expire
     hold, rebuild              locks of a rebuild (stream/rebuild.py)
+    journal                    what is in work (stream/journal.py)
 
 A batch is one call of counters.lua: redelivered offsets are skipped by the mark, so calling again is always
 safe. What must come out the same when receipts are replayed (dedup, "in the future") is decided by the
@@ -86,7 +88,7 @@ class Counters:
     def __init__(self, settings: Redis, application: str) -> None:
         self.settings = settings
         self.root = f"{{{settings.prefix}}}:{quote(application, safe='')}"
-        self.client = connect(settings.url)
+        self.client = connect(settings)
         self._script = self.client.register_script(_SCRIPT.read_text(encoding="utf-8"))
         self._buckets = (
             ("minute", 60, settings.keep_minutes),
@@ -149,6 +151,19 @@ class Counters:
         """`topic UUID:partition` -> highest offset counted."""
         found = await self._read(lambda base: self.client.hgetall(f"{base}:marks"))
         return {str(field): int(offset) for field, offset in found.items()}
+
+    async def distrust(self, reason: str) -> str:
+        """Write down that counts were lost, for all workers to see; the name of the generation it is said of."""
+        generation = await self.generation()
+        with redis_faults(self.settings.url):
+            await self.client.set(f"{self.root}:{generation}:untrusted", reason, nx=True)
+        return generation
+
+    async def distrusted(self) -> tuple[str, str]:
+        """(current generation, why its counts are not to be trusted); the reason is empty where they are."""
+        generation = await self.generation()
+        with redis_faults(self.settings.url):
+            return generation, str(await self.client.get(f"{self.root}:{generation}:untrusted") or "")
 
     async def tallies(self) -> dict[str, int]:
         """`posts` counted, `duplicates` passed over, `mentions:TYPE`."""

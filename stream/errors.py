@@ -6,6 +6,8 @@ TrimodError                 (models/errors.py) one line on stderr, non-zero exit
 |-- LocalServerError        a Kafka or Redis of our own does not start, or what it needs is not installed
 |-- PassingFault            Redis or the broker is away: retried with backoff while the partition waits
 `-- BrokenWorker            this process cannot go on: it exits for its supervisor to restart it
+    |-- Refused             Kafka or Redis does not let us in: a setting is wrong, no restart heals it (exit 2)
+    `-- WorkEndedIt         the same, and a post in work may be to blame: the journal counts it as a death
 """
 
 from models.errors import TrimodError
@@ -31,3 +33,18 @@ class PassingFault(TrimodError):
 
 class BrokenWorker(TrimodError):
     """This worker cannot make progress; its supervisor should start another."""
+
+
+class Refused(BrokenWorker):
+    """Kafka or Redis does not let us in, or is not who it should be: password, certificate, host name, rights."""
+
+    exit_code = 2
+
+
+class WorkEndedIt(BrokenWorker):
+    """This worker ends because of what it worked on: a post hangs the model, or the model broke on it.
+
+    What was in work stays in the journal, so that a post that does this time and again is found out.
+    """
+
+    exit_code = 75

@@ -9,10 +9,13 @@ from typing import Any
 
 import faust
 
+from stream.security import faust_credentials
 from stream.settings import Settings
 
 NEVER = 10 * 365 * 86400.0
 """Seconds. Faust's livelock detector would call a partition slow that waits out a passing fault."""
+METADATA_AGE_MS = 10_000
+"""After which partitions that were added, and a topic that was made anew, are found; by default five minutes."""
 BUFFERED = 32
 """Posts between the fetching and the pipeline, whose bounds in bytes do not count them: at 8 MiB at most each,
 no more than 256 MiB."""
@@ -25,6 +28,7 @@ def faust_app(settings: Settings, datadir: Path, consume: Callable[[Any], Awaita
     app = faust.App(
         kafka.group,
         broker=brokers,
+        broker_credentials=faust_credentials(kafka),
         datadir=str(datadir),
         store="memory://",
         web_enabled=False,
@@ -32,6 +36,7 @@ def faust_app(settings: Settings, datadir: Path, consume: Callable[[Any], Awaita
         topic_allow_declare=False,
         topic_partitions=kafka.partitions,
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=METADATA_AGE_MS,
         consumer_group_instance_id=settings.worker.instance_id or None,
         broker_session_timeout=kafka.session_timeout,
         broker_heartbeat_interval=min(2.0, kafka.session_timeout / 4),

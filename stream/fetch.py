@@ -1,47 +1,37 @@
-"""The pictures of a post: bytes from `data`, or from a file below the workers' images root, decoded.
+"""The pictures of a post: bytes from `data`, or from a file below the workers' images root, decoded; and those
+that were fetched by URL before (stream/image_urls.py).
 
 No image, a broken one, one that may not be read: normal inputs. The post is tagged without, and the
-outcome of every image is counted by reason. Images by URL are skipped. Runs in a thread pool.
+outcome of every image is counted by reason. Runs in a thread pool.
 """
 
 import base64
 import functools
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 from models.errors import BrokenImage
 from models.images import Picture, decode_image
 from stream.contracts import Post, PostImage
+from stream.image_outcomes import NO_ROOT, UNDECODABLE, UNREADABLE, USED, ImageOutcome
 from stream.images_root import read_below
+
+Fetched = Mapping[PostImage, Picture | ImageOutcome]
+"""The picture of each of a post's images that has a URL, or why there is none."""
 
 log = logging.getLogger("trimod.worker")
 
 
-@dataclass(frozen=True, slots=True)
-class ImageOutcome:
-    """What became of an image: `used`, `broken` or `skipped`; and a short reason, fit for a metric's
-    label."""
-
-    outcome: str
-    reason: str = ""
-
-
-USED = ImageOutcome("used")
-UNDECODABLE = ImageOutcome("broken", "undecodable")
-"""No base64, or no image that we can read."""
-UNREADABLE = ImageOutcome("broken", "unreadable")
-"""No such file, or a path that leads out of the root."""
-BY_URL = ImageOutcome("skipped", "url")
-NO_ROOT = ImageOutcome("skipped", "no images root")
-
-
-def fetch_pictures(post: Post, root: Path | None) -> tuple[list[Picture], list[ImageOutcome]]:
-    """The pictures of `post` that could be had, in order, and the outcome of each of its images."""
+def fetch_pictures(
+    post: Post, root: Path | None, fetched: Fetched
+) -> tuple[list[Picture], list[ImageOutcome]]:
+    """The pictures of `post` that could be had, in order, and the outcome of each of its images. All that
+    have a URL are in `fetched`."""
     pictures: list[Picture] = []
     outcomes: list[ImageOutcome] = []
     for image in post.images:
-        found = _picture(image, root)
+        found = fetched[image] if image.url is not None else _picture(image, root)
         if isinstance(found, Picture):
             pictures.append(found)
         outcomes.append(USED if isinstance(found, Picture) else found)
@@ -49,8 +39,6 @@ def fetch_pictures(post: Post, root: Path | None) -> tuple[list[Picture], list[I
 
 
 def _picture(image: PostImage, root: Path | None) -> Picture | ImageOutcome:
-    if image.url is not None:
-        return BY_URL
     if image.path is None:
         try:
             data = base64.b64decode(image.data or "", validate=True)

@@ -19,6 +19,7 @@ from stream.local_kafka import LocalKafka
 from stream.local_server import LOOPBACK, LocalServer, free_port
 from stream.processes import Child
 from stream.redis_link import OLDEST, is_too_old
+from stream.security import unsecured
 from stream.settings import Settings
 from stream.topics import ensure_topics
 
@@ -70,8 +71,8 @@ class LocalStack:
         self.kafka = LocalKafka(local.directory / "data" / "kafka", local.kafka_port, local.kafka_heap)
         self.redis = LocalRedis(local.directory / "data" / "redis", local.redis_port)
         here = {"bootstrap_servers": self.kafka.bootstrap_servers, "replication_factor": 1}
-        kafka = settings.kafka.model_copy(update=here)
-        counters = settings.redis.model_copy(update={"url": self.redis.url})
+        kafka = settings.kafka.model_copy(update=here | unsecured(settings.kafka))
+        counters = settings.redis.model_copy(update={"url": self.redis.url} | unsecured(settings.redis))
         self.settings = settings.model_copy(update={"kafka": kafka, "redis": counters})
         self._lock: IO[str] | None = None
 

@@ -6,18 +6,18 @@ when they are asked for."""
 
 from collections.abc import Callable, Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from stream.fetch import ImageOutcome
+from stream.image_outcomes import ImageOutcome
 from stream.records import Model
 from stream.work import Done
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 POSTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 TOKENS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
-STAGES = ("fetch", "tag", "publish", "count")
+STAGES = ("download", "fetch", "tag", "publish", "count")
 
 
 class _Gauges(Collector):
@@ -68,16 +68,24 @@ class Metrics:
             buckets=SECONDS, registry=self.registry,
         )  # fmt: skip
         self.stages = {name: stage.labels(name) for name in STAGES}
-        model_info = GaugeMetricFamily(
-            "trimod_model_info", "The model that tags.", labels=["name", "version"]
+        self._model_info = Gauge(
+            "trimod_model_info", "The model that tags.", ["name", "version"], registry=self.registry
         )
-        model_info.add_metric([model.name, model.version], 1)
-        self.registry.register(_Constant(model_info))
+        self.model(model)
+        self.switches = Counter(
+            "trimod_model_switches", "Promoted checkpoints: switched to, or refused.", ["outcome"],
+            registry=self.registry,
+        )  # fmt: skip
         self._posts.labels("tagged", "")
 
     def gauges(self, name: str, documentation: str, label: str, read: Callable[[], dict[str, float]]) -> None:
         """Register gauges, one per key of what `read` returns."""
         self.registry.register(_Gauges(name, documentation, label, read))
+
+    def model(self, model: Model) -> None:
+        """From now on this one tags."""
+        self._model_info.clear()
+        self._model_info.labels(model.name, model.version).set(1)
 
     def done(self, posts: Iterable[Done]) -> None:
         """Count posts that are published and counted."""
@@ -90,11 +98,3 @@ class Metrics:
         """Count what became of a post's images."""
         for outcome in outcomes:
             self._images.labels(outcome.outcome, outcome.reason).inc()
-
-
-class _Constant(Collector):
-    def __init__(self, family: Metric) -> None:
-        self._family = family
-
-    def collect(self) -> Iterable[Metric]:
-        return [self._family]

@@ -14,6 +14,7 @@ from typing import Generic, Protocol, TypeVar
 
 from aiokafka import TopicPartition
 
+from stream.journal import Claim
 from stream.reorder import Reorder
 
 
@@ -59,6 +60,8 @@ class Partition(Generic[F]):
         self.work: Reorder[F] = Reorder(max_posts, max_bytes)
         self.start: asyncio.Future[Start | None] = asyncio.get_running_loop().create_future()
         """None where the partition was closed before its start was known."""
+        self.claim: Claim | None = None
+        """Our page in the journal; known before `start` is."""
         self.committed = -1
         """Offset committed by us, -1 before the first time."""
         self.done = -1
@@ -72,6 +75,17 @@ class Partition(Generic[F]):
     @property
     def closed(self) -> bool:
         return self.work.closed
+
+    @property
+    def entered(self) -> int:
+        """Highest offset taken in, -1 before the first."""
+        return -1 if self._next is None else self._next - 1
+
+    @property
+    def first(self) -> int:
+        """The offset that whoever reads the partition next begins at, as far as it is committed."""
+        start = self.start.result() if self.start.done() and not self.start.cancelled() else None
+        return max(self.committed, start.first if start else 0)
 
     def judge(self, start: Start, offset: int) -> Verdict:
         """Whether the post at `offset` is the next one to take in.

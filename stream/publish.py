@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
+from stream.broker_check import check_broker
 from stream.contracts import MAX_DEAD_BYTES
 from stream.errors import PassingFault
 from stream.records import Out
+from stream.security import aiokafka_options
 from stream.settings import Kafka
 
 REQUEST_TIMEOUT = 30.0
@@ -48,8 +50,8 @@ class Publisher:
     async def publish(self, records: Sequence[Out]) -> None:
         """Return when the broker has confirmed every record.
 
-        Raises RecordTooLarge, or PassingFault: then some may have been written, and all should be sent
-        again."""
+        Raises RecordTooLarge, Refused where the broker lets us in no more, or PassingFault: then some may
+        have been written, and all should be sent again."""
         producer = await self._ready()
         try:
             await self._send(producer, records)
@@ -100,11 +102,13 @@ class Publisher:
                     max_request_size=MAX_DEAD_BYTES,
                     max_batch_size=BATCH_BYTES,
                     request_timeout_ms=int(REQUEST_TIMEOUT * 1000),
+                    **aiokafka_options(self._kafka),
                 )
                 try:
                     await producer.start()
                 except (KafkaError, OSError) as error:
                     await _stop(producer)
+                    await asyncio.to_thread(check_broker, self._kafka)  # a refusal is not waited out
                     raise PassingFault(f"the broker takes no records: {_one_line(error)}") from error
                 self._producer = producer
             return self._producer

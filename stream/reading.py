@@ -12,8 +12,10 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from models.errors import TrimodError
+from stream.broker_check import check_broker
 from stream.contracts import MAX_DEAD_BYTES
 from stream.errors import PassingFault
+from stream.security import kafka_python_options
 from stream.settings import Kafka
 from stream.topics import CONNECT_TIMEOUT, REQUEST_TIMEOUT
 
@@ -112,7 +114,9 @@ def _partition(record: Any) -> TopicPartition:
 
 @contextmanager
 def open_topic(kafka: Kafka, topic: str) -> Iterator[TopicReader]:
-    """A reader of `topic`, closed at the end. Raises PassingFault where no broker answers."""
+    """A reader of `topic`, closed at the end. Raises PassingFault where no broker answers, Refused where it does
+    not let us in."""
+    check_broker(kafka)
     with kafka_faults(kafka):
         consumer = KafkaConsumer(
             bootstrap_servers=kafka.bootstrap_servers.split(","),
@@ -123,6 +127,7 @@ def open_topic(kafka: Kafka, topic: str) -> Iterator[TopicReader]:
             fetch_max_wait_ms=200,
             max_partition_fetch_bytes=MAX_DEAD_BYTES + 2**20,
             metrics_enabled=False,
+            **kafka_python_options(kafka),
         )
         try:
             yield TopicReader(consumer, kafka, topic)

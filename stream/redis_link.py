@@ -1,19 +1,27 @@
 """A connection to Redis, and what its errors mean to us.
 
 A Redis that is away, loading, full or read-only is a PassingFault: whoever called waits and tries again. A
-refused password or foreign data under our keys will not pass by itself: BrokenWorker. Knows none of our keys.
+refused password or certificate (Refused) or foreign data under our keys (BrokenWorker) will not pass by itself.
+Knows none of our keys.
 """
 
+import asyncio
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 from redis import exceptions
-from redis.asyncio import Redis
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.connection import SSLConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from stream.errors import BrokenWorker, PassingFault, SettingsError
+from stream.errors import BrokenWorker, PassingFault, Refused, SettingsError
+from stream.security import secret, tls_context, why_refused
+from stream.settings import Redis as RedisSettings
+from stream.tls_link import tls_link
 
 CONNECT_TIMEOUT = 5.0
 """Seconds to reach Redis."""
@@ -35,20 +43,29 @@ _AWAY = (
 )
 
 
-def connect(url: str) -> Redis:
-    """A client that connects at its first command. Raises SettingsError where `url` is none."""
-    try:
-        return Redis.from_url(
-            url,
-            decode_responses=True,
-            socket_connect_timeout=CONNECT_TIMEOUT,
-            socket_timeout=ANSWER_TIMEOUT,
-            retry=Retry(
-                NoBackoff(), 1
-            ),  # one: a pooled connection may have died; more is the caller's backoff
-        )
-    except ValueError as error:
-        raise SettingsError(f"bad setting 'redis.url': {error}") from None
+class _TlsConnection(SSLConnection):
+    """TLS by the context that Kafka's clients get too: redis-py's own trusts the system's authorities beside ours."""
+
+    def __init__(self, *, context: ssl.SSLContext, **options: Any) -> None:
+        super().__init__(**options)
+        self.ssl_context.context = context
+
+
+def connect(settings: RedisSettings) -> Redis:
+    """A client that connects at its first command. Raises SettingsError where a file of the settings is none."""
+    options: dict[str, Any] = {**parse_url(settings.url)}
+    if "connection_class" in options:  # rediss://
+        options |= {"connection_class": _TlsConnection, "context": tls_context(settings)}
+    pool = ConnectionPool(
+        **options,
+        username=settings.username or None,
+        password=secret(settings, "password") or None,
+        decode_responses=True,
+        socket_connect_timeout=CONNECT_TIMEOUT,
+        socket_timeout=ANSWER_TIMEOUT,
+        retry=Retry(NoBackoff(), 1),  # one: a pooled connection may have died; more is the caller's backoff
+    )
+    return Redis.from_pool(pool)
 
 
 def address(url: str) -> str:
@@ -63,9 +80,11 @@ def is_too_old(version: str) -> bool:
     return len(numbers) == 2 and numbers < [int(part) for part in OLDEST.split(".")]
 
 
-async def check_version(url: str) -> None:
-    """Raise SettingsError where the Redis at `url` is too old for us, PassingFault where it is away."""
-    client = connect(url)
+async def check_version(settings: RedisSettings) -> None:
+    """Raise SettingsError where Redis is too old for us, Refused where it does not let us in, PassingFault where it
+    is away."""
+    await asyncio.to_thread(_check_tls, settings)
+    url, client = settings.url, connect(settings)
     try:
         with redis_faults(url):
             version = str((await client.info("server")).get("redis_version", ""))
@@ -75,14 +94,36 @@ async def check_version(url: str) -> None:
         raise SettingsError(f"Redis at {address(url)} is version {version}: {OLDEST} or newer is needed")
 
 
+def _check_tls(settings: RedisSettings) -> None:
+    """Raise Refused where one side refuses the other; one that is away is for the client to find out."""
+    parts = urlsplit(settings.url)
+    if parts.scheme == "rediss":
+        try:
+            with tls_link(parts.hostname or "", parts.port or 6379, tls_context(settings)):
+                pass
+        except ssl.SSLError as error:
+            if why := why_refused(error):
+                raise _refused(settings.url, why) from None
+        except OSError:
+            pass
+
+
+def _refused(url: str, why: str) -> Refused:
+    keys = "redis.url, redis.ca_file, redis.certificate_file"
+    return Refused(f"no secured link to Redis at {address(url)}: {why} ({keys})")
+
+
 @contextmanager
 def redis_faults(url: str) -> Iterator[None]:
     """Turn redis-py's errors into ours, naming the address."""
     try:
         yield
     except _REFUSED as error:
-        raise BrokenWorker(f"Redis at {address(url)} refuses us: {error} (setting redis.url)") from error
+        keys = "redis.username, redis.password"
+        raise Refused(f"Redis at {address(url)} refuses us: {_one_line(error)} ({keys})") from error
     except _AWAY as error:
+        if why := why_refused(error):
+            raise _refused(url, why) from error
         raise PassingFault(f"Redis at {address(url)} is away: {_one_line(error)}") from error
     except exceptions.ResponseError as error:
         # MISCONF: Redis cannot save to disk and takes no writes until it can; redis-py has no class for it.

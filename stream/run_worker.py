@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from stream.errors import PassingFault
+from stream.image_urls import ImageUrls
+from stream.model_switch import CheckpointSource
 from stream.quiet_log import set_up_log
 from stream.redis_link import check_version
 from stream.settings import Settings
@@ -20,10 +22,16 @@ from stream.worker import Worker
 log = logging.getLogger("trimod.worker")
 
 
-def run_worker(settings: Settings, load: Callable[[], PostTagger[Any]]) -> None:
-    """Work until a signal; `load` loads the tagger. Raises a TrimodError where it cannot start or go on."""
+def run_worker(
+    settings: Settings, load: Callable[[], PostTagger[Any]], image_urls: ImageUrls | None = None
+) -> None:
+    """Work until a signal; `load` loads the tagger that worker.checkpoint is, or points to. `image_urls` fetches
+    by other rules than those of the settings. Raises a TrimodError where it cannot start or go on."""
     set_up_log(settings.worker.log_level)
-    tagger = load()
+    source = CheckpointSource(
+        settings.worker.checkpoint, load
+    )  # before: what is promoted meanwhile is not missed
+    tagger = source.load()
     for topic in ensure_topics(settings.kafka):
         log.info("created topic %s", topic)
     log.info(
@@ -31,10 +39,12 @@ def run_worker(settings: Settings, load: Callable[[], PostTagger[Any]]) -> None:
         tagger.name, tagger.version, settings.kafka.posts_topic, settings.kafka.bootstrap_servers,
         settings.kafka.group,
     )  # fmt: skip
-    asyncio.run(_work(settings, tagger))
+    asyncio.run(_work(settings, tagger, source, image_urls))
 
 
-async def _work(settings: Settings, tagger: PostTagger[Any]) -> None:
+async def _work(
+    settings: Settings, tagger: PostTagger[Any], source: CheckpointSource, image_urls: ImageUrls | None
+) -> None:
     with contextlib.suppress(PassingFault):
-        await check_version(settings.redis.url)
-    await Worker(settings, tagger).run()
+        await check_version(settings.redis)
+    await Worker(settings, tagger, source, image_urls).run()

@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
 
+from stream.broker_check import check_broker
 from stream.contracts import MAX_DEAD_BYTES
 from stream.reading import kafka_faults
+from stream.security import kafka_python_options
 from stream.settings import Kafka
 from stream.topics import CONNECT_TIMEOUT
 
@@ -84,7 +86,9 @@ def _reason(error: BaseException) -> str:
 
 @contextmanager
 def open_sender(kafka: Kafka) -> Iterator[Sender]:
-    """A sender, closed at the end. Raises PassingFault where no broker answers."""
+    """A sender, closed at the end. Raises PassingFault where no broker answers, Refused where it does not let us
+    in."""
+    check_broker(kafka)
     with kafka_faults(kafka):
         producer = KafkaProducer(
             bootstrap_servers=kafka.bootstrap_servers.split(","),
@@ -98,6 +102,7 @@ def open_sender(kafka: Kafka) -> Iterator[Sender]:
             max_block_ms=int(CONNECT_TIMEOUT * 1000),
             allow_auto_create_topics=False,
             metrics_enabled=False,
+            **kafka_python_options(kafka),
         )
     try:
         yield Sender(producer)

@@ -1,28 +1,33 @@
-"""`/metrics` for Prometheus and `/health` for a supervisor, on the address that the settings name; nothing
+"""`/metrics` for Prometheus, `/health` and `/ready` for a supervisor, on the address that the settings name; nothing
 else.
 
-`/health` answers 200 unless the worker is broken (503); its JSON says whether it starts, runs or drains,
-and which partitions it has."""
+`/health` answers 200 while the worker is live, `/ready` while it is ready, each 503 otherwise; their JSON is the same
+and says why not (stream/health.py). Where a token is set (stream/web_token.py), `/metrics` is for those who send it,
+and `/health` tells the others only its state, live and ready."""
 
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 
 from stream.errors import BrokenWorker
+from stream.health import Health
+from stream.security import metrics_token
 from stream.settings import Worker
+from stream.web_token import guard, knows_token
 
 log = logging.getLogger("trimod.worker")
 
 
 @asynccontextmanager
 async def serve(
-    settings: Worker, registry: CollectorRegistry, health: Callable[[], dict[str, Any]]
+    settings: Worker, registry: CollectorRegistry, health: Callable[[], Health]
 ) -> AsyncIterator[str]:
-    """Serve while the context lasts; yields the URL. Raises BrokenWorker where the port is taken."""
+    """Serve while the context lasts; yields the URL. Raises BrokenWorker where the port is taken, SettingsError where
+    the token cannot be used."""
+    token = metrics_token(settings)
 
     async def metrics(request: web.Request) -> web.Response:
         return web.Response(
@@ -30,12 +35,23 @@ async def serve(
             headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
         )
 
-    async def healthy(request: web.Request) -> web.Response:
-        body = health()
-        return web.json_response(body, status=503 if body["state"] == "broken" else 200)
+    def answer(request: web.Request, look: Health, well: bool) -> web.Response:
+        body = look.body()
+        shown = (
+            body if knows_token(request, token) else {key: body[key] for key in ("state", "live", "ready")}
+        )
+        return web.json_response(shown, status=200 if well else 503)
 
-    app = web.Application()
-    app.add_routes([web.get("/metrics", metrics), web.get("/health", healthy)])
+    async def healthy(request: web.Request) -> web.Response:
+        look = health()
+        return answer(request, look, look.live)
+
+    async def ready(request: web.Request) -> web.Response:
+        look = health()
+        return answer(request, look, look.live and not look.reasons)
+
+    app = web.Application(middlewares=[guard(token)])
+    app.add_routes([web.get("/metrics", metrics), web.get("/health", healthy), web.get("/ready", ready)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:

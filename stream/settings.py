@@ -1,21 +1,34 @@
 """All settings, typed: flags (`--set section.key=value`) over environment over one TOML file over defaults.
 
 An environment variable is `TRIMOD_SECTION__KEY` (`TRIMOD_KAFKA__PARTITIONS=16`); the file is what
-`--config FILE` or `TRIMOD_CONFIG` names. The docstring under each field is its documentation. An unknown key or a
-bad value anywhere stops the start with the key's name.
+`--config FILE` or `TRIMOD_CONFIG` names. The docstring under each field is its documentation. An unknown key, a bad
+value or a combination that cannot work (stream/settings_checks.py) stops the start with the key's name. Secrets are
+never shown, and not taken from flags, which every user of the machine can read.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
-from models import DEFAULT_CHECKPOINT
+from models import DEFAULT_POINTER
 from stream.errors import SettingsError
+from stream.settings_checks import check_kafka, check_redis, check_web, split_redis_url
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "TRIMOD_"
@@ -24,6 +37,26 @@ PREFIX = "TRIMOD_"
 def _unset(value: Any) -> Any:
     """An empty text is no folder, least of all the current one."""
     return None if value == "" else value
+
+
+def _split(value: Any) -> Any:
+    """Names as the environment and flags write them: one text, with commas."""
+    if isinstance(value, str):
+        return [name.strip() for name in value.split(",") if name.strip()]
+    return value
+
+
+def _host(name: str) -> str:
+    if not re.fullmatch(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)+", name):
+        raise ValueError("a host is a name such as pbs.twimg.com in lower case, *.twimg.com, or *")
+    return name
+
+
+HostName = Annotated[str, AfterValidator(_host)]
+Names = Annotated[
+    tuple[HostName, ...], BeforeValidator(_split), PlainSerializer(",".join, when_used="json")
+]  # as one text, so that a worker's environment can carry it
+OptionalPath = Annotated[Path | None, BeforeValidator(_unset)]
 
 
 class Section(BaseModel):
@@ -49,11 +82,52 @@ class Kafka(Section):
     """Replicas of topics that we create; 3 in production."""
     session_timeout: float = Field(10.0, ge=1.0)
     """Seconds without a heartbeat after which a worker's partitions go to others."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL"] = "PLAINTEXT"
+    """`SSL` is TLS, with a certificate of our own where the brokers want one; `SASL_SSL` TLS with user and password."""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """How SASL_SSL proves the password."""
+    username: str = ""
+    """User of SASL_SSL."""
+    password: SecretStr = SecretStr("")
+    """The user's password; as TRIMOD_KAFKA__PASSWORD or in the settings file, never by --set."""
+    password_file: OptionalPath = None
+    """File with the password alone, instead of it."""
+    ca_file: OptionalPath = None
+    """PEM file of the authorities that the brokers' certificates must come from; without it, those of the system."""
+    certificate_file: OptionalPath = None
+    """PEM file of our own certificate (and its chain), for brokers that want one."""
+    key_file: OptionalPath = None
+    """PEM file of its private key; without it, the key is in certificate_file."""
+    key_password: SecretStr = SecretStr("")
+    """Password of an encrypted private key."""
+    key_password_file: OptionalPath = None
+    """File with that password alone, instead of it."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        check_kafka(self)
+        return self
 
 
 class Redis(Section):
     url: str = "redis://127.0.0.1:6379/0"
-    """`redis://[user:password@]host:port/db`, or `rediss://` for TLS."""
+    """`redis://host:port/db`, or `rediss://` for TLS; `user:password@` before the host is taken out of it."""
+    username: str = ""
+    """Name of an ACL user; empty for Redis's default user."""
+    password: SecretStr = SecretStr("")
+    """The user's password; as TRIMOD_REDIS__PASSWORD or in the settings file, never by --set."""
+    password_file: OptionalPath = None
+    """File with the password alone, instead of it."""
+    ca_file: OptionalPath = None
+    """PEM file of the authorities that Redis's certificate must come from; without it, those of the system."""
+    certificate_file: OptionalPath = None
+    """PEM file of our own certificate (and its chain), for a Redis that wants one."""
+    key_file: OptionalPath = None
+    """PEM file of its private key; without it, the key is in certificate_file."""
+    key_password: SecretStr = SecretStr("")
+    """Password of an encrypted private key."""
+    key_password_file: OptionalPath = None
+    """File with that password alone, instead of it."""
     prefix: str = Field("trimod", pattern=r"^[^{}\s]+$")
     """Hash tag that all keys share: `{prefix}:...`."""
     dedup_window: float = Field(600.0, ge=0.0)
@@ -65,15 +139,25 @@ class Redis(Section):
     keep_days: float = Field(400 * 86400.0, gt=0)
     """Seconds after its last write that a day's counts expire."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _split_url(cls, values: Any) -> Any:
+        return split_redis_url(values)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        check_redis(self)
+        return self
+
 
 class Worker(Section):
-    checkpoint: Path = DEFAULT_CHECKPOINT
-    """Folder of the checkpoint that tags."""
+    checkpoint: Path = DEFAULT_POINTER
+    """Folder of the checkpoint that tags, or the file that `trimod checkpoint promote` writes and workers watch."""
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """`auto` (CUDA where there is one), `cpu`, `cuda` or `cuda:N`."""
     instance_id: str = ""
     """Name for static membership; empty for none. Must differ between workers."""
-    images_root: Annotated[Path | None, BeforeValidator(_unset)] = None
+    images_root: OptionalPath = None
     """Folder that `{"path"}` images are read from, shared by all workers; without it such images are skipped."""
     max_batch_tokens: int = Field(4096, ge=16)
     """Tokens that one batch may hold, without padding."""
@@ -87,12 +171,54 @@ class Worker(Section):
     """Images whose features are kept in memory, by content hash."""
     threads: int = Field(0, ge=0)
     """Threads of the model on a CPU; 0 leaves torch's choice."""
+    hang_limit: float = Field(60.0, gt=0)
+    """Seconds that one batch, or one post before it, may keep a thread before the worker ends: it hangs."""
+    stall_limit: float = Field(120.0, gt=0)
+    """Seconds with work to do, nothing committed and no named fault to wait for before the worker ends."""
     metrics_host: str = "127.0.0.1"
-    """Address that /metrics and /health listen on."""
+    """Address that /metrics and /health listen on; one that is not loopback needs metrics_token."""
     metrics_port: int = Field(0, ge=0, le=65535)
     """Port of /metrics and /health; 0 takes a free one and logs it."""
+    metrics_token: SecretStr = SecretStr("")
+    """What `Authorization: Bearer ...` must say to read /metrics, and /health in full; 16 characters at least."""
+    metrics_token_file: OptionalPath = None
+    """File with the token alone, instead of it."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least level that is logged."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        check_web(self)
+        return self
+
+
+class Fetch(Section):
+    hosts: Names = (
+        "pbs.twimg.com",
+        "cdn.bsky.app",
+        "files.mastodon.social",
+        "i.redd.it",
+        "preview.redd.it",
+        "i.imgur.com",
+        "live.staticflickr.com",
+        "i.ytimg.com",
+        "*.media.tumblr.com",
+        "*.cdninstagram.com",
+        "*.fbcdn.net",
+    )
+    """Hosts that images are fetched from by URL: names; `*.name`, all below it; `*`, any. Empty: none."""
+    allow_http: bool = False
+    """Whether URLs, and redirects, may be `http://` too: such images can be read and replaced on the way."""
+    seconds_per_post: float = Field(5.0, gt=0, le=60)
+    """Seconds after which a post is tagged without those of its images that are not there."""
+    images_at_once: int = Field(16, ge=1, le=256)
+    """Images that one worker fetches at once; each takes up to 16 MiB of memory."""
+    images_per_host: int = Field(8, ge=1, le=256)
+    """Those of them that may come from one host."""
+    posts_at_once: int = Field(64, ge=1, le=1024)
+    """Posts of one worker that may wait for their images at once."""
+    cache: int = Field(256, ge=0)
+    """Pictures kept in memory by URL for ten minutes, 147 KiB each."""
 
 
 class Local(Section):
@@ -114,6 +240,7 @@ class Settings(Section):
     kafka: Kafka = Kafka()
     redis: Redis = Redis()
     worker: Worker = Worker()
+    fetch: Fetch = Fetch()
     local: Local = Local()
 
 
@@ -157,11 +284,17 @@ def documented_fields() -> list[tuple[str, FieldInfo]]:
     ]
 
 
+def secret_names() -> set[str]:
+    """`section.key` of every setting whose value nobody may see."""
+    return {name for name, field in documented_fields() if field.annotation is SecretStr}
+
+
 def _explain(error: Any) -> str:
     key = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         return f"unknown setting '{key}'"
-    return f"bad setting '{key}': {error['msg'].lower()}, got {error['input']!r}"
+    shown = "" if key in {"redis.url", *secret_names()} else f", got {error['input']!r}"
+    return f"bad setting '{key}': {error['msg'].lower()}{shown}"
 
 
 def _from_file(config: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
@@ -179,7 +312,7 @@ def _from_file(config: Path | None, environ: Mapping[str, str]) -> dict[str, Any
 def _from_environment(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for name, value in environ.items():
-        if not name.startswith(PREFIX) or name == "TRIMOD_CONFIG":
+        if not name.startswith(PREFIX) or name in ("TRIMOD_CONFIG", "TRIMOD_FAULTS"):
             continue
         section, separator, key = name.removeprefix(PREFIX).lower().partition("__")
         if not separator:
@@ -193,7 +326,21 @@ def _from_overrides(overrides: Sequence[str]) -> dict[str, dict[str, str]]:
     for override in overrides:
         name, equals, value = override.partition("=")
         section, dot, key = name.strip().partition(".")
+        _refuse_secret(name.strip(), value)
         if not (equals and dot and key):
-            raise SettingsError(f"--set takes section.key=value, got {override!r}")
+            begin = re.split(r"[^\w.]", name.strip())[0]  # what follows may be a secret
+            raise SettingsError(f"--set takes section.key=value, and not what begins with {begin!r}")
         found.setdefault(section, {})[key] = value
     return found
+
+
+def _refuse_secret(name: str, value: str) -> None:
+    """A flag stands in the list of processes and in the shell's history."""
+    section, _, key = name.partition(".")
+    variable = f"{PREFIX}{section}__{key}".upper()
+    if name in secret_names():
+        where = f"{variable}, the settings file or {name}_file"
+        raise SettingsError(f"'{name}' is a secret, which --set would show to everybody: use {where}")
+    if name == "redis.url" and "@" in value:
+        where = "TRIMOD_REDIS__PASSWORD or redis.password_file"
+        raise SettingsError(f"'{name}' holds a password, which --set would show to everybody: use {where}")

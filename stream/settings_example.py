@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from stream.settings import ROOT, documented_fields
 
 HEAD = """\
@@ -30,6 +32,8 @@ def example() -> str:
 def _toml(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, SecretStr):
+        return json.dumps(value.get_secret_value())
     if isinstance(value, Path):
         return json.dumps(str(value.relative_to(ROOT)))
     return json.dumps(value)

@@ -1,7 +1,8 @@
 """Keeps the workers of this machine running: starts them, starts again those that end, stops them all.
 
 A process that ends soon after its start, time and again, has a reason that no restart removes (a bad setting,
-a damaged checkpoint): then the supervisor gives up and says what the process said. Kafka and Redis of our own
+a damaged checkpoint): then the supervisor gives up and says what the process said; later where a post may have
+killed it, which the next starts find out (stream/journal.py). Kafka and Redis of our own
 are watched by the same rule, but started and stopped by stream/local.py. For one machine, not for a cluster.
 """
 
@@ -11,16 +12,20 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from stream.errors import BrokenWorker
+from stream.errors import BrokenWorker, WorkEndedIt
 from stream.processes import Child
-from stream.settings import PREFIX, Settings
+from stream.settings import PREFIX, Settings, secret_names
 
 QUICK_END = 30.0
 """Seconds: what lives longer has started well, and its next end counts as the first."""
 QUICK_ENDS = 3
 """Quick ends in a row after which there is no further start."""
+QUICK_DEATHS = 8
+"""The same where what it worked on may have ended it: the journal finds a post that kills after three deaths."""
 FIRST_PAUSE = 1.0
 """Seconds before the first restart; doubled with every further quick end."""
+DOUBLINGS = 4
+"""How often it is doubled at most."""
 USAGE = 2
 """Exit code of a bad setting or option, which no restart heals."""
 STOP_TIMEOUT = 20.0
@@ -65,13 +70,20 @@ class Supervised:
     def _pause(self) -> float:
         self.quick_ends = self.quick_ends + 1 if self.service.age < QUICK_END else 1
         reason = self.service.why_it_ended()
-        if self.service.exit_code == USAGE or self.quick_ends >= QUICK_ENDS:
+        if self.service.exit_code == USAGE or self.quick_ends >= self._most():
             raise BrokenWorker(
                 f"{reason}; it ended {self.quick_ends} times in a row, no further start is tried"
             )
-        pause = FIRST_PAUSE * 2.0 ** (self.quick_ends - 1)
+        pause = FIRST_PAUSE * 2.0 ** min(self.quick_ends - 1, DOUBLINGS)
         self.say(f"{reason}; starting it again in {pause:.0f} s")
         return pause
+
+    def _most(self) -> int:
+        code = self.service.exit_code
+        killed = (
+            code is not None and code < 0
+        )  # by a signal: a crash in native code, the kernel short of memory
+        return QUICK_DEATHS if killed or code == WorkEndedIt.exit_code else QUICK_ENDS
 
 
 class Supervisor:
@@ -109,6 +121,10 @@ def environment(settings: Settings) -> dict[str, str]:
     for section, values in settings.model_dump(mode="json", exclude_none=True).items():
         for key, value in values.items():
             inherited[f"{PREFIX}{section}__{key}".upper()] = str(value)
+    for name in secret_names():  # the environment of a process is its user's alone, unlike its arguments
+        section, key = name.split(".")
+        value = getattr(getattr(settings, section), key).get_secret_value()
+        inherited[f"{PREFIX}{section}__{key}".upper()] = value
     return inherited
 
 

@@ -1,8 +1,9 @@
 """What the worker needs of a tagger, and how a batch is tagged so that one post cannot take others with it.
 
-A batch that fails is tagged again one post at a time; a post that fails alone twice is given up with the
-error's class and message. Runs in the device thread. Telling a poison post from a broken device is not
-done here."""
+A batch that fails is halved until the failing posts are alone: so a batch that needs too much memory is tagged in
+smaller ones, and a poison post costs only itself. A post is given up if it fails alone twice while the golden posts
+are still tagged as they were when the model was loaded. Where they are not, the model is broken, and no post is to
+blame: WorkEndedIt. Runs in the device thread; what kills or hangs the process is stream/journal.py's business."""
 
 import logging
 from collections.abc import Sequence
@@ -11,12 +12,18 @@ from typing import Any, Protocol, TypeVar
 
 from models.images import Picture
 from models.post import Mention, Post
+from stream.busy import Busy
+from stream.errors import WorkEndedIt
+from stream.faults import fault
 
 log = logging.getLogger("trimod.worker")
 
 
 class PreparedPost(Protocol):
     """A post made ready on a CPU thread; `tokens` is its cost in a batch."""
+
+    @property
+    def text(self) -> str: ...
 
     @property
     def tokens(self) -> int: ...
@@ -30,13 +37,21 @@ P = TypeVar("P", bound=PreparedPost)
 
 class PostTagger(Protocol[P]):
     """models.tagger.Tagger as the worker sees it. `prepare` may be called from several threads at once;
-    `tag_prepared` and `canonical` are called from the device thread only."""
+    `tag_prepared` and `canonical` from one at a time: the device thread, and before that the one that loads."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def version(self) -> str: ...
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+
+    @property
+    def golden(self) -> tuple[str, ...]:
+        """Texts of posts that this tagger can tag."""
+        ...
 
     def prepare(self, post: Post, pictures: Sequence[Picture]) -> P: ...
 
@@ -64,14 +79,81 @@ class Failed:
         return cls(type(error).__name__, str(error) or repr(error))
 
 
-def tag_batch(tagger: PostTagger[Any], batch: Sequence[Any]) -> list[Tagged | Failed]:
-    """The outcome of each prepared post of `batch`, in order. Raises nothing for the model's errors."""
+class Golden:
+    """The golden posts of a tagger, and what it found in them when it was made ready (which warms it up)."""
+
+    def __init__(self, tagger: PostTagger[Any]) -> None:
+        """Raises whatever the tagger raises."""
+        self._tagger = tagger
+        self._expected = self._found()
+
+    def check(self) -> None:
+        """Raise WorkEndedIt unless the tagger still finds the same."""
+        try:
+            found: object = self._found()
+        except Exception as error:
+            found = repr(error)
+        if found != self._expected:
+            raise WorkEndedIt(
+                f"the model {self._tagger.version} is broken: it no longer tags its golden posts as it did, "
+                f"but: {str(found)[:200]}"
+            )
+
+    def check_preparing(self) -> None:
+        """Raise WorkEndedIt unless the golden posts can still be made ready; for any thread."""
+        try:
+            self._prepared()
+        except Exception as error:
+            raise WorkEndedIt(
+                f"the model {self._tagger.version} is broken: it no longer prepares its golden posts: {error!r}"
+            ) from error
+
+    def _prepared(self) -> list[Any]:
+        return [self._tagger.prepare(Post(text), ()) for text in self._tagger.golden]
+
+    def _found(self) -> list[list[tuple[int, int, str]]]:
+        return [
+            [(mention.start, mention.end, mention.type) for mention, _ in tagged.mentions]
+            for tagged in _tag(self._tagger, self._prepared())
+        ]
+
+
+def tag_batch(
+    tagger: PostTagger[Any], golden: Golden, busy: Busy, batch: Sequence[Any]
+) -> list[Tagged | Failed]:
+    """The outcome of each prepared post of `batch`, in order. Raises WorkEndedIt where the model is broken."""
+    reason = ""
     try:
-        return list(_tag(tagger, batch))
+        return _work_on(tagger, busy, batch)
     except Exception as error:
-        if len(batch) > 1:
-            log.warning("a batch of %d posts failed (%r); tagging them one at a time", len(batch), error)
-        return [_tag_alone(tagger, prepared) for prepared in batch]
+        reason = repr(error)
+    # outside of the handler, whose traceback would keep the failed batch's tensors alive
+    if len(batch) == 1:
+        return [_once_more(tagger, golden, busy, batch[0])]
+    log.warning("a batch of %d posts failed (%s): tagging it in halves", len(batch), reason)
+    middle = len(batch) // 2
+    return [
+        outcome
+        for half in (batch[:middle], batch[middle:])
+        for outcome in tag_batch(tagger, golden, busy, half)
+    ]
+
+
+def _once_more(tagger: PostTagger[Any], golden: Golden, busy: Busy, prepared: Any) -> Tagged | Failed:
+    try:
+        return _work_on(tagger, busy, [prepared])[0]
+    except Exception as error:
+        failed = Failed.of(error)
+    with busy("tagging golden posts"):
+        golden.check()
+    log.warning("a post failed alone twice, and golden posts pass: it is given up: %s", failed)
+    return failed
+
+
+def _work_on(tagger: PostTagger[Any], busy: Busy, batch: Sequence[Any]) -> list[Tagged | Failed]:
+    with busy("tagging"):
+        fault("inferring", [prepared.text for prepared in batch])
+        return list(_tag(tagger, batch))
 
 
 def _tag(tagger: PostTagger[Any], batch: Sequence[Any]) -> list[Tagged]:
@@ -79,13 +161,3 @@ def _tag(tagger: PostTagger[Any], batch: Sequence[Any]) -> list[Tagged]:
     if len(tagged) != len(batch):
         raise ValueError(f"the tagger gave {len(tagged)} results for {len(batch)} posts")
     return [Tagged([(mention, tagger.canonical(mention.text)) for mention in found]) for found in tagged]
-
-
-def _tag_alone(tagger: PostTagger[Any], prepared: Any) -> Tagged | Failed:
-    for last in (False, True):
-        try:
-            return _tag(tagger, [prepared])[0]
-        except Exception as error:
-            log.warning("a post failed alone%s: %r", " again: it is given up" if last else "", error)
-            failed = Failed.of(error)
-    return failed

@@ -15,8 +15,10 @@ from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from models.errors import TrimodError
+from stream.broker_check import check_broker
 from stream.contracts import MAX_DEAD_BYTES, MAX_POST_BYTES
 from stream.errors import PassingFault, SettingsError
+from stream.security import kafka_python_options
 from stream.settings import Kafka
 
 CONNECT_TIMEOUT = 8.0
@@ -42,17 +44,23 @@ def topic_names(kafka: Kafka) -> tuple[str, str, str, str]:
 
 @contextmanager
 def admin_client(kafka: Kafka) -> Iterator[KafkaAdminClient]:
-    """An admin client, closed at the end. Raises PassingFault where no broker answers, or one no more."""
+    """An admin client, closed at the end. Raises PassingFault where no broker answers, or one no more, and
+    Refused where it does not let us in."""
     servers = kafka.bootstrap_servers
     _reach(servers)
+    check_broker(kafka)
     try:
         client = KafkaAdminClient(
             bootstrap_servers=servers.split(","),
             bootstrap_timeout_ms=int(CONNECT_TIMEOUT * 1000),
             request_timeout_ms=int(REQUEST_TIMEOUT * 1000),
+            **kafka_python_options(kafka),
         )
     except KafkaError:
-        raise PassingFault(f"what listens at {servers} does not answer as Kafka does") from None
+        raise PassingFault(
+            f"what listens at {servers} does not answer as Kafka does by {kafka.security_protocol} "
+            "(kafka.security_protocol)"
+        ) from None
     try:
         yield client
     except KafkaError as error:

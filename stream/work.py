@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from stream.active import ActiveModel
 from stream.contracts import Origin, Post
 from stream.counters import Counted
+from stream.fetch import Fetched
 from stream.partition import Partition
 from stream.records import Out
 
@@ -24,6 +26,10 @@ class Work:
     timestamp: int
     """Kafka's, in epoch milliseconds."""
     post: Post | None = None
+    fetched: Fetched = field(default_factory=dict)
+    """Its images by URL."""
+    active: ActiveModel | None = None
+    """The model that has prepared it, and so has to tag it."""
     prepared: Any = None
 
     @property

@@ -1,16 +1,16 @@
-"""`trimod checkpoint`: what is in a checkpoint, and whether it is whole."""
+"""`trimod checkpoint`: what is in a checkpoint, whether it is whole, and which one is in use."""
 
 import json
 from pathlib import Path
 
 import click
 
-from models import DEFAULT_CHECKPOINT
+from models import DEFAULT_CHECKPOINT, DEFAULT_POINTER
 
 
 @click.group(epilog="Example: trimod checkpoint info deploy/checkpoints/trimod")
 def checkpoint() -> None:
-    """Look at a checkpoint: `info` says what it is, `verify` whether it can be trusted."""
+    """Checkpoints: `info` says what one is, `verify` whether it can be trusted; `promote` puts it to use."""
 
 
 @checkpoint.command(epilog="Example: trimod checkpoint info deploy/checkpoints/trimod")
@@ -19,7 +19,9 @@ def checkpoint() -> None:
 def info(directory: Path, as_json: bool) -> None:
     """Model, version, labels, size and measured scores of the checkpoint in DIRECTORY."""
     from models.checkpoint import WEIGHTS, load_checkpoint
+    from models.pointer import resolve
 
+    directory = resolve(directory)
     stored = load_checkpoint(directory)
     config, valid = stored.config, stored.metrics.get("valid", {})
     hyper = config[config["model"]]
@@ -46,3 +48,37 @@ def verify(directory: Path) -> None:
     from models.tagger import Tagger
 
     click.echo(f"ok: {Tagger.load(directory, device='cpu').version}")
+
+
+@checkpoint.command(
+    epilog="""
+\b
+Example: workers that run with --set worker.checkpoint=/srv/models/current
+  trimod checkpoint promote /srv/models/trimod-7 --pointer /srv/models/current
+"""
+)
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option(
+    "--pointer", type=click.Path(path_type=Path), default=DEFAULT_POINTER, envvar="TRIMOD_WORKER__CHECKPOINT",
+    show_default=True, show_envvar=True, help="The file that worker.checkpoint names.",
+)  # fmt: skip
+def promote(directory: Path, pointer: Path) -> None:
+    """Put the checkpoint in DIRECTORY to use, while workers run.
+
+    It is verified, loaded and tried on its golden posts here first; workers do the same before they switch, and
+    keep what they have if it fails there. The labels must be those of the checkpoint in use.
+    """
+    from models.errors import CheckpointError
+    from models.pointer import point, resolve
+    from models.promotion import check_labels
+    from models.tagger import Tagger
+
+    tagger = Tagger.load(directory, device="cpu")
+    try:
+        before = resolve(pointer)
+    except CheckpointError:  # a pointer that is new, or broken, is what this is to mend
+        before = None
+    if before is not None:
+        check_labels(tagger.labels, before)
+    point(pointer, resolve(directory))
+    click.echo(f"promoted {tagger.version}: workers with worker.checkpoint={pointer} switch to it now")

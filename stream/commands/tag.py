@@ -1,7 +1,9 @@
 """`trimod tag`: the worker's tagger on a file or a pipe, with no broker and no Redis."""
 
+import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -14,11 +16,12 @@ from stream.contracts import Post, decode_post
 from stream.errors import BadPost
 from stream.images_root import check_root
 from stream.ingest import Line, prepare, read_lines
-from stream.settings import Settings, with_flags
+from stream.settings import Fetch, Settings, with_flags
 
 if TYPE_CHECKING:
     from models.images import Picture
     from models.tagger import Tagger
+    from stream.fetch import Fetched
 
 FILE_BATCH = 32
 """Lines of a file that are tagged together; those of a pipe are tagged as they come."""
@@ -52,8 +55,12 @@ def tag(settings: Settings, file: BinaryIO, **flags: Any) -> None:
     size = FILE_BATCH if file.seekable() else 1
     while batch := list(islice(lines, size)):
         posts = dict(_posts(batch))
+        fetched = _fetched(settings.fetch, list(posts.values()))
         bad += len(batch) - len(posts)
-        pictures = [_pictures(number, post, worker.images_root) for number, post in posts.items()]
+        pictures = [
+            _pictures(number, post, worker.images_root, found)
+            for (number, post), found in zip(posts.items(), fetched, strict=True)
+        ]
         for line in _tagged(tagger, list(posts.values()), pictures):
             sys.stdout.buffer.write(line + b"\n")
         sys.stdout.buffer.flush()
@@ -79,10 +86,29 @@ def _plain(line: Line) -> Post:
     return decode_post(orjson.dumps({"id": f"line {line.number}", "text": text}))
 
 
-def _pictures(number: int, post: Post, root: Path | None) -> "list[Picture]":
-    from stream.fetch import USED, fetch_pictures
+def _fetched(settings: Fetch, posts: Sequence[Post]) -> "list[Fetched]":
+    """What each post's URLs lead to."""
+    if not any(image.url is not None for post in posts for image in post.images):
+        return [{} for _ in posts]
 
-    pictures, outcomes = fetch_pictures(post, root)
+    from stream.image_urls import ImageUrls
+
+    async def fetch() -> "list[Fetched]":
+        image_urls = ImageUrls(settings)
+        try:
+            with ThreadPoolExecutor(1) as pool:
+                return await asyncio.gather(*(image_urls.fetch(post.images, pool) for post in posts))
+        finally:
+            await image_urls.close()
+
+    return asyncio.run(fetch())
+
+
+def _pictures(number: int, post: Post, root: Path | None, fetched: "Fetched") -> "list[Picture]":
+    from stream.fetch import fetch_pictures
+    from stream.image_outcomes import USED
+
+    pictures, outcomes = fetch_pictures(post, root, fetched)
     for index, outcome in enumerate(outcomes):
         if outcome != USED:
             reason = f"images[{index}] is {outcome.outcome} ({outcome.reason}): tagged without"

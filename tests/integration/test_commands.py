@@ -30,7 +30,7 @@ TRIMOD = str(Path(sys.executable).with_name("trimod"))
 
 def environ(settings: Settings) -> dict[str, str]:
     values = {
-        **{f"KAFKA__{key}": value for key, value in settings.kafka.model_dump().items()},
+        **{f"KAFKA__{key}": value for key, value in settings.kafka.model_dump(exclude_none=True).items()},
         "REDIS__URL": settings.redis.url,
         "REDIS__PREFIX": settings.redis.prefix,
     }

@@ -142,6 +142,7 @@ def test_a_killed_worker_loses_nothing_and_counts_nothing_twice(settings: Settin
         running.append(WorkerProcess(settings, tmp_path))
         wait_until(lambda: all_done(settings, len(sent)), 40, "all posts done")
         check_everything(settings, sent)
+        wait_until(lambda: "assigned" in running[2].log, 30, "the third has started, late on a busy machine")
         assert all(worker.stop() < 10 for worker in running[1:])
     check_committed(settings, sent)
 

@@ -50,6 +50,14 @@ class WorkerProcess:
         return body.decode()
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        return self._process.poll()
+
+    @property
     def running(self) -> bool:
         return self._process.poll() is None
 
@@ -66,7 +74,7 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"the worker did not stop:\n{self.log}") from None
-        assert code == 0, self.log
+        assert code == 0, f"exit code {code}: {self.log}"
         return time.monotonic() - began
 
 

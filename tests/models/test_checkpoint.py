@@ -1,13 +1,19 @@
 """A checkpoint is what its manifest says, or it is refused with the reason in one line."""
 
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
+from safetensors.torch import load_file, save_file
 
 from models.checkpoint import CONFIG, MANIFEST, WEIGHTS, _fingerprint
+from models.commands.checkpoint import checkpoint
 from models.errors import CheckpointError
+from models.pointer import resolve
+from models.promotion import check_labels
 from models.tagger import Tagger
 from tests.checkpoints import tiny_checkpoint
 
@@ -43,6 +49,39 @@ def forge_manifest(directory: Path, **changed: object) -> None:
     (directory / MANIFEST).write_text(json.dumps(manifest))
 
 
+def list_more(directory: Path, name: str) -> None:
+    manifest = json.loads((directory / MANIFEST).read_text())
+    manifest["files"][name] = manifest["files"][CONFIG]
+    (directory / MANIFEST).write_text(json.dumps(manifest))
+
+
+def link_out(directory: Path) -> None:
+    """The same bytes, so that the manifest agrees."""
+    outside = directory.parent / "outside.json"
+    (directory / CONFIG).rename(outside)
+    (directory / CONFIG).symlink_to(outside)
+
+
+def spoil_weights(directory: Path) -> None:
+    """One NaN, and a manifest that agrees."""
+    tensors = load_file(directory / WEIGHTS)
+    next(iter(tensors.values())).view(-1)[0] = float("nan")
+    save_file(tensors, directory / WEIGHTS)
+    manifest = json.loads((directory / MANIFEST).read_text())
+    manifest["files"][WEIGHTS] = _fingerprint(directory / WEIGHTS)
+    (directory / MANIFEST).write_text(json.dumps(manifest))
+
+
+def relabel(directory: Path, labels: list[str]) -> None:
+    config = json.loads((directory / CONFIG).read_text())
+    forge_manifest(directory, trimod={**config["trimod"], "labels": labels})
+
+
+def test_other_files_beside_are_no_harm(directory: Path) -> None:
+    (directory / "README.md").write_text("what this is")
+    assert Tagger.load(directory, "cpu").version
+
+
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
@@ -53,6 +92,13 @@ def forge_manifest(directory: Path, **changed: object) -> None:
         (lambda d: (d / MANIFEST).write_text("{}"), "not of format 1"),
         (lambda d: forge_manifest(d, model="other"), "unknown model 'other'; known are: cwi"),
         (lambda d: forge_manifest(d, vocabulary={"words": [], "characters": []}), "do not fit"),
+        (lambda d: (d / "extra.pt").write_bytes(b"PK"), "extra.pt looks like a pickle"),
+        (lambda d: (d / "notes").write_bytes(pickle.dumps({})), "notes looks like a pickle"),
+        (lambda d: list_more(d, "../../etc/passwd"), "lists '../../etc/passwd', which is no part"),
+        (lambda d: list_more(d, "model.py"), "lists 'model.py', which is no part"),
+        (lambda d: link_out(d), "config.json is a link that leads out of the folder"),
+        (lambda d: spoil_weights(d), "is not finite"),
+        (lambda d: relabel(d, ["O", "B-PER", "I-PER"]), "do not fit"),
     ],
 )
 def test_what_is_wrong_is_named(directory: Path, damage: Callable[[Path], None], reason: str) -> None:
@@ -65,3 +111,31 @@ def test_what_is_wrong_is_named(directory: Path, damage: Callable[[Path], None],
 def test_no_folder(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no such folder"):
         Tagger.load(tmp_path / "none")
+
+
+def promote(directory: Path, pointer: Path) -> Result:
+    return CliRunner().invoke(checkpoint, ["promote", str(directory), "--pointer", str(pointer)])
+
+
+def test_promote_tries_the_checkpoint_first_and_points_to_it(directory: Path, tmp_path: Path) -> None:
+    other, pointer = tiny_checkpoint(tmp_path / "other", seed=8), tmp_path / "current"
+    assert 0 == promote(directory, pointer).exit_code
+    assert directory == resolve(pointer)
+    said = promote(other, pointer)
+    assert (0, other) == (said.exit_code, resolve(pointer))
+    assert Tagger.load(pointer, "cpu").version in said.output
+
+
+def test_promote_refuses_what_is_damaged_and_changes_nothing(directory: Path, tmp_path: Path) -> None:
+    other, pointer = tiny_checkpoint(tmp_path / "other", seed=8), tmp_path / "current"
+    assert 0 == promote(directory, pointer).exit_code
+    flip_a_byte(other)
+    refused = promote(other, pointer)
+    assert "model.safetensors is damaged" in str(refused.exception)
+    assert directory == resolve(pointer)
+
+
+def test_promote_refuses_other_labels(directory: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"lacks \['B-LOC'.* and adds \['B-THING'\]"):
+        check_labels(["O", "B-PER", "I-PER", "B-THING"], directory)
+    check_labels(Tagger.load(directory, "cpu").labels, directory)

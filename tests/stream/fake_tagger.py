@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from models.canonical import canonical
 from models.images import Picture
+from models.labels import bio_labels
 from models.post import TYPES, Mention, Post
 
 
@@ -23,6 +24,8 @@ class Prepared:
 class FakeTagger:
     name = "fake"
     version = "1"
+    golden = ("Paris is fine", "nothing here")
+    labels = tuple(bio_labels(TYPES))
 
     def __init__(self, delay: float = 0.0) -> None:
         self._delay = delay

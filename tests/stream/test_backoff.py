@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from stream import backoff
-from stream.backoff import persist
+from stream.backoff import Backoff
 from stream.errors import BrokenWorker, PassingFault
 
 
@@ -15,14 +15,18 @@ def test_tries_until_the_fault_has_passed_and_says_so(
 ) -> None:
     monkeypatch.setattr(backoff, "FIRST", 0.001)
     faults = [PassingFault("Redis is away")] * 3
+    waits, seen = Backoff(), []
 
     async def action() -> str:
+        seen.append(dict(waits.waiting))
         if faults:
             raise faults.pop()
         return "counted"
 
     with caplog.at_level(logging.WARNING):
-        assert "counted" == asyncio.run(persist("counting posts:3", action))
+        assert "counted" == asyncio.run(waits.persist("counting posts:3", action))
+    assert [{}, *[{"counting posts:3": "Redis is away"}] * 3] == seen
+    assert {} == waits.waiting
     assert 3 == caplog.text.count("Redis is away")
     assert "counting posts:3 goes on after" in caplog.text
 
@@ -35,5 +39,5 @@ def test_anything_else_is_not_tried_again() -> None:
         raise BrokenWorker("wrong password")
 
     with pytest.raises(BrokenWorker):
-        asyncio.run(persist("counting", action))
+        asyncio.run(Backoff().persist("counting", action))
     assert 1 == len(tries)

@@ -3,6 +3,7 @@
 import base64
 import io
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import orjson
 import pytest
 from PIL import Image
 
+from models.images import decode_image
 from stream import fetch
 from stream.contracts import Post, decode_post
-from stream.fetch import BY_URL, NO_ROOT, UNDECODABLE, UNREADABLE, USED, fetch_pictures
+from stream.fetch import fetch_pictures
+from stream.image_outcomes import HOST_AWAY, NO_ROOT, UNDECODABLE, UNREADABLE, USED
 
 
 def png(colour: str) -> bytes:
@@ -31,16 +34,14 @@ def encoded(data: bytes) -> str:
 
 def test_each_image_has_its_outcome_and_the_usable_ones_keep_their_order(tmp_path: Path) -> None:
     (tmp_path / "blue.png").write_bytes(png("blue"))
-    found, outcomes = fetch_pictures(
-        post(
-            {"data": encoded(png("red")), "alt": "a red square"},
-            {"data": encoded(b"no image")},
-            {"path": "blue.png"},
-            {"url": "https://pbs.twimg.com/media/a.jpg"},
-        ),
-        tmp_path,
+    mixed = post(
+        {"data": encoded(png("red")), "alt": "a red square"},
+        {"data": encoded(b"no image")},
+        {"path": "blue.png"},
+        {"url": "https://pbs.twimg.com/media/a.jpg"},
     )
-    assert [USED, UNDECODABLE, USED, BY_URL] == outcomes
+    found, outcomes = fetch_pictures(mixed, tmp_path, {mixed.images[3]: HOST_AWAY})
+    assert [USED, UNDECODABLE, USED, HOST_AWAY] == outcomes
     assert [("a red square", (255, 0, 0)), ("", (0, 0, 255))] == [
         (picture.alt, tuple(picture.pixels[0, 0])) for picture in found
     ]
@@ -52,12 +53,21 @@ def test_a_path_that_leads_out_or_nowhere_is_unreadable(tmp_path: Path, path: st
     root.mkdir()
     (tmp_path / "secret.png").write_bytes(png("red"))
     (root / "link.png").symlink_to(tmp_path / "secret.png")
-    assert ([], [UNREADABLE]) == fetch_pictures(post({"path": path}), root)
+    assert ([], [UNREADABLE]) == fetch_pictures(post({"path": path}), root, {})
 
 
 @pytest.mark.parametrize("data", ["no base64!", "a", "é", "aGk", ""])
 def test_data_that_are_no_base64_are_a_broken_image_and_no_bad_post(data: str) -> None:
-    assert ([], [UNDECODABLE]) == fetch_pictures(post({"data": data}), None)
+    assert ([], [UNDECODABLE]) == fetch_pictures(post({"data": data}), None, {})
+
+
+def test_pictures_by_url_stand_where_their_images_stand() -> None:
+    both = post(
+        {"url": "https://i.redd.it/a.png", "alt": "far"}, {"data": encoded(png("red")), "alt": "near"}
+    )
+    far = replace(decode_image(png("blue")), alt="far")
+    found, outcomes = fetch_pictures(both, None, {both.images[0]: far})
+    assert (["far", "near"], [USED, USED]) == ([picture.alt for picture in found], outcomes)
 
 
 def test_without_a_root_no_path_is_read_and_the_log_says_so_once(
@@ -67,6 +77,6 @@ def test_without_a_root_no_path_is_read_and_the_log_says_so_once(
     (tmp_path / "blue.png").write_bytes(png("blue"))
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
-            assert ([], [NO_ROOT]) == fetch_pictures(post({"path": str(tmp_path / "blue.png")}), None)
+            assert ([], [NO_ROOT]) == fetch_pictures(post({"path": str(tmp_path / "blue.png")}), None, {})
     expected = "images with a path are skipped: worker.images_root (--images-root) is not set"
     assert [expected] == caplog.messages

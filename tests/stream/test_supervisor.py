@@ -62,6 +62,23 @@ def test_the_third_quick_end_in_a_row_is_the_last() -> None:
     assert ["1 s", "2 s"] == [line[-3:] for line in said]
 
 
+@pytest.mark.parametrize("exit_code", [-9, -11, 75])
+def test_what_may_have_died_of_a_post_is_started_more_often(exit_code: int) -> None:
+    """Three deaths are what the journal needs to find the post: giving up then would be too early."""
+    service, clock, watch, said = supervised()
+    service.exit_code = exit_code
+    for _ in range(7):
+        service.alive = False
+        watch.look()
+        clock.now += 20.0
+        watch.look()
+    assert 7 == service.starts
+    service.alive = False
+    with pytest.raises(BrokenWorker, match="8 times in a row"):
+        watch.look()
+    assert "16 s" == said[-1][-4:]
+
+
 def test_ends_after_a_long_life_are_no_reason_to_give_up() -> None:
     service, clock, watch, _ = supervised()
     service.age = 3600.0

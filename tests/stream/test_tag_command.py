@@ -38,5 +38,5 @@ def test_images_that_cannot_be_had_are_named(checkpoint: Path, tmp_path: Path) -
     assert [
         "line 2: images[0] is broken (unreadable): tagged without",
         "line 2: images[1] is broken (undecodable): tagged without",
-        "line 2: images[2] is skipped (url): tagged without",
+        "line 2: images[2] is skipped (host not allowed): tagged without",
     ] == done.stderr.splitlines()

@@ -1,14 +1,22 @@
-"""A post that breaks the model costs itself, never its neighbours."""
+"""A post that breaks the model costs itself, never its neighbours; a broken model costs no post at all."""
 
 from collections.abc import Sequence
 
+import pytest
+
 from models.post import Mention
-from stream.tagging import Failed, Tagged, tag_batch
+from stream.busy import Busy
+from stream.errors import WorkEndedIt
+from stream.tagging import Failed, Golden, Tagged, tag_batch
 from tests.stream.fake_tagger import FakeTagger, Prepared, mentions_of
 
 
 def prepared(*texts: str) -> list[Prepared]:
     return [Prepared(text, 3, ()) for text in texts]
+
+
+def outcomes_of(tagger: FakeTagger, *texts: str) -> list[Tagged | Failed]:
+    return tag_batch(tagger, Golden(tagger), Busy(lambda: 0.0), prepared(*texts))
 
 
 def texts_of(outcomes: Sequence[Tagged | Failed]) -> list[object]:
@@ -18,28 +26,104 @@ def texts_of(outcomes: Sequence[Tagged | Failed]) -> list[object]:
     ]
 
 
+class Counting(FakeTagger):
+    """Remembers the sizes of the batches of posts; golden posts are left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    def tag_prepared(self, batch: Sequence[Prepared]) -> list[list[Mention]]:
+        if [each.text for each in batch] != list(self.golden):
+            self.sizes.append(len(batch))
+        return super().tag_prepared(batch)
+
+
 def test_mentions_come_with_their_canonical_form() -> None:
-    (outcome,) = tag_batch(FakeTagger(), prepared("in Paris"))
+    (outcome,) = outcomes_of(FakeTagger(), "in Paris")
     assert Tagged([(mentions_of("in Paris")[0], "paris")]) == outcome
 
 
-def test_the_failing_post_of_a_batch_is_given_up_and_the_others_are_tagged() -> None:
-    outcomes = tag_batch(FakeTagger(), prepared("in Paris", "it goes BOOM", "in Rome"))
-    assert [["Paris"], Failed("RuntimeError", "boom in the model"), ["Rome"]] == texts_of(outcomes)
+def test_the_failing_posts_of_a_batch_are_given_up_and_the_others_are_tagged() -> None:
+    boom = Failed("RuntimeError", "boom in the model")
+    tagger = Counting()
+    outcomes = outcomes_of(tagger, "in Paris", "it goes BOOM", "in Rome", "BOOM", "in Oslo")
+    assert [["Paris"], boom, ["Rome"], boom, ["Oslo"]] == texts_of(outcomes)
+
+
+def test_a_poison_post_is_found_in_halves() -> None:
+    tagger = Counting()
+    outcomes_of(tagger, *["in Paris"] * 63, "BOOM")
+    assert [64, 32, 32, 16, 16, 8, 8, 4, 4, 2, 2, 1, 1, 1] == tagger.sizes
 
 
 def test_a_fault_that_does_not_come_again_costs_no_post() -> None:
     class FailsTwice(FakeTagger):
-        failures = 2
+        failures = 0
 
         def tag_prepared(self, batch: Sequence[Prepared]) -> list[list[Mention]]:
             if self.failures:
                 self.failures -= 1
-                raise MemoryError
+                raise ValueError
             return super().tag_prepared(batch)
 
-    # the batch fails, then the first post alone once
-    assert [["Paris"], ["Rome"]] == texts_of(tag_batch(FailsTwice(), prepared("in Paris", "in Rome")))
+    tagger = FailsTwice()
+    golden = Golden(tagger)
+    tagger.failures = 2  # the batch, then the first post alone once
+    outcomes = tag_batch(tagger, golden, Busy(lambda: 0.0), prepared("in Paris", "in Rome"))
+    assert [["Paris"], ["Rome"]] == texts_of(outcomes)
+
+
+def test_a_batch_that_needs_too_much_memory_is_tagged_in_smaller_ones() -> None:
+    class Small(Counting):
+        def tag_prepared(self, batch: Sequence[Prepared]) -> list[list[Mention]]:
+            found = super().tag_prepared(batch)
+            if len(batch) > 4:
+                raise MemoryError
+            return found
+
+    tagger = Small()
+    assert [["Paris"]] * 16 == texts_of(outcomes_of(tagger, *["in Paris"] * 16))
+    assert [16, 8, 4, 4, 8, 4, 4] == tagger.sizes
+
+
+def test_where_the_golden_posts_fail_too_the_model_is_broken_and_no_post_is_given_up() -> None:
+    class Breaks(FakeTagger):
+        broken = False
+
+        def tag_prepared(self, batch: Sequence[Prepared]) -> list[list[Mention]]:
+            self.broken = self.broken or any("BREAK" in each.text for each in batch)
+            if self.broken:
+                raise RuntimeError("device-side assert")
+            return super().tag_prepared(batch)
+
+    with pytest.raises(WorkEndedIt, match="device-side assert"):
+        outcomes_of(Breaks(), "in Paris", "BREAK", "in Rome")
+
+
+def test_a_model_that_tags_its_golden_posts_otherwise_is_broken_too() -> None:
+    class Forgets(FakeTagger):
+        forgotten = False
+
+        def tag_prepared(self, batch: Sequence[Prepared]) -> list[list[Mention]]:
+            found = super().tag_prepared(batch)
+            return [[] for _ in found] if self.forgotten else found
+
+    tagger = Forgets()
+    golden = Golden(tagger)
+    golden.check()
+    tagger.forgotten = True
+    with pytest.raises(WorkEndedIt, match="golden posts"):
+        golden.check()
+
+
+def test_where_golden_posts_cannot_even_be_prepared_the_model_is_broken() -> None:
+    tagger = FakeTagger()
+    golden = Golden(tagger)
+    golden.check_preparing()
+    tagger.golden = ("UNPREPARABLE",)
+    with pytest.raises(WorkEndedIt, match="no longer prepares"):
+        golden.check_preparing()
 
 
 def test_a_tagger_that_loses_results_is_an_error_of_that_batch() -> None:
@@ -47,6 +131,8 @@ def test_a_tagger_that_loses_results_is_an_error_of_that_batch() -> None:
 
     class Loses(FakeTagger):
         def tag_prepared(self, batch: Sequence[Prepared]) -> list[list[Mention]]:
-            return super().tag_prepared(batch)[1:] if len(batch) > 1 else super().tag_prepared(batch)
+            if len(batch) > 1 and batch[0].text != self.golden[0]:
+                return super().tag_prepared(batch)[1:]
+            return super().tag_prepared(batch)
 
-    assert [["Paris"], ["Rome"]] == texts_of(tag_batch(Loses(), prepared("in Paris", "in Rome")))
+    assert [["Paris"], ["Rome"]] == texts_of(outcomes_of(Loses(), "in Paris", "in Rome"))

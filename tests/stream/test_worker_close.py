@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from aiokafka import TopicPartition
 
+from stream.model_switch import CheckpointSource
 from stream.settings import Settings
 from stream.worker import Worker
 from tests.stream.fake_tagger import FakeTagger
@@ -34,15 +36,15 @@ async def commit(offsets: Mapping[TopicPartition, int]) -> bool:
 
 def test_a_rebalance_while_the_worker_leaves_the_group() -> None:
     async def run() -> tuple[Any, set[str]]:
-        worker = Worker(Settings(), FakeTagger())
+        worker = Worker(Settings(), FakeTagger(), CheckpointSource(Path("none"), FakeTagger))
         worker._app = RebalancingApp(worker)
         worker._offsets = SimpleNamespace(commit=commit)  # type: ignore[assignment]
         worker._pipeline.start()
         await worker._on_assigned(worker._app, POSTS)
         worker.stop()
-        before = worker._health()["partitions"]
+        before = worker._health().partitions
         await worker._close()
         tasks = {task.get_name() for task in asyncio.all_tasks() - {asyncio.current_task()}}
-        return (before, worker._health()["partitions"]), tasks
+        return (before, worker._health().partitions), tasks
 
     assert (([0, 1], []), set()) == asyncio.run(run())

@@ -1,0 +1,63 @@
+"""A pointer file: it names the folder of the checkpoint in use, so that workers can be told to switch.
+
+`trimod checkpoint promote` writes it, atomically; whatever takes a checkpoint's folder takes a pointer too. One line:
+a path, absolute or from the pointer's own folder. Who watches it is not here (stream/model_switch.py).
+"""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from models import DEFAULT_CHECKPOINT, DEFAULT_POINTER
+from models.errors import CheckpointError
+
+LONGEST = 4096
+"""Bytes of a pointer file: what is longer is none."""
+
+
+def resolve(path: Path) -> Path:
+    """The checkpoint's folder that `path` is, or points to. Raises CheckpointError where it is neither.
+
+    The default pointer, as long as nothing was promoted, points to the checkpoint that ships.
+    """
+    if path.is_dir():
+        return path
+    if not path.exists() and path.resolve() == DEFAULT_POINTER:
+        return DEFAULT_CHECKPOINT
+    try:
+        with path.open("rb") as file:
+            text = file.read(LONGEST + 1).decode("utf-8")
+    except FileNotFoundError:
+        raise CheckpointError(f"no checkpoint at {path}: no such folder, and no pointer file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"pointer file {path} cannot be read: {error}") from None
+    lines = text.splitlines()
+    if len(lines) != 1 or not lines[0].strip() or len(text) > LONGEST or "\0" in text:
+        raise CheckpointError(f"{path} is no pointer file: it must hold one line, the path of a checkpoint")
+    directory = path.parent / lines[0].strip()
+    if not directory.is_dir():
+        raise CheckpointError(f"pointer file {path} names {directory}: no such folder")
+    return directory
+
+
+def point(pointer: Path, directory: Path) -> None:
+    """Make `pointer` name `directory`; whoever reads it meanwhile finds the old or the new. Raises CheckpointError."""
+    if pointer.is_dir():
+        raise CheckpointError(f"{pointer} is a folder: name the pointer file that worker.checkpoint names")
+    home, target = pointer.parent.resolve(), directory.resolve()
+    text = str(target.relative_to(home) if target.is_relative_to(home) else target)
+    new = ""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        handle, new = tempfile.mkstemp(dir=home, prefix=f".{pointer.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        Path(new).chmod(0o644)  # mkstemp makes files that workers of another user could not read
+        Path(new).replace(pointer)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            Path(new).unlink()
+        raise CheckpointError(f"pointer file {pointer} cannot be written: {error.strerror}") from None

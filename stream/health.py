@@ -1,0 +1,59 @@
+"""What /health and /ready say of a worker: live, ready, and why not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """One look at a worker. The model is loaded before anybody can ask."""
+
+    state: str
+    """starting, running, draining or broken."""
+    model: str
+    version: str
+    partitions: Sequence[int]
+    """Assigned to it."""
+    unknown: Sequence[int]
+    """Those of them of which it is not known yet where to begin."""
+    broken: str
+    """Why it cannot go on; empty where it can."""
+    waiting: dict[str, str] = field(default_factory=dict)
+    """Who waits for what passing fault to pass."""
+    counters: str = ""
+    """Why the counters are not to be trusted."""
+    refused: str = ""
+    """Why the promoted checkpoint is not in use."""
+
+    @property
+    def live(self) -> bool:
+        """Whether it makes sense to wait for it, rather than to start another."""
+        return self.state != "broken" and not self.broken
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why it is not live, or not ready; empty where it is both."""
+        reasons = [self.broken] if self.broken else []
+        if self.state != "running":
+            reasons.append(f"it is {self.state}")
+        elif not self.partitions:
+            reasons.append("no partitions are assigned")
+        if self.unknown:
+            reasons.append(f"partitions {' '.join(map(str, self.unknown))}: not known yet where to begin")
+        return reasons
+
+    def body(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "state": self.state,
+            "live": self.live,
+            "ready": not self.reasons,
+            "reasons": self.reasons,
+            "model": self.model,
+            "version": self.version,
+            "partitions": list(self.partitions),
+            "waiting": self.waiting,
+            "counters": self.counters or "trusted",
+            "checkpoint": self.refused or "as promoted",
+        }

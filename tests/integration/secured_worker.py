@@ -1,0 +1,17 @@
+"""A worker with the fake tagger whose settings come as an operator's do: file, environment and `--set`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from models.errors import TrimodError
+from stream.run_worker import run_worker
+from stream.settings import load_settings
+from tests.stream.fake_tagger import FakeTagger
+
+try:
+    run_worker(load_settings(), FakeTagger)
+except TrimodError as error:
+    print(f"trimod: {error}", file=sys.stderr)
+    sys.exit(error.exit_code)

@@ -1,0 +1,216 @@
+"""Faults that pass, and workers that must not linger: stopped and continued, hung, refused by a topic, robbed.
+
+What Redis away does is in test_worker.py; counts that Redis lost, in test_worker_odd_logs.py.
+"""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from stream.counters import Counters
+from stream.faults import VARIABLE
+from stream.local import LocalKafka, free_port
+from stream.settings import Kafka, Settings
+from stream.topics import admin_client, ensure_topics
+from tests.integration.test_worker_odd_logs import one_partition
+from tests.integration.workers import (
+    WorkerProcess,
+    committed,
+    expected_totals,
+    post,
+    read_all,
+    receipts,
+    redis_totals,
+    send,
+    wait_until,
+    workers,
+)
+
+pytestmark = pytest.mark.integration
+
+LONG = 90
+"""Seconds that a condition gets on a busy machine."""
+
+
+def health(worker: WorkerProcess) -> dict[str, object]:
+    return json.loads(worker.get("/health")) if "/metrics" in worker.log else {}
+
+
+def ready(worker: WorkerProcess) -> bool:
+    return bool(health(worker).get("ready"))
+
+
+def test_a_worker_that_was_stopped_for_longer_than_its_session_comes_back(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """Its posts are tagged by the other meanwhile, and counted once; then it has its share again."""
+    kafka = settings.kafka
+    with workers(settings, tmp_path, 0.05, 0.05) as running:
+        wait_until(lambda: all(map(ready, running)), LONG, "both are ready")
+        send(kafka, [post(n, f"in Rome{n}") for n in range(80)])
+        os.kill(running[0].pid, signal.SIGSTOP)
+        try:
+            wait_until(lambda: len(health(running[1])["partitions"]) == 8, LONG, "the other has taken over")
+            send(kafka, [post(n, f"in Rome{n}") for n in range(80, 160)], 80)
+            wait_until(lambda: sum(committed(kafka).values()) == 160, LONG, "all is committed without it")
+        finally:
+            os.kill(running[0].pid, signal.SIGCONT)
+        wait_until(
+            lambda: not running[0].running or len(health(running[0])["partitions"]) == 4,
+            LONG, "it is back, or gone",
+        )  # fmt: skip
+        send(kafka, [post(n, f"in Rome{n}") for n in range(160, 200)], 160)
+        wait_until(lambda: sum(committed(kafka).values()) == 200, LONG, "the rest is committed")
+        assert all(worker.stop() < 10 for worker in running if worker.running)
+    found = receipts(kafka)
+    assert {f"p{n}" for n in range(200)} == {receipt.post_id for receipt in found}
+    assert expected_totals(found) == redis_totals(settings)
+
+
+def test_sigterm_ends_a_worker_in_time_even_with_a_post_that_hangs(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was counted is committed; the rest is left to the next."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "faults"))
+    (tmp_path / "faults").write_text("inferring hang text=HANGER\n")
+    kafka = settings.kafka
+    with workers(settings, tmp_path, 0.0) as running:
+        send(kafka, [post(n, "Rome") for n in range(40)])
+        wait_until(lambda: len(receipts(kafka)) == 40, LONG, "these are tagged")
+        send(kafka, [post(n, "HANGER") for n in range(40, 48)], 40)
+        wait_until(lambda: 'stage="work"} 0.0' not in running[0].get("/metrics"), LONG, "these are in work")
+        assert running[0].stop() < 10.5  # 10, and a process that is scheduled late
+    assert 40 == sum(committed(kafka).values())
+
+
+def set_limit(kafka: Kafka, topic: str, size: int) -> None:
+    with admin_client(kafka) as admin:
+        admin.alter_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": str(size)})]
+        )
+
+
+def test_a_dead_letter_topic_that_refuses_holds_up_its_partition_alone(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """The post is not lost and the worker lives; /health says what it waits for, until the limit is raised."""
+    kafka = settings.kafka
+    set_limit(kafka, kafka.dead_topic, 10_000)
+    bad = b"no post" * 10_000
+    with workers(settings, tmp_path, 0.0) as running:
+        send(kafka, [post(0, "Rome"), bad, *(post(n, "Rome") for n in range(2, 17))])
+        wait_until(
+            lambda: "max.message.bytes" in str(health(running[0]).get("waiting")), LONG, "the fault is named"
+        )
+        wait_until(lambda: sum(committed(kafka).values()) == 15, LONG, "other partitions go on")
+        assert 1 not in committed(kafka)
+        assert health(running[0])["live"]
+        set_limit(kafka, kafka.dead_topic, 9 * 2**20)
+        wait_until(lambda: sum(committed(kafka).values()) == 17, LONG, "the rest is done")
+        assert {} == health(running[0])["waiting"]
+        assert running[0].stop() < 10
+    (dead,) = read_all(kafka, kafka.dead_topic)
+    assert bad == dead.value
+
+
+def test_counts_that_an_idle_worker_lost_are_noticed_and_said_by_all(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """Redis from an older state: nothing comes that would be counted, and still they say so; a rebuild heals it."""
+    import asyncio
+
+    from stream.rebuild import rebuild
+
+    async def lose() -> None:
+        counters = Counters(settings.redis, settings.kafka.group)
+        marks = f"{counters.root}:0:marks"
+        fields = await counters.client.hkeys(marks)
+        await counters.client.hset(marks, mapping=dict.fromkeys(fields, 0))
+        await counters.close()
+
+    kafka = settings.kafka
+    with workers(settings, tmp_path, 0.0) as running:
+        send(one_partition(kafka), [post(n, "Rome") for n in range(5)])
+        wait_until(lambda: committed(kafka).get(0) == 5, LONG, "all is committed")
+        asyncio.run(lose())
+        wait_until(lambda: health(running[0])["counters"] != "trusted", LONG, "it is noticed")
+        assert f'trimod_counters_trusted{{group="{kafka.group}"}} 0.0' in running[0].get("/metrics")
+        assert "trimod counters rebuild" in running[0].log
+        running.append(WorkerProcess(settings, tmp_path))
+        wait_until(
+            lambda: health(running[1]).get("counters", "trusted") != "trusted", LONG, "so says the next"
+        )
+        asyncio.run(rebuild(settings))
+        wait_until(
+            lambda: all(health(worker)["counters"] == "trusted" for worker in running), LONG, "it is mended"
+        )
+        assert all(worker.stop() < 10 for worker in running)
+    assert expected_totals(receipts(kafka)) == redis_totals(settings)
+
+
+def test_the_broker_away_for_a_while_loses_and_doubles_nothing(settings: Settings, tmp_path: Path) -> None:
+    """Killed with posts in work and started again on the same data: the same worker goes on, by itself."""
+    server = LocalKafka(tmp_path / "kafka", free_port(consecutive=2), heap="256m")
+    server.start()
+    kafka = settings.kafka.model_copy(update={"bootstrap_servers": server.bootstrap_servers})
+    own = settings.worker.model_copy(update={"stall_limit": 20.0})
+    settings = settings.model_copy(update={"kafka": kafka, "worker": own})
+    try:
+        ensure_topics(kafka)
+        with workers(settings, tmp_path, 0.2) as running:
+            wait_until(lambda: ready(running[0]), LONG, "it is ready")
+            sent = 400
+            send(kafka, [post(n, f"in Rome{n}") for n in range(sent)])
+            wait_until(lambda: sum(committed(kafka).values()) > 0, LONG, "work has begun")
+            server.child.kill()
+            wait_until(lambda: bool(health(running[0])["waiting"]), LONG, "the fault is named")
+            server.start()
+            wait_until(lambda: sum(committed(kafka).values()) == sent, LONG, "all is committed")
+            assert running[0].stop() < 10
+        found = receipts(kafka)
+        assert {f"p{n}" for n in range(sent)} == {receipt.post_id for receipt in found}
+        assert expected_totals(found) == redis_totals(settings)
+    finally:
+        server.stop()
+
+
+def test_a_topic_that_is_made_anew_is_read_from_its_beginning(settings: Settings, tmp_path: Path) -> None:
+    """The worker ends for its supervisor; the next takes no offset of the old topic for one of the new."""
+    kafka = settings.kafka
+    with workers(settings, tmp_path, 0.0) as running:
+        send(kafka, [post(n, "Rome") for n in range(80)])
+        wait_until(lambda: sum(committed(kafka).values()) == 80, LONG, "the old one is read")
+        with admin_client(kafka) as admin:
+            admin.delete_topics([kafka.posts_topic])
+        ensure_topics(kafka)
+        send(kafka, [post(n, "Oslo") for n in range(100, 140)])
+        wait_until(lambda: not running[0].running or len(receipts(kafka)) == 120, LONG, "it ends, or goes on")
+        if not running[0].running:
+            running.append(WorkerProcess(settings, tmp_path))
+            wait_until(lambda: len({r.post_id for r in receipts(kafka)}) == 120, LONG, "the new one is read")
+        assert running[-1].stop() < 10
+    assert {*range(80), *range(100, 140)} == {int(receipt.post_id[1:]) for receipt in receipts(kafka)}
+
+
+def test_a_worker_whose_loop_hangs_ends_and_the_next_goes_on(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its consumer's thread would heartbeat on for ever: a zombie with partitions."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "faults"))
+    (tmp_path / "faults").write_text("counting hang nth=1\n")
+    own = settings.worker.model_copy(update={"hang_limit": 2.0})
+    settings = settings.model_copy(update={"worker": own})
+    kafka = settings.kafka
+    send(kafka, [post(n, f"in Rome{n}") for n in range(16)])
+    with workers(settings, tmp_path, 0.0) as running:
+        wait_until(lambda: not running[0].running, LONG, "it ends")
+        assert (1, True) == (running[0].exit_code, "does not turn" in running[0].log)
+        (tmp_path / "faults").unlink()
+        running.append(WorkerProcess(settings, tmp_path))
+        wait_until(lambda: sum(committed(kafka).values()) == 16, LONG, "all is committed")
+        assert running[1].stop() < 10
+    assert expected_totals(receipts(kafka)) == redis_totals(settings)

@@ -1,0 +1,79 @@
+"""The fault points that other tests rely on: they must do what a line says, and nothing else."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stream import faults
+from stream.faults import Fault, Faults
+
+
+def passes(file: Path, point: str, *texts: str, times: int = 1) -> list[str]:
+    """What happened at each of `times` passes."""
+    points, happened = Faults(file), []
+    for _ in range(times):
+        try:
+            points.passing(point, texts)
+            happened.append("")
+        except (RuntimeError, MemoryError) as error:
+            happened.append(type(error).__name__)
+    return happened
+
+
+def test_without_a_file_nothing_happens(tmp_path: Path) -> None:
+    assert [""] == passes(tmp_path / "none", "counting")
+    assert faults._faults is None  # and in this process there are no fault points at all
+
+
+def test_the_nth_pass_of_its_point(tmp_path: Path) -> None:
+    file = tmp_path / "faults"
+    file.write_text("counting raise nth=2\npublishing memory\n")
+    assert ["", "RuntimeError", ""] == passes(file, "counting", times=3)
+    assert ["MemoryError"] * 2 == passes(file, "publishing", times=2)
+    assert [""] == passes(file, "acking")
+
+
+def test_only_passes_with_the_marked_post(tmp_path: Path) -> None:
+    file = tmp_path / "faults"
+    file.write_text("inferring raise text='the BOOM'\n")
+    assert [""] == passes(file, "inferring", "a boom")
+    assert ["RuntimeError"] * 2 == passes(file, "inferring", "a", "it is the BOOM", times=2)
+
+
+def test_a_changed_file_counts_for_the_next_pass(tmp_path: Path) -> None:
+    file = tmp_path / "faults"
+    points = Faults(file)
+    points.passing("acking", ())
+    file.write_text("acking raise nth=1")
+    with pytest.raises(RuntimeError):
+        points.passing("acking", ())
+    points.passing("acking", ())
+    file.unlink()
+    points.passing("acking", ())
+
+
+@pytest.mark.parametrize("line", ["eating kill", "counting smile", "counting raise nht=1"])
+def test_a_misspelt_fault_is_an_error(line: str) -> None:
+    with pytest.raises(ValueError, match="no fault"):
+        Fault.parse(line)
+
+
+def test_a_signal_to_this_process_or_to_another(tmp_path: Path) -> None:
+    """In processes of their own, with the variable set as the chaos harness sets it."""
+    victim = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    file = tmp_path / "faults"
+    file.write_text(f"publishing term pid={victim.pid}\nacking kill\n")
+    code = "from stream.faults import fault\nfault('publishing')\nprint('lives', flush=True)\nfault('acking')"
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, faults.VARIABLE: str(file)},
+        cwd=Path(faults.__file__).resolve().parents[1],
+        capture_output=True,
+        timeout=60,
+    )
+    assert (-signal.SIGKILL, b"lives\n") == (ended.returncode, ended.stdout)
+    assert -signal.SIGTERM == victim.wait(10)

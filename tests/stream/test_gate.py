@@ -1,0 +1,51 @@
+"""One post alone among many: nothing is on a thread beside it, and nobody waits for ever."""
+
+import asyncio
+
+from stream.gate import Gate
+
+
+def test_who_is_alone_is_alone_and_everybody_gets_in() -> None:
+    async def run() -> list[int]:
+        gate, inside, seen = Gate(), [], []
+
+        async def together(number: int) -> None:
+            async with gate.together():
+                inside.append(number)
+                await asyncio.sleep(0)
+                assert -1 not in inside
+                inside.remove(number)
+
+        async def alone() -> None:
+            async with gate.alone():
+                assert not inside
+                inside.append(-1)
+                await asyncio.sleep(0.001)
+                seen.append(len(inside))
+                inside.remove(-1)
+
+        await asyncio.wait_for(
+            asyncio.gather(*(alone() if n % 5 == 0 else together(n) for n in range(50))), timeout=5
+        )
+        return seen
+
+    assert [1] * 10 == asyncio.run(run())
+
+
+def test_who_is_cancelled_leaves_the_gate_open() -> None:
+    async def run() -> bool:
+        gate = Gate()
+
+        async def alone() -> None:
+            async with gate.alone():
+                await asyncio.sleep(60)
+
+        async with gate.together():
+            waiting = asyncio.create_task(alone())
+            await asyncio.sleep(0)
+            waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        async with asyncio.timeout(1), gate.together():
+            return True
+
+    assert asyncio.run(run())

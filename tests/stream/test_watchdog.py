@@ -1,0 +1,111 @@
+"""What ends a worker, and what must not."""
+
+import pytest
+
+from stream.errors import BrokenWorker, WorkEndedIt
+from stream.watchdog import CLOSE_WITHIN, Signs, Watchdog
+
+
+class Dog(Watchdog):
+    """A watchdog whose clock the test moves."""
+
+    def __init__(self) -> None:
+        self.failed: list[BrokenWorker] = []
+        self.killed: list[int] = []
+        super().__init__(10.0, 30.0, self.failed.append, self.killed.append)
+
+    def after(self, seconds: float, signs: Signs | None = None) -> None:
+        """So many seconds pass; the loop turns, unless there are no signs of it."""
+        for _ in range(round(seconds)):
+            self._seconds += 1.0
+            if signs is not None:
+                self.beat(signs)
+            self.look()
+
+
+@pytest.fixture
+def dog() -> Dog:
+    return Dog()
+
+
+def test_nothing_to_do_is_no_stall(dog: Dog) -> None:
+    dog.after(1000, Signs(behind=False))
+    assert ([], []) == (dog.failed, dog.killed)
+
+
+def test_work_and_commits_is_no_stall(dog: Dog) -> None:
+    for commits in range(50):
+        dog.after(29, Signs(commits, behind=True))
+    assert ([], []) == (dog.failed, dog.killed)
+
+
+def test_a_named_wait_is_no_stall_and_the_time_counts_from_its_end(dog: Dog) -> None:
+    dog.after(600, Signs(behind=True, waiting=True))
+    dog.after(29, Signs(behind=True))
+    assert [] == dog.failed
+    dog.after(3, Signs(behind=True))
+    assert 1 == len(dog.failed)
+
+
+def test_work_and_no_commits_ends_the_worker_once_and_gives_it_time(dog: Dog) -> None:
+    dog.after(35, Signs(behind=True))
+    (reason,) = dog.failed
+    assert "nothing was committed for 30 s" in str(reason)
+    assert not isinstance(reason, WorkEndedIt)  # no post is to blame
+    assert [] == dog.killed
+    dog.after(CLOSE_WITHIN, Signs(behind=True))
+    assert 1 == dog.killed[0]
+
+
+def test_a_post_that_keeps_a_thread_hangs(dog: Dog) -> None:
+    with dog.busy("tagging"):
+        dog.after(9, Signs())
+        assert [] == dog.failed
+        dog.after(3, Signs())
+    (reason,) = dog.failed
+    assert isinstance(reason, WorkEndedIt)
+    assert "tagging" in str(reason)
+
+
+def test_one_post_after_another_is_no_hang(dog: Dog) -> None:
+    for _ in range(5):
+        with dog.busy("tagging"):
+            dog.after(9, Signs())
+    assert [] == dog.failed
+
+
+def test_a_loop_that_does_not_turn_ends_the_process_at_once(dog: Dog) -> None:
+    dog.after(5, Signs())
+    dog.after(11)
+    assert [1] == dog.killed
+
+
+def test_an_end_is_bounded_and_the_last_code_counts(dog: Dog) -> None:
+    dog.end_within(9.0, 1)
+    dog.after(5, Signs())
+    dog.end_within(1.0, 0)
+    assert [] == dog.killed
+    dog.after(1, Signs())
+    assert [0] == dog.killed
+
+
+def test_the_clock_stands_still_while_the_process_is_stopped(
+    dog: Dog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that was stopped for ten minutes has not hung for ten minutes."""
+    times = iter([100.0, 100.25, 700.25, 700.5])
+
+    class Enough(Exception):
+        pass
+
+    def monotonic() -> float:
+        try:
+            return next(times)
+        except StopIteration:
+            raise Enough from None
+
+    monkeypatch.setattr("stream.watchdog.time.monotonic", monotonic)
+    monkeypatch.setattr("stream.watchdog.time.sleep", lambda _: None)
+    with pytest.raises(Enough):
+        dog._run()
+    assert dog.clock() <= 1.5
