@@ -16,7 +16,6 @@ from torchvision.models import EfficientNet_B0_Weights
 from models import DEFAULT_CHECKPOINT
 from models.adapters import halve_frozen
 from models.base import SequenceTagger
-from models.captioner import Captioner, CaptionerConfig
 from models.checkpoint import MANIFEST, load_checkpoint
 from models.encode import Vocabulary
 from models.labels import bio_labels
@@ -26,6 +25,7 @@ from models.registry import MODELS, create
 from models.seen import Seen
 from models.segmenter import Segmenter, SegmenterConfig
 from models.tagger import choose_device
+from training.captioner import load_captioner
 from training.conll import DataError
 from training.data import Look, Sample, read_folder
 from training.distill import with_targets
@@ -212,18 +212,6 @@ def load_segmenter(folder: Path) -> Segmenter:
     segmenter = Segmenter(SegmenterConfig(**config))
     segmenter.load_state_dict(weights)
     return segmenter.eval()
-
-
-def load_captioner(folder: Path) -> Captioner:
-    """The captioner that `trimod train captioner` wrote to `folder`."""
-    try:
-        config = json.loads((folder / "captioner.json").read_text(encoding="utf-8"))["config"]
-        weights = load_file(folder / "captioner.safetensors")
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"no trained captioner in {folder}: {error}") from None
-    captioner = Captioner(CaptionerConfig.of(config))
-    captioner.load_state_dict(weights)
-    return captioner.eval()
 
 
 def vocabularies(

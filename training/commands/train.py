@@ -98,7 +98,8 @@ def _run(name: str, out: Path, device: str, segmenter: Path | None, **given: Any
     from training.run import Run, train_preset
 
     data = {
-        key: given.pop(key) for key in ("folders", "more", "visual", "vectors", "captioner", "start_from")
+        key: given.pop(key)
+        for key in ("folders", "more", "visual", "vectors", "captioner", "start_from", "teachers")
     }
     if segmenter is not None:
         data["segmenter"] = segmenter
