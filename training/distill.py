@@ -65,7 +65,7 @@ def marginals(parts: Parts, samples: Sequence[Sample], device: torch.device, abo
     groups = list(batches(examples, BATCH, shuffle=None))
     for group in track(groups, description=about):
         batch = collate(group, model.config.inputs.image_size).to(device)
-        with autocast(device):
+        with autocast(model):
             emissions, _ = model(batch)
         rows = model.crf.log_marginals(emissions.float(), batch.mask).exp().cpu()
         for example, row in zip(group, rows, strict=True):

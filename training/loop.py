@@ -57,7 +57,7 @@ def predict(model: SequenceTagger, examples: Sequence[Encoded], batch_size: int 
     with torch.inference_mode():
         for group in batches(list(examples), batch_size, shuffle=None):
             batch = collate(group, model.config.inputs.image_size).to(device)
-            with autocast(device):
+            with autocast(model):
                 emissions, _ = model(batch)
             for example, path in zip(group, model.crf.decode(emissions, batch.mask), strict=True):
                 found[places[id(example)]] = spans([model.crf.labels[label] for label in path])
@@ -88,7 +88,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         losses = []
         for examples in batches:
-            with autocast(self.device):
+            with autocast(self.model):
                 loss = self.model.loss(collate(examples, self.image_size).to(self.device))
             if self.recipe.l1:
                 loss = loss + self.recipe.l1 * sum(p.abs().sum() for p in self.trained)

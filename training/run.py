@@ -33,7 +33,7 @@ from training.export import export
 from training.features import read_features
 from training.loop import ValidationSet, train
 from training.noise import Disturber
-from training.precision import bfloat16_is_faster
+from training.precision import in_bfloat16
 from training.presets import Preset, changed
 from training.vectors import read_vectors
 
@@ -115,7 +115,7 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
         training += with_targets(untagged, run.teachers, labels, 1.0, chosen) if untagged else []
     frozen = frozen_sha256(parts.model)
     parts.model.to(chosen)
-    if bfloat16_is_faster(chosen):
+    if in_bfloat16(parts.model, chosen):
         halve_frozen(parts.model)
     class_names = EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]
     disturb = Disturber(preset.noise, [sample.image_words for sample in training], class_names)
@@ -130,7 +130,7 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
         "epoch": best.epoch,
         "epochs": best.history,
         "seconds": sum(each["seconds"] for each in best.history),
-        "bfloat16": bfloat16_is_faster(chosen),
+        "bfloat16": in_bfloat16(parts.model, chosen),
         "parameters": sum(parameter.numel() for parameter in parts.model.parameters()),
         "trained_parameters": sum(p.numel() for p in parts.model.parameters() if p.requires_grad),
         "command": shlex.join(["trimod", *sys.argv[1:]]),
