@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.base import SequenceTagger
 from models.captioner import Captioner, CaptionerConfig
@@ -101,15 +101,20 @@ def tensors_of(parts: Parts) -> dict[str, Tensor]:
 
 def frozen_sha256(model: SequenceTagger) -> str:
     """SHA-256, in hex, of the weights that come from the text encoder's package; empty where none do."""
-    frozen = [parameter for parameter in model.parameters() if not parameter.requires_grad]
+    frozen = _frozen(model)
     digest = hashlib.sha256()
-    for parameter in frozen:
+    for _, parameter in frozen:
         digest.update(parameter.detach().cpu().float().numpy())  # type: ignore[arg-type]
     return digest.hexdigest() if frozen else ""
 
 
+def _frozen(model: SequenceTagger) -> list[tuple[str, nn.Parameter]]:
+    """Only a pretrained encoder's: word vectors that training leaves alone are in the checkpoint."""
+    return [(n, p) for n, p in model.named_parameters() if ".encoder." in n and not p.requires_grad]
+
+
 def _frozen_names(model: SequenceTagger) -> set[str]:
-    return {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    return {name for name, _ in _frozen(model)}
 
 
 def _part(stored: Checkpoint, prefix: str) -> dict[str, Any]:

@@ -23,6 +23,8 @@ class Recipe:
     """Peak learning rate of the pretrained encoder."""
     rate: float = 1e-3
     """Peak learning rate of everything else."""
+    tune_words: bool = True
+    """Whether pretrained word vectors (`--vectors`) are trained on; without any, word tables always are."""
     schedule: Literal["linear", "decay", "constant"] = "linear"
     """Linear: rises in the warm-up, then falls to zero. Decay: rate / (1 + decay * epoch)."""
     decay: float = 0.05

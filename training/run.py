@@ -165,6 +165,8 @@ def _parts(preset: Preset, run: Run, training: Sequence[Sample], labels: tuple[s
         except ValueError as error:
             raise DataError(str(error)) from None
         _fill(model, words, vectors)
+        for table in model.word_tables():
+            table.weight.requires_grad_(preset.recipe.tune_words or not vectors)
         return Parts(preset.model, model, words, characters, segmenter, captioner)
     stored = load_checkpoint(run.start_from)
     before = build(stored)
@@ -183,21 +185,26 @@ def _parts(preset: Preset, run: Run, training: Sequence[Sample], labels: tuple[s
 def _fill(
     model: SequenceTagger, words: Vocabulary, vectors: Sequence[tuple[list[str], torch.Tensor]]
 ) -> None:
-    """Put pretrained vectors into the model's word tables; words that have none keep their random ones."""
+    """Put pretrained vectors into the model's word tables; words that have none keep their random ones.
+
+    One file fills every table. A table that is narrower than the vectors takes their leading columns, which in
+    distilled vectors (principal components) carry most.
+    """
     tables = model.word_tables()
+    if len(vectors) == 1:
+        vectors = [vectors[0]] * len(tables)
     if vectors and len(vectors) != len(tables):
         raise DataError(
             f"this model has {len(tables)} word tables, but --vectors was given {len(vectors)} times"
         )
     places = {word: index for index, word in enumerate(words.entries, start=2)}
     for table, (entries, rows) in zip(tables, vectors, strict=False):
-        if rows.shape[1] != table.embedding_dim:
-            raise DataError(
-                f"vectors of size {rows.shape[1]} do not fit a word table of size {table.embedding_dim}"
-            )
+        width = table.embedding_dim
+        if rows.shape[1] < width:
+            raise DataError(f"vectors of size {rows.shape[1]} do not fill a word table of size {width}")
         known = [(places[word], row) for row, word in enumerate(entries) if word in places]
         with torch.no_grad():
-            table.weight[[place for place, _ in known]] = rows[[row for _, row in known]]
+            table.weight[[place for place, _ in known]] = rows[[row for _, row in known], :width]
 
 
 def load_segmenter(folder: Path) -> Segmenter:
