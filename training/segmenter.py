@@ -52,7 +52,7 @@ class SegmenterRecipe:
     """
 
     skip_gram: bool = True
-    epochs: int = 7
+    epochs: int = 12
     distant: int = 12_000
     people: int = 2_000
     synthetic: int = 46_000
