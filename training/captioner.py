@@ -34,6 +34,7 @@ from models.captioner import END, PAD, SPECIAL, START, UNKNOWN, Captioner, Capti
 from training.conll import DataError
 from training.flickr8k import HELD_BACK, Grids, Photo, Split, read_photos, region_features, split
 from training.precision import bfloat16_is_faster
+from training.state import save_state
 
 LEAST_OCCURRENCES = 5
 """Times that a word must occur in the training captions to be in the vocabulary."""
@@ -171,9 +172,7 @@ class Run:
             "random": torch.get_rng_state(),
             "progress": (self.epoch, self.steps, self.best_epoch, self.best_score, self.best, self.history),
         }
-        partial = path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(path)
+        save_state(state, path)
 
     def restore(self, path: Path) -> None:
         """Go on from a stored run; DataError if it had other settings or other data."""

@@ -8,6 +8,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from models.base import SequenceTagger
+from models.encoders import is_pretrained
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ class Recipe:
 def make_optimizer(model: SequenceTagger, recipe: Recipe) -> Optimizer:
     """The recipe's optimiser over the model's trainable weights, the pretrained encoder's in a group of their own."""
     trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    pretrained = [p for name, p in trained if ".encoder." in name]
-    own = [p for name, p in trained if ".encoder." not in name]
+    pretrained = [p for name, p in trained if is_pretrained(name)]
+    own = [p for name, p in trained if not is_pretrained(name)]
     groups: list[dict[str, Any]] = [{"params": own, "lr": recipe.rate}]
     if pretrained:
         groups.append({"params": pretrained, "lr": recipe.encoder_rate})

@@ -34,6 +34,7 @@ from training.frequencies import english
 from training.hashtags import Corpus, Example, read_corpus, read_jsonl, read_tsv, recase, synthesize
 from training.lexicon import Lists, add, fit, lists, share_right
 from training.skipgram import character_vectors
+from training.state import save_state
 
 log = logging.getLogger(__name__)
 
@@ -204,9 +205,7 @@ class Run:
             "random": torch.get_rng_state(),
             "progress": (self.epoch, self.history, self.unseen),
         }
-        partial = path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(path)
+        save_state(state, path)
 
     def restore(self, path: Path) -> None:
         """Go on from a stored run; DataError if there is none or it was another recipe."""
