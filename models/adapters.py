@@ -53,7 +53,7 @@ def halve_frozen(module: nn.Module) -> None:
 
 
 def merge_adapters(module: nn.Module) -> None:
-    """Put plain linear layers back in the place of all adapters in `module`."""
+    """Put plain linear layers back in the place of all adapters in `module`: the same function, faster."""
     for parent in list(module.modules()):
         for name, layer in list(parent.named_children()):
             if isinstance(layer, LowRankLinear):

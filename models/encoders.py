@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from models.adapters import add_adapters, merge_adapters
+from models.adapters import add_adapters
 from models.batch import Batch
 from models.encode import CASES
 from models.pretrained import load_encoder
@@ -97,9 +97,10 @@ class Transformer(nn.Module):
         hidden: Tensor = self.encoder(**inputs).last_hidden_state
         return hidden
 
-    def merge(self) -> None:
-        """Merge the adapters into the encoder's weights: the same function, faster, and not to be trained on."""
-        merge_adapters(self.encoder)
+
+def is_pretrained(name: str) -> bool:
+    """Whether the weight called `name` in a model belongs to a Transformer's pretrained encoder, adapters included."""
+    return ".encoder." in name
 
 
 def first_pieces(states: Tensor, first_piece: Tensor) -> Tensor:

@@ -1,76 +1,304 @@
-"""Which words there are and how frequent: the prior that hashtag segmentation weighs its network against.
+"""Which words there are, how frequent, which follow one another: what hashtag segmentation weighs its network against.
 
-A list of words with log probabilities, kept as tensors so that it travels inside a checkpoint, and the best
-cut of a text by network and words together. Where the words come from is training/lexicon.py's business.
+Words and pairs of words with their frequencies, kept as tensors so that they travel inside a checkpoint, and the
+best segmentation of a text by a log-linear model of the network, the words and the text's case. Where the words
+come from, and how the model's weights are fitted, is training/lexicon.py's business.
+
+A segmentation's score is the sum of a score of each word, of each space, and of each pair of neighbouring words
+(a semi-Markov model); `FEATURES` names what those are sums of.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import inf
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from models.spelling import Spelling
+
+# fmt: off
+FEATURES = (
+    "words",  # 1 for each word
+    "length", "length_long",  # of known words: characters, those beyond LONG
+    "log_probability", "rare", "rarer", "rarest",  # of known words; how far it is below RARE, RARER, RAREST
+    "known_1", "known_2", "known_3",  # known words so short, `a` and `i` aside
+    "unknown", "unknown_1", "unknown_2", "unknown_3",  # unknown words, and so short
+    "unknown_length", "unknown_long", "unknown_longer",  # their characters, those beyond LONG, LONGER
+    "unknown_consonants", "unknown_spelling",  # of letters, no vowel; log probability (models/spelling.py)
+    "number", "number_2", "number_4", "mixed",  # digits only; of two, of four; digits and others
+    "pair", "pair_information",  # in the web's list of pairs; how much more frequent than by chance
+    "pair_posts",  # how often a pair of words is in posts, log(1 + count)
+    "network",  # log odds of a space, summed over the spaces
+    "case_lU", "case_Ul", "case_UU", "case_UUl", "case_ll", "case_camel",  # spaces between cases: `_between`
+    "letter_digit", "digit_letter", "digit_digit",  # spaces at digits
+    "whole", "whole_length", "whole_known",  # no space at all; its characters; 1 if it is a known word
+)
+# fmt: on
+RARE, RARER, RAREST = -11.0, -14.0, -17.0
+LONG, LONGER = 6, 10
+VOWELS = frozenset("aeiouy")
+LONGEST = 24  # characters of a word, except that the whole text may be one
+BEAM = 8
+
+
+class Pair(NamedTuple):
+    """Of two successive words: pointwise mutual information on the web (0: not listed), log(1 + count) in posts."""
+
+    information: float = 0.0
+    posts: float = 0.0
+
+
+NO_PAIR = Pair()
+
 
 @dataclass(frozen=True)
 class LexiconConfig:
-    """Sizes of the stored list (0 words: no lexicon) and what it counts for, chosen on held-out hashtags.
+    """Sizes of the stored lists (no words: no lexicon) and the weights of `FEATURES`; what has none counts 0.
 
-    weight: of a word's log probability against the network's log odds. An unknown word of n characters has
-    the log probability -(unknown + unknown_per_char * n).
+    words, pairs: how many are stored; size: bytes of the words' text.
     """
 
     words: int = 0
     size: int = 0
-    weight: float = 0.0
-    unknown: float = 12.0
-    unknown_per_char: float = 1.2
+    pairs: int = 0
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.weights) - set(FEATURES))
+        if unknown:
+            raise ValueError(f"the lexicon has no features {unknown}: it was stored by another version")
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> "LexiconConfig":
+        """From JSON. The first checkpoints weigh single words only, by three numbers."""
+        if "weight" not in stored:
+            return cls(**stored)
+        weight = stored["weight"]
+        weights = {
+            "network": 1.0,
+            "log_probability": weight,
+            "unknown": -weight * stored["unknown"],
+            "unknown_length": -weight * stored["unknown_per_char"],
+        }
+        return cls(stored["words"], stored["size"], weights=weights)
 
 
 class Lexicon:
-    """Words, lower case, with natural-log probabilities."""
+    """Words, lower case, with natural-log probabilities; pairs of them."""
 
-    def __init__(self, words: Mapping[str, float], config: LexiconConfig) -> None:
+    def __init__(
+        self, words: Mapping[str, float], pairs: Mapping[tuple[str, str], Pair], config: LexiconConfig
+    ) -> None:
         self.words, self.config = words, config
+        self._weights = {name: config.weights.get(name, 0.0) for name in FEATURES}
+        self._before: dict[str, dict[str, Pair]] = {}  # second word -> first word
+        for (first, second), pair in pairs.items():
+            self._before.setdefault(second, {})[first] = pair
+        self._spelling = Spelling(words)
+        self._known: dict[str, float] = {}  # scores of the words met so far
+        blank = [self._dot(word_features("_" * size, None)) for size in range(LONGEST + 1)]
+        self._unknown = blank  # scores of unknown words of letters, without what their letters add
 
     def cut(self, text: str, odds: Sequence[float]) -> list[bool]:
-        """For each character, whether a space follows it, in the best of all segmentations.
+        """For each character, whether a space follows it, in the best segmentation.
 
-        odds: the network's log odds of a space after each character. A segmentation's score is the sum of the
-        odds where it has spaces, plus `weight` times the log probabilities of its words. Quadratic in the
-        text's length.
+        odds: the network's log odds of a space after each character.
         """
-        folded = "".join(char.lower()[0] for char in text)
-        scores, weight = self.words.get, self.config.weight
-        unknown, per_char = -self.config.unknown, -self.config.unknown_per_char
-        best, starts = [0.0], [0]
-        for end in range(1, len(text) + 1):  # plain loops: this is what segmenting a hashtag costs
-            top, top_start = -inf, 0
-            for start in range(end):
-                known = scores(folded[start:end])
-                value = unknown + per_char * (end - start) if known is None else known
-                value = best[start] + weight * value
-                if value > top:
-                    top, top_start = value, start
-            best.append(top + odds[end - 1])
-            starts.append(top_start)
         spaces = [False] * len(text)
-        start = starts[len(text)]
-        while start > 0:
-            spaces[start - 1] = True
-            start = starts[start]
+        for end in self.best(text, odds, 1)[0] if text else ():
+            spaces[end - 1] = True
         return spaces
 
+    def best(self, text: str, odds: Sequence[float], count: int) -> list[list[int]]:
+        """The best segmentations of a non-empty text, best first: the ends of all their words but the last.
 
-def pack(words: Mapping[str, float]) -> tuple[Tensor, Tensor]:
-    """The words as bytes, uint8 [size], and their log probabilities, float16 [words]."""
-    text = " ".join(words).encode()
-    return torch.tensor(list(text), dtype=torch.uint8), torch.tensor(
-        list(words.values()), dtype=torch.float16
-    )
+        A beam search: only the `count` or, if that is more, BEAM best with a word's end at a place are pursued.
+        Time is linear in the text's length beyond LONGEST characters.
+        """
+        length, keep, folded = len(text), max(BEAM, count), fold(text)
+        spaces = [0.0, *self._space_scores(text, odds)]
+        beams: list[list[tuple[float, int, int, str]]] = [[(0.0, 0, 0, "")]]
+        for end in range(1, length + 1):  # plain loops: this is what segmenting a hashtag costs
+            found = []
+            for start in range(max(0, end - LONGEST), end):
+                word = folded[start:end]
+                value = self._word_score(word) + spaces[start]
+                before = self._before.get(word)
+                for rank, (score, _, _, last) in enumerate(beams[start]):
+                    total = score + value
+                    if before is not None and last in before:
+                        total += self._pair_score(before[last])
+                    found.append((total, start, rank, word))
+            if end == length:
+                found = [*(each for each in found if each[1]), (self._whole_score(folded), 0, 0, folded)]
+            found.sort(reverse=True)
+            beams.append(found[:keep])
+        return [_ends(beams, rank) for rank in range(min(count, len(beams[length])))]
+
+    def features(self, text: str, ends: Sequence[int], odds: Sequence[float]) -> dict[str, float]:
+        """What the weights multiply in the score of a segmentation, which is given as by `best`."""
+        folded, names = fold(text), space_features(text)
+        words = [folded[start:end] for start, end in pairwise((0, *ends, len(text)))]
+        total: Counter[str] = Counter()
+        for word in words:
+            for name, value in self._word_features(word).items():
+                total[name] += value  # type: ignore[assignment]
+        for end in ends:
+            total["network"] += odds[end - 1]  # type: ignore[assignment]
+            total[names[end - 1]] += 1
+        for first, second in pairwise(words):
+            for name, value in pair_features(self._before.get(second, {}).get(first, NO_PAIR)).items():
+                total[name] += value  # type: ignore[assignment]
+        return {**total, **(whole_features(folded, folded in self.words) if len(words) == 1 else {})}
+
+    def _word_features(self, word: str) -> dict[str, float]:
+        found = word_features(word, self.words.get(word))
+        if "unknown" in found and word.isalpha():
+            found["unknown_consonants"] = float(VOWELS.isdisjoint(word))
+            found["unknown_spelling"] = self._spelling.log_probability(word)
+        return found
+
+    def _word_score(self, word: str) -> float:
+        score = self._known.get(word)
+        if score is not None:
+            return score
+        if word in self.words:
+            score = self._known[word] = self._dot(self._word_features(word))
+            return score
+        if not word.isalpha():
+            return self._dot(self._word_features(word))
+        score = self._unknown[len(word)]
+        if VOWELS.isdisjoint(word):
+            score += self._weights["unknown_consonants"]
+        if weight := self._weights["unknown_spelling"]:
+            score += weight * self._spelling.log_probability(word)
+        return score
+
+    def _pair_score(self, pair: Pair) -> float:
+        weights, (information, posts) = self._weights, pair
+        score = weights["pair_posts"] * posts
+        return score + weights["pair"] + weights["pair_information"] * information if information else score
+
+    def _whole_score(self, folded: str) -> float:
+        return self._dot({**self._word_features(folded), **whole_features(folded, folded in self.words)})
+
+    def _space_scores(self, text: str, odds: Sequence[float]) -> list[float]:
+        """Of a space after each character but the last."""
+        weights, network = self._weights, self._weights["network"]
+        return [weights[name] + network * odd for name, odd in zip(space_features(text), odds, strict=False)]
+
+    def _dot(self, features: Mapping[str, float]) -> float:
+        return sum(self._weights[name] * value for name, value in features.items())
 
 
-def unpack(text: Tensor, scores: Tensor) -> dict[str, float]:
+def word_features(word: str, probability: float | None) -> dict[str, float]:
+    """Of one lower-case word; its log probability, None if the lexicon lacks it. Without what its letters tell."""
+    size = len(word)
+    if probability is None:
+        kind = "unknown"
+        found = {"words": 1.0, kind: 1.0, "unknown_length": float(size)}
+        found |= {"unknown_long": max(0.0, size - LONG), "unknown_longer": max(0.0, size - LONGER)}
+    else:
+        kind = "known"
+        found = {"words": 1.0, "length": float(size), "length_long": max(0.0, size - LONG)}
+        found |= {"log_probability": probability, "rare": max(0.0, RARE - probability)}
+        found |= {"rarer": max(0.0, RARER - probability), "rarest": max(0.0, RAREST - probability)}
+    if size <= 3 and word not in ("", "a", "i"):
+        found[f"{kind}_{size}"] = 1.0
+    if word.isdigit():
+        found["number"] = 1.0
+        if size in (2, 4):
+            found[f"number_{size}"] = 1.0
+    elif any(char.isdigit() for char in word):
+        found["mixed"] = 1.0
+    return found
+
+
+def pair_features(pair: Pair) -> dict[str, float]:
+    """Of two neighbouring words."""
+    return {
+        "pair": float(pair.information != 0),
+        "pair_information": pair.information,
+        "pair_posts": pair.posts,
+    }
+
+
+def whole_features(folded: str, known: bool) -> dict[str, float]:
+    """Of a text without any space, beside those of the one word that it is."""
+    return {"whole": 1.0, "whole_length": float(len(folded)), "whole_known": float(known)}
+
+
+def space_features(text: str) -> list[str]:
+    """For each character but the last, the name of the feature that a space after it has."""
+    camel = any(left.islower() and right.isupper() for left, right in pairwise(text))
+    return [_between(text[i], text[i + 1], text[i + 2 : i + 3], camel) for i in range(len(text) - 1)]
+
+
+def _between(left: str, right: str, after: str, camel: bool) -> str:
+    """Lower (l) or upper (U) case around a space: foo|Bar, FOO|bar, FOO|BAR, FOO|Bar, foo|bar, fooBar|baz."""
+    if left.isdigit():
+        return "digit_digit" if right.isdigit() else "digit_letter"
+    if right.isdigit():
+        return "letter_digit"
+    if right.isupper():
+        if not left.isupper():
+            return "case_lU"
+        return "case_UUl" if after.islower() else "case_UU"
+    if left.isupper():
+        return "case_Ul"
+    return "case_camel" if camel else "case_ll"
+
+
+def _ends(beams: Sequence[Sequence[tuple[float, int, int, str]]], rank: int) -> list[int]:
+    """The starts of all words but the first, followed back from an entry of the last beam."""
+    ends: list[int] = []
+    _, start, rank, _ = beams[-1][rank]
+    while start:
+        ends.append(start)
+        _, start, rank, _ = beams[start][rank]
+    return ends[::-1]
+
+
+def fold(text: str) -> str:
+    """Lower case, character by character: the lower case of some is two characters."""
+    return "".join(char.lower()[0] for char in text)
+
+
+def pack(words: Mapping[str, float], pairs: Mapping[tuple[str, str], Pair]) -> dict[str, Tensor]:
+    """As tensors: the words' bytes (uint8) and log probabilities (float16), the pairs' two word numbers (int32
+    [pairs, 2]) and what is known of them (float16 [pairs, 2]). Pairs must be of listed words.
+    """
+    number = {word: index for index, word in enumerate(words)}
+    numbers = [(number[first], number[second]) for first, second in pairs]
+    return {
+        "text": torch.tensor(list(" ".join(words).encode()), dtype=torch.uint8),
+        "scores": torch.tensor(list(words.values()), dtype=torch.float16),
+        "pairs": torch.tensor(numbers, dtype=torch.int32).reshape(-1, 2),
+        "pair_scores": torch.tensor(list(pairs.values()), dtype=torch.float16).reshape(-1, 2),
+    }
+
+
+def empty(config: LexiconConfig) -> dict[str, Tensor]:
+    """Zeros of the kinds and sizes of what `pack` gives; no pairs are stored if there are none."""
+    tensors = {
+        "text": torch.zeros(config.size, dtype=torch.uint8),
+        "scores": torch.zeros(config.words, dtype=torch.float16),
+    }
+    if config.pairs:
+        tensors["pairs"] = torch.zeros(config.pairs, 2, dtype=torch.int32)
+        tensors["pair_scores"] = torch.zeros(config.pairs, 2, dtype=torch.float16)
+    return tensors
+
+
+def unpack(packed: Mapping[str, Tensor]) -> tuple[dict[str, float], dict[tuple[str, str], Pair]]:
     """The inverse of `pack`, on whatever device and in whatever precision the tensors are by now."""
-    words = bytes(text.to("cpu", torch.uint8).tolist()).decode().split()
-    return dict(zip(words, scores.to("cpu", torch.float32).tolist(), strict=True))
+    words = bytes(packed["text"].to("cpu", torch.uint8).tolist()).decode().split()
+    pairs = {}
+    if "pairs" in packed:
+        known = packed["pair_scores"].to("cpu", torch.float32).tolist()
+        for (first, second), values in zip(packed["pairs"].tolist(), known, strict=True):
+            pairs[words[first], words[second]] = Pair(*values)
+    return dict(zip(words, packed["scores"].to("cpu", torch.float32).tolist(), strict=True)), pairs

@@ -50,9 +50,11 @@ class ImageReader:
         self._detector: ObjectDetector | None = None
         if inputs.regions == "objects":
             self._detector = object_detector(inputs.detector, device)
-        self._classifier: Backbone = ImageEncoder(
-            device, 0, regions=inputs.regions == "grid" or captioner is not None
-        )
+        # The captioner reads EfficientNet-Lite0's grid, whatever else gives the features.
+        self._default: Backbone | None = None
+        if captioner is not None or inputs.backbone == DEFAULT:
+            grid = inputs.regions == "grid" or captioner is not None
+            self._default = ImageEncoder(device, 0, regions=grid)
         self._other = None if inputs.backbone == DEFAULT else backbone(inputs.backbone, device)
         self._known: OrderedDict[str, _Looked] = OrderedDict()
         self._cache = cache
@@ -72,7 +74,7 @@ class ImageReader:
         return [_together(post, [known[picture.key] for picture in post]) for post in posts]
 
     def _look(self, pictures: Sequence[Picture]) -> list[_Looked]:
-        features = self._classifier.encode(pictures)
+        features = self._default.encode(pictures) if self._default is not None else []
         captions: list[list[str]] = [[] for _ in pictures]
         if self._captioner is not None:
             grids = [each.regions for each in features if each.regions is not None]

@@ -6,14 +6,16 @@ checkpoint: they come from the encoder's package, and a SHA-256 says whether it 
 
 import hashlib
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.base import SequenceTagger
 from models.captioner import Captioner, CaptionerConfig
 from models.checkpoint import Checkpoint
 from models.encode import PostEncoder, Vocabulary
+from models.encoders import is_pretrained
 from models.errors import CheckpointError
 from models.registry import create
 from models.segmenter import Segmenter, SegmenterConfig
@@ -31,9 +33,9 @@ class Parts:
     segmenter: Segmenter
     captioner: Captioner | None = None
 
-    @property
+    @cached_property
     def encoder(self) -> PostEncoder:
-        """Encodes posts as the model reads them."""
+        """Encodes posts as the model reads them; made once, since it reads a tokenizer's file."""
         return PostEncoder(self.words, self.characters, self.model.config.inputs)
 
 
@@ -76,11 +78,10 @@ def _build_captioner(stored: Checkpoint) -> Captioner | None:
 
 
 def config_of(parts: Parts) -> dict[str, Any]:
-    """What `build` reads of a checkpoint's config.json."""
+    """What `build` reads of a checkpoint's config.json, but for `text_encoder_sha256`, which costs a hash to tell."""
     config: dict[str, Any] = {
         "model": parts.name,
         parts.name: asdict(parts.model.config),
-        "text_encoder_sha256": frozen_sha256(parts.model),
         "vocabulary": {"words": parts.words.entries, "characters": parts.characters.entries},
         "segmenter": asdict(parts.segmenter.config),
     }
@@ -101,15 +102,20 @@ def tensors_of(parts: Parts) -> dict[str, Tensor]:
 
 def frozen_sha256(model: SequenceTagger) -> str:
     """SHA-256, in hex, of the weights that come from the text encoder's package; empty where none do."""
-    frozen = [parameter for parameter in model.parameters() if not parameter.requires_grad]
+    frozen = _frozen(model)
     digest = hashlib.sha256()
-    for parameter in frozen:
+    for _, parameter in frozen:
         digest.update(parameter.detach().cpu().float().numpy())  # type: ignore[arg-type]
     return digest.hexdigest() if frozen else ""
 
 
+def _frozen(model: SequenceTagger) -> list[tuple[str, nn.Parameter]]:
+    """Only a pretrained encoder's: word vectors that training leaves alone are in the checkpoint."""
+    return [(n, p) for n, p in model.named_parameters() if is_pretrained(n) and not p.requires_grad]
+
+
 def _frozen_names(model: SequenceTagger) -> set[str]:
-    return {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    return {name for name, _ in _frozen(model)}
 
 
 def _part(stored: Checkpoint, prefix: str) -> dict[str, Any]:

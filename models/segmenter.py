@@ -3,12 +3,12 @@
 TriMod, sections IV-C and IV-D: character embeddings (eq. 9), a CNN and a BiLSTM over them, and a decoder that
 gives each character the probability of a space after it, P(s_i | h, c_i) (eq. 10).
 
-Deviations: a character is embedded as its letter and, beside it, its case, since CamelCase is the strongest
-sign of a word's end; the embeddings are learnt with the task, not by skip-gram; characters are never
-corrected, only spaced; and the answer is not each P(s_i) > 0.5 by itself but the best segmentation by these
-probabilities and a lexicon's word frequencies together (models/lexicon.py), which the network alone is too
-small to learn by heart. Reads no files: characters are part of the configuration, the lexicon of the weights.
-Trained by training/segmenter.py.
+Deviations: a character is embedded as its letter and, beside it, its case, since CamelCase is the strongest sign of
+a word's end; the letters' skip-gram vectors only start their table, which goes on learning; characters are never
+corrected, only spaced; and the answer is not each P(s_i) > 0.5 by itself but the best segmentation by a log-linear
+model of these probabilities and of word frequencies, pairs of words and case (models/lexicon.py), which the network
+alone is too small to learn by heart. Reads no files: characters are part of the configuration, the lexicon of the
+weights. Trained by training/segmenter.py.
 """
 
 import threading
@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from models.lexicon import Lexicon, LexiconConfig, unpack
+from models.lexicon import Lexicon, LexiconConfig, empty, unpack
 
 PADDING = 0
 UNKNOWN_LETTER, UNKNOWN_DIGIT, UNKNOWN_OTHER = 1, 2, 3
@@ -45,9 +45,9 @@ class SegmenterConfig:
     char_dim: int = 40
     case_dim: int = 8
     kernels: tuple[int, ...] = (3, 5, 7)
-    channels: int = 96
-    hidden: int = 160
-    decoder: int = 96
+    channels: int = 64
+    hidden: int = 128
+    decoder: int = 64
     dropout: float = 0.2
     max_length: int = 140
     batch_size: int = 256
@@ -56,7 +56,7 @@ class SegmenterConfig:
 
     def __post_init__(self) -> None:
         if isinstance(self.lexicon, dict):  # as read from JSON
-            object.__setattr__(self, "lexicon", LexiconConfig(**self.lexicon))
+            object.__setattr__(self, "lexicon", LexiconConfig.read(self.lexicon))
         object.__setattr__(self, "kernels", tuple(self.kernels))
         if not self.kernels or any(width % 2 == 0 for width in self.kernels):
             raise ValueError(f"kernels must be odd widths, got {self.kernels}")
@@ -64,9 +64,6 @@ class SegmenterConfig:
 
 class Segmenter(nn.Module):
     """Characters -> CNN -> BiLSTM -> log odds of a space after each; `segment` does all for strings."""
-
-    lexicon_text: Tensor
-    lexicon_scores: Tensor
 
     def __init__(self, config: SegmenterConfig) -> None:
         super().__init__()
@@ -85,8 +82,8 @@ class Segmenter(nn.Module):
             nn.Linear(2 * config.hidden + width, config.decoder), nn.ReLU(), nn.Linear(config.decoder, 1)
         )
         self.dropout = nn.Dropout(config.dropout)
-        self.register_buffer("lexicon_text", torch.zeros(config.lexicon.size, dtype=torch.uint8))
-        self.register_buffer("lexicon_scores", torch.zeros(config.lexicon.words, dtype=torch.float16))
+        for name, tensor in empty(config.lexicon).items():
+            self.register_buffer(f"lexicon_{name}", tensor)
         self._lexicon: Lexicon | None = None
         self._memo: OrderedDict[str, str] = OrderedDict()
         self._memo_lock = threading.Lock()
@@ -181,7 +178,8 @@ class Segmenter(nn.Module):
         void.
         """
         if self.config.lexicon.words:
-            self._lexicon = Lexicon(unpack(self.lexicon_text, self.lexicon_scores), self.config.lexicon)
+            packed = {name: self.get_buffer(f"lexicon_{name}") for name in empty(self.config.lexicon)}
+            self._lexicon = Lexicon(*unpack(packed), self.config.lexicon)
         self._forget()
 
     def _forget(self) -> None:

@@ -17,12 +17,13 @@ from pathlib import Path
 
 import torch
 
+from models.adapters import merge_adapters
 from models.base import SequenceTagger
 from models.batch import Encoded, collate
 from models.canonical import canonical
 from models.checkpoint import load_checkpoint, refuse_pickles
 from models.encode import PostEncoder, TokenIds, windows
-from models.encoders import MAX_GROUP_PIECES, Transformer
+from models.encoders import MAX_GROUP_PIECES
 from models.errors import BrokenImage, CheckpointError
 from models.golden import TEXTS, check
 from models.images import Picture, decode_image
@@ -109,9 +110,7 @@ class Tagger:
         try:
             parts = build(stored)
             model = parts.model
-            for part in model.modules():
-                if isinstance(part, Transformer):
-                    part.merge()
+            merge_adapters(model)
             images = ImageReader(model.config.inputs, chosen, image_cache, parts.captioner)
             name, version = str(stored.config["name"]), f"{stored.config['version']}+{stored.id}"
             tagger = cls(model.to(chosen), parts.encoder, parts.segmenter, images, name, version)

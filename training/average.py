@@ -17,8 +17,8 @@ class MovingAverage:
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay
         self.steps = 0
-        self._live = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        self.weights: dict[str, Tensor] = {name: p.detach().clone() for name, p in self._live.items()}
+        self.trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        self.weights: dict[str, Tensor] = {name: p.detach().clone() for name, p in self.trained.items()}
 
     @torch.no_grad()
     def update(self) -> None:
@@ -26,7 +26,7 @@ class MovingAverage:
         self.steps += 1
         # Else the first epochs' average would be of weights from before there was anything to average.
         decay = min(self.decay, self.steps / (self.steps + 9))
-        torch._foreach_lerp_(list(self.weights.values()), list(self._live.values()), 1 - decay)
+        torch._foreach_lerp_(list(self.weights.values()), list(self.trained.values()), 1 - decay)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
@@ -39,7 +39,7 @@ class MovingAverage:
 
     @torch.no_grad()
     def _swap(self) -> None:
-        for name, parameter in self._live.items():
+        for name, parameter in self.trained.items():
             kept = parameter.detach().clone()
             parameter.copy_(self.weights[name])
             self.weights[name].copy_(kept)

@@ -33,7 +33,8 @@ from torch.optim.swa_utils import AveragedModel
 from models.captioner import END, PAD, SPECIAL, START, UNKNOWN, Captioner, CaptionerConfig, select
 from training.conll import DataError
 from training.flickr8k import HELD_BACK, Grids, Photo, Split, read_photos, region_features, split
-from training.precision import autocast, bfloat16_is_faster
+from training.precision import bfloat16_is_faster
+from training.state import save_state
 
 LEAST_OCCURRENCES = 5
 """Times that a word must occur in the training captions to be in the vocabulary."""
@@ -137,7 +138,7 @@ class Run:
 
     def _step(self, batch: Sequence[Pair], selected: Tensor) -> float:
         captions = caption_tensor([caption for _, caption in batch], self.numbers, self.config.max_words)
-        with autocast(CPU):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bfloat16):
             logits = self.model(rows(selected, [photo for photo, _ in batch]), captions[..., :-1])
         loss = caption_loss(logits, captions[..., 1:], self.recipe.label_smoothing)
         for group in self.optimizer.param_groups:
@@ -171,9 +172,7 @@ class Run:
             "random": torch.get_rng_state(),
             "progress": (self.epoch, self.steps, self.best_epoch, self.best_score, self.best, self.history),
         }
-        partial = path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(path)
+        save_state(state, path)
 
     def restore(self, path: Path) -> None:
         """Go on from a stored run; DataError if it had other settings or other data."""

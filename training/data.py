@@ -111,18 +111,22 @@ def encode(sample: Sample, encoder: PostEncoder, segment: Segment, labels: Seque
     return encoded
 
 
-def batches(examples: list[Encoded], size: int, shuffle: random.Random | None) -> Iterator[list[Encoded]]:
+def batches(examples: Sequence[Encoded], size: int, shuffle: random.Random) -> Iterator[list[Encoded]]:
     """Batches of about equal length: shuffled, sorted by length within pools of 50 batches, shuffled again."""
     order = list(range(len(examples)))
-    if shuffle is None:
-        order.sort(key=lambda index: max(examples[index].rows))
-        groups = [order[start : start + size] for start in range(0, len(order), size)]
-    else:
-        shuffle.shuffle(order)
-        groups = []
-        for start in range(0, len(order), 50 * size):
-            pool = sorted(order[start : start + 50 * size], key=lambda index: max(examples[index].rows))
-            groups += [pool[at : at + size] for at in range(0, len(pool), size)]
-        shuffle.shuffle(groups)
+    shuffle.shuffle(order)
+    pools = (order[start : start + 50 * size] for start in range(0, len(order), 50 * size))
+    groups = [group for pool in pools for group in _by_length(examples, pool, size)]
+    shuffle.shuffle(groups)
     for group in groups:
         yield [examples[index] for index in group]
+
+
+def by_length(examples: Sequence[Encoded], size: int) -> list[list[int]]:
+    """Indices of all examples in groups of about equal length, shortest first."""
+    return _by_length(examples, range(len(examples)), size)
+
+
+def _by_length(examples: Sequence[Encoded], chosen: Sequence[int], size: int) -> list[list[int]]:
+    order = sorted(chosen, key=lambda index: max(examples[index].rows))
+    return [order[start : start + size] for start in range(0, len(order), size)]

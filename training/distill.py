@@ -13,12 +13,12 @@ import torch
 from rich.progress import track
 from torch import Tensor
 
+from models.adapters import merge_adapters
 from models.batch import collate
 from models.checkpoint import load_checkpoint
-from models.encoders import Transformer
 from models.parts import Parts, build
 from training.conll import DataError
-from training.data import Sample, batches, encode
+from training.data import Sample, by_length, encode
 from training.precision import autocast
 
 BATCH = 64
@@ -54,24 +54,19 @@ def with_targets(
 def marginals(parts: Parts, samples: Sequence[Sample], device: torch.device, about: str) -> list[Tensor]:
     """P(label) of each token of each sample, float32 [n, labels] on the CPU."""
     model = parts.model.eval().to(device)
-    for part in model.modules():
-        if isinstance(part, Transformer):
-            part.merge()
+    merge_adapters(model)
     labels = model.crf.labels
     unlabelled = (replace(sample, tags=["O"] * len(sample.tokens)) for sample in samples)
     examples = [encode(sample, parts.encoder, parts.segmenter.segment, labels) for sample in unlabelled]
-    places = {id(example): index for index, example in enumerate(examples)}
     found: list[Tensor] = [torch.empty(0)] * len(examples)
-    groups = list(batches(examples, BATCH, shuffle=None))
-    for group in track(groups, description=about):
-        batch = collate(group, model.config.inputs.image_size).to(device)
-        with autocast(device):
+    for group in track(by_length(examples, BATCH), description=about):
+        batch = collate([examples[i] for i in group], model.config.inputs.image_size).to(device)
+        with autocast(model):
             emissions, _ = model(batch)
         rows = model.crf.log_marginals(emissions.float(), batch.mask).exp().cpu()
-        for example, row in zip(group, rows, strict=True):
-            sample = samples[places[id(example)]]
-            known = row[: len(example.words)]
+        for index, row in zip(group, rows, strict=True):
+            known = row[: len(examples[index].words)]
             # Tokens past a window (no data set at hand has any) are left to be surely O.
-            rest = torch.eye(len(labels))[:1].expand(len(sample.tokens) - len(known), -1)
-            found[places[id(example)]] = torch.cat([known, rest])
+            rest = torch.eye(len(labels))[:1].expand(len(samples[index].tokens) - len(known), -1)
+            found[index] = torch.cat([known, rest])
     return found

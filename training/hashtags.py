@@ -96,7 +96,6 @@ class Corpus:
     captions: list[list[str]]
     names: list[list[str]]
     lexicons: list[tuple[list[str], list[float]]]  # each: words, cumulative weights
-    vocabulary: list[str]  # general English, most frequent first
 
 
 def read_corpus(data: Path) -> Corpus:
@@ -108,13 +107,12 @@ def read_corpus(data: Path) -> Corpus:
     captions = [phrase for text in _captions(data) for phrase in _phrases(_tokens(text))]
     names = [phrase for post in labelled for name in _names(post) for phrase in _phrases(name)]
     counts = Counter(word.lower() for phrase in posts + captions for word in phrase)
-    seen = sorted(counts)
-    vocabulary = _vocabulary()
+    seen, vocabulary = sorted(counts), _vocabulary()
     lexicons = [
         (seen, list(accumulate(counts[word] ** 0.5 for word in seen))),
         (vocabulary, list(accumulate((rank + 100) ** -0.5 for rank in range(len(vocabulary))))),
     ]
-    return Corpus(posts, captions, names, lexicons, vocabulary)
+    return Corpus(posts, captions, names, lexicons)
 
 
 def synthesize(corpus: Corpus, count: int, rng: random.Random) -> list[Example]:

@@ -1,64 +1,124 @@
-"""The segmenter's lexicon: unigram frequencies of words, from the corpora that the network learns from.
+"""The segmenter's lexicon: words and pairs of general English, and the weights of its log-linear model.
 
-Frequencies in posts, captions (counted less: few words, often) and segmented training hashtags, interpolated
-with the order of the text encoder's vocabulary read as a Zipf law. `fit` adds it to a trained network and
-chooses its weight on hashtags that people segmented: made-up ones have no unknown words, and would have it
-trusted too much.
+The weights are fitted to segmented hashtags by maximum likelihood among each hashtag's best candidates, as in
+Maddela et al. (2019, "Multi-task pairwise neural ranking for hashtag segmentation"), who rank candidates by
+language-model and case features, too. The network's log odds for a hashtag must come from a network that has
+not seen it: one that has is too sure of itself, and would be trusted too much.
 """
 
-import itertools
 import math
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 
-from models.lexicon import Lexicon, LexiconConfig, pack, unpack
+import torch
+from torch import Tensor
+
+from models.lexicon import FEATURES, Lexicon, LexiconConfig, Pair, pack, unpack
 from models.segmenter import Segmenter
-from training.hashtags import Corpus, Example
+from training.frequencies import Frequencies
+from training.hashtags import Example
 
-CAPTION_SHARE, DISTANT_SHARE, DISTANT_LEAST, VOCABULARY_SHARE, ZIPF_SHIFT = 0.3, 0.5, 3, 0.4, 20
-WEIGHTS = (0.2, 0.35, 0.5, 0.65)
-UNKNOWN = (3.0, 6.0, 9.0)
-UNKNOWN_PER_CHAR = (2.0, 2.8, 3.6)
-
-
-def word_log_probabilities(corpus: Corpus, manual: list[Example], distant: list[Example]) -> dict[str, float]:
-    """Log probability of every word, lower case; of machine-made hashtags only words seen repeatedly."""
-    counts: Counter[str] = Counter(word.lower() for phrase in corpus.posts for word in phrase)
-    counts.update(word.lower() for example in manual for word in example.words)
-    shares: dict[str, float] = dict(counts)
-    for word, count in Counter(word.lower() for phrase in corpus.captions for word in phrase).items():
-        shares[word] = shares.get(word, 0.0) + CAPTION_SHARE * count
-    for word, count in Counter(word.lower() for example in distant for word in example.words).items():
-        if count >= DISTANT_LEAST:
-            shares[word] = shares.get(word, 0.0) + DISTANT_SHARE * count
-    total = sum(shares.values())
-    zipf = [1 / (rank + ZIPF_SHIFT) for rank in range(len(corpus.vocabulary))]
-    scale = VOCABULARY_SHARE / sum(zipf)
-    probabilities = {word: (1 - VOCABULARY_SHARE) * share / total for word, share in shares.items()}
-    for word, share in zip(corpus.vocabulary, zipf, strict=True):
-        probabilities[word] = probabilities.get(word, 0.0) + scale * share
-    return {word: math.log(probabilities[word]) for word in sorted(probabilities)}
+RAREST = 1e-8  # words of a smaller share of English are not stored
+PAIRS = 120_000  # the web's most frequent pairs that are stored
+CANDIDATES = 12
+START = {  # a plausible model, to find candidates by
+    **{"log_probability": 0.3, "words": -1.5, "unknown": -1.5, "unknown_length": -1.0, "network": 0.5},
+    **{"known_1": -2.0, "mixed": -2.5, "pair_information": 0.5, "letter_digit": 2.0, "digit_letter": 1.0},
+}
 
 
-def fit(network: Segmenter, words: dict[str, float], held_out: dict[str, list[Example]]) -> Segmenter:
-    """`network` with the lexicon, weighed as is best, on average, on the held-out sets."""
-    odds = {name: network.odds([example.hashtag for example in rows]) for name, rows in held_out.items()}
-    text, scores = pack(words)
+@dataclass(frozen=True)
+class Lists:
+    """What is stored: words with log probabilities, pairs of them."""
 
-    def held_out_score(config: LexiconConfig) -> float:
-        lexicon = Lexicon(unpack(text, scores), config)
-        return sum(_share_right(lexicon, held_out[name], odds[name]) for name in held_out)
+    words: dict[str, float]
+    pairs: dict[tuple[str, str], Pair]
 
-    grid = itertools.product(WEIGHTS, UNKNOWN, UNKNOWN_PER_CHAR)
-    best = max((LexiconConfig(len(words), len(text), *values) for values in grid), key=held_out_score)
-    model = Segmenter(replace(network.config, lexicon=best))
-    model.load_state_dict({**network.state_dict(), "lexicon_text": text, "lexicon_scores": scores})
+    def config(self, weights: Mapping[str, float]) -> LexiconConfig:
+        """The configuration of a lexicon of these."""
+        return LexiconConfig(len(self.words), len(" ".join(self.words)), len(self.pairs), dict(weights))
+
+
+def lists(english: Frequencies, posts: Sequence[Sequence[str]]) -> Lists:
+    """The lists of general English and of phrases from posts, as precise as they are stored."""
+    words = {word: math.log(share) for word, share in sorted(english.words.items()) if share > RAREST}
+    web = ((pair, share) for pair, share in english.pairs.items() if words.keys() >= set(pair))
+    frequent = dict(sorted(web, key=lambda item: (-item[1], item[0]))[:PAIRS])
+    lower = ([word.lower() for word in phrase] for phrase in posts)
+    counts = Counter(pair for phrase in lower for pair in pairwise(phrase) if words.keys() >= set(pair))
+    pairs = {}
+    for first, second in sorted(frequent.keys() | counts.keys()):
+        share = frequent.get((first, second))
+        information = math.log(share) - words[first] - words[second] if share else 0.0
+        pairs[first, second] = Pair(information, math.log1p(counts[first, second]))
+    return Lists(*unpack(pack(words, pairs)))
+
+
+def fit(
+    found: Lists, examples: Sequence[Example], odds: Sequence[Sequence[float]], penalty: float
+) -> Lexicon:
+    """The lexicon whose weights make the examples' segmentations most likely among their candidates.
+
+    odds: the network's, for each example, of one that has not seen it. penalty: of the squared weights, in
+    units of their features' spread.
+    """
+    start = Lexicon(found.words, found.pairs, found.config(START))
+    rows: list[Tensor] = []
+    right: list[int] = []
+    for example, row in zip(examples, odds, strict=True):
+        text, ends = example.hashtag, list(accumulate(map(len, example.words)))[:-1]
+        candidates = start.best(text, row, CANDIDATES)
+        if ends not in candidates:
+            candidates.append(ends)
+        described = [start.features(text, each, row) for each in candidates]
+        rows.append(torch.tensor([[each.get(name, 0.0) for name in FEATURES] for each in described]))
+        right.append(candidates.index(ends))
+    weights = _most_likely(rows, right, penalty)
+    named = dict(zip(FEATURES, (round(value, 4) for value in weights.tolist()), strict=True))
+    return Lexicon(found.words, found.pairs, found.config(named))
+
+
+def add(network: Segmenter, found: Lists, weights: Mapping[str, float]) -> Segmenter:
+    """The network together with the lexicon."""
+    model = Segmenter(replace(network.config, lexicon=found.config(weights)))
+    packed = {f"lexicon_{name}": tensor for name, tensor in pack(found.words, found.pairs).items()}
+    model.load_state_dict({**network.state_dict(), **packed})
     return model.eval()
 
 
-def _share_right(lexicon: Lexicon, examples: list[Example], odds: list[list[float]]) -> float:
+def share_right(lexicon: Lexicon, examples: Sequence[Example], odds: Sequence[Sequence[float]]) -> float:
+    """The share of examples that the lexicon cuts as they should be, given the network's log odds."""
     right = sum(
         lexicon.cut(example.hashtag, row) == [space == 1 for space in example.spaces()]
         for example, row in zip(examples, odds, strict=True)
     )
     return right / len(examples)
+
+
+def _most_likely(rows: Sequence[Tensor], right: Sequence[int], penalty: float) -> Tensor:
+    """Weights of the features [candidates, features] of each hashtag; convex, by L-BFGS."""
+    group = torch.tensor([index for index, row in enumerate(rows) for _ in row])
+    starts = torch.tensor([0, *accumulate(len(row) for row in rows)])[:-1]
+    features = torch.cat(list(rows)).double()
+    spread = features.std(dim=0, correction=0)
+    spread[spread == 0] = 1.0
+    features = features / spread
+    gold = features[starts + torch.tensor(right)]
+    weights = torch.zeros(features.shape[1], dtype=torch.double, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weights], max_iter=200, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        scores = features @ weights
+        highest = torch.zeros(len(rows), dtype=torch.double).scatter_reduce(
+            0, group, scores.detach(), "amax", include_self=False
+        )
+        sums = torch.zeros_like(highest).index_add(0, group, (scores - highest[group]).exp())
+        value = (highest + sums.log() - gold @ weights).mean() + penalty * (weights @ weights)
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    return (weights / spread).detach()

@@ -9,7 +9,7 @@ import json
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,13 @@ from models.encode import PostEncoder
 from models.labels import Span, spans
 from training.average import MovingAverage
 from training.conll import DataError
-from training.data import Sample, Segment, batches, encode
+from training.controls import without_images
+from training.data import Sample, Segment, batches, by_length, encode
 from training.noise import Disturber
 from training.precision import autocast
 from training.recipe import Recipe, make_optimizer, make_schedule
 from training.scoring import Score, score
+from training.state import save_state
 
 
 @dataclass(frozen=True)
@@ -52,15 +54,14 @@ def predict(model: SequenceTagger, examples: Sequence[Encoded], batch_size: int 
     """The entities of each example, as token spans, in the examples' order."""
     model.eval()
     found: list[list[Span]] = [[] for _ in examples]
-    places = {id(example): index for index, example in enumerate(examples)}
     device = next(model.parameters()).device
     with torch.inference_mode():
-        for group in batches(list(examples), batch_size, shuffle=None):
-            batch = collate(group, model.config.inputs.image_size).to(device)
-            with autocast(device):
+        for group in by_length(examples, batch_size):
+            batch = collate([examples[i] for i in group], model.config.inputs.image_size).to(device)
+            with autocast(model):
                 emissions, _ = model(batch)
-            for example, path in zip(group, model.crf.decode(emissions, batch.mask), strict=True):
-                found[places[id(example)]] = spans([model.crf.labels[label] for label in path])
+            for index, path in zip(group, model.crf.decode(emissions, batch.mask), strict=True):
+                found[index] = spans([model.crf.labels[label] for label in path])
     return found
 
 
@@ -73,8 +74,8 @@ class Trainer:
         """batches: in an epoch."""
         self.model, self.encoder, self.segment, self.recipe = model, encoder, segment, recipe
         self.device = next(model.parameters()).device
-        self.trained = [p for p in model.parameters() if p.requires_grad]
         self.average = MovingAverage(model, recipe.average)
+        self.trained = self.average.trained
         self.optimizer = make_optimizer(model, recipe)
         self.schedule = make_schedule(self.optimizer, recipe, -(-batches // recipe.accumulate))
         self.random = random.Random(recipe.seed)
@@ -88,13 +89,13 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         losses = []
         for examples in batches:
-            with autocast(self.device):
+            with autocast(self.model):
                 loss = self.model.loss(collate(examples, self.image_size).to(self.device))
             if self.recipe.l1:
-                loss = loss + self.recipe.l1 * sum(p.abs().sum() for p in self.trained)
+                loss = loss + self.recipe.l1 * sum(p.abs().sum() for p in self.trained.values())
             (loss / len(batches)).backward()  # type: ignore[no-untyped-call]
             losses.append(float(loss.detach()))
-        torch.nn.utils.clip_grad_norm_(self.trained, self.recipe.clip)
+        torch.nn.utils.clip_grad_norm_(self.trained.values(), self.recipe.clip)
         self.optimizer.step()
         self.schedule.step()
         self.average.update()
@@ -108,7 +109,7 @@ class Trainer:
         """Scores of the averaged weights: `NAME` with words about the image, `NAME text only` without."""
         found = {}
         for valid in sets:
-            bare = [replace(sample, image_words=[], pixels=None) for sample in valid.samples]
+            bare = without_images(valid.samples)
             for name, chosen in ((valid.name, valid.samples), (f"{valid.name} text only", bare)):
                 examples = [
                     encode(sample, self.encoder, self.segment, self.model.crf.labels) for sample in chosen
@@ -118,7 +119,7 @@ class Trainer:
 
     def weights(self) -> dict[str, Tensor]:
         """The trained weights by name, as they are now."""
-        return {name: p.detach().clone() for name, p in self.model.named_parameters() if p.requires_grad}
+        return {name: p.detach().clone() for name, p in self.trained.items()}
 
     def state(self) -> dict[str, Any]:
         return {
@@ -184,9 +185,9 @@ def train(
             if mean > trainer.best:
                 trainer.best, trainer.best_epoch = mean, trainer.epoch
                 best = {"epoch": trainer.epoch, "scores": _plain(scores), "weights": trainer.weights()}
-                _save(best, out / "best.pt")
+                save_state(best, out / "best.pt")
         _note(trainer, sum(losses) / len(losses), scores, time.monotonic() - started)
-        _save(trainer.state(), out / "last.pt")
+        save_state(trainer.state(), out / "last.pt")
         (out / "log.jsonl").write_text("".join(trainer.history), encoding="utf-8")
     best = torch.load(out / "best.pt", map_location="cpu", weights_only=True)
     return Best(**best, history=[_curve(json.loads(line)) for line in trainer.history])
@@ -222,13 +223,6 @@ def _plain(scores: dict[str, dict[str, Score]]) -> dict[str, Any]:
     return {
         name: {type_: asdict(each) for type_, each in by_type.items()} for name, by_type in scores.items()
     }
-
-
-def _save(state: dict[str, Any], path: Path) -> None:
-    """Written beside and moved, so that a run that is killed in the middle leaves the last whole file."""
-    beside = path.with_suffix(".tmp")
-    torch.save(state, beside)
-    beside.replace(path)
 
 
 def _note(trainer: Trainer, loss: float, scores: dict[str, dict[str, Score]], seconds: float) -> None:

@@ -27,7 +27,7 @@ class Preset:
     noise: Noise = field(default_factory=Noise)
 
 
-MODERN = Recipe(epochs=15, batch_size=32, rate=2e-3)
+MODERN = Recipe(epochs=10, batch_size=32, rate=2e-3, tune_words=False)
 FINE_TUNED = Recipe(epochs=8, batch_size=16, rate=1e-3, encoder_rate=1e-4)
 CWI_RECIPE = Recipe(
     epochs=10,

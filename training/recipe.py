@@ -8,6 +8,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from models.base import SequenceTagger
+from models.encoders import is_pretrained
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Recipe:
     """Peak learning rate of the pretrained encoder."""
     rate: float = 1e-3
     """Peak learning rate of everything else."""
+    tune_words: bool = True
+    """Whether pretrained word vectors (`--vectors`) are trained on; without any, word tables always are."""
     schedule: Literal["linear", "decay", "constant"] = "linear"
     """Linear: rises in the warm-up, then falls to zero. Decay: rate / (1 + decay * epoch)."""
     decay: float = 0.05
@@ -43,8 +46,8 @@ class Recipe:
 def make_optimizer(model: SequenceTagger, recipe: Recipe) -> Optimizer:
     """The recipe's optimiser over the model's trainable weights, the pretrained encoder's in a group of their own."""
     trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    pretrained = [p for name, p in trained if ".encoder." in name]
-    own = [p for name, p in trained if ".encoder." not in name]
+    pretrained = [p for name, p in trained if is_pretrained(name)]
+    own = [p for name, p in trained if not is_pretrained(name)]
     groups: list[dict[str, Any]] = [{"params": own, "lr": recipe.rate}]
     if pretrained:
         groups.append({"params": pretrained, "lr": recipe.encoder_rate})

@@ -16,7 +16,7 @@ from torchvision.models import EfficientNet_B0_Weights
 from models import DEFAULT_CHECKPOINT
 from models.adapters import halve_frozen
 from models.base import SequenceTagger
-from models.captioner import Captioner, CaptionerConfig
+from models.captioner import Captioner
 from models.checkpoint import MANIFEST, load_checkpoint
 from models.encode import Vocabulary
 from models.labels import bio_labels
@@ -26,6 +26,7 @@ from models.registry import MODELS, create
 from models.seen import Seen
 from models.segmenter import Segmenter, SegmenterConfig
 from models.tagger import choose_device
+from training.captioner import load_captioner
 from training.conll import DataError
 from training.data import Look, Sample, read_folder
 from training.distill import with_targets
@@ -33,7 +34,7 @@ from training.export import export
 from training.features import read_features
 from training.loop import ValidationSet, train
 from training.noise import Disturber
-from training.precision import bfloat16_is_faster
+from training.precision import in_bfloat16
 from training.presets import Preset, changed
 from training.vectors import read_vectors
 
@@ -74,7 +75,7 @@ class Run:
         """What makes a run in a folder this run and no other, as JSON."""
         return {
             "preset": self.name,
-            "data": {str(file): sha256 for file, sha256 in data_hashes((*self.folders, *self.more)).items()},
+            "data": data_hashes((*self.folders, *self.more)),
             "visual": self.visual,
             "vectors": [path.name for path in self.vectors],
             "captioner": self.captioner and _sha256(self.captioner / "captioner.safetensors"),
@@ -92,9 +93,10 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
     if len({folder.name for folder in run.folders}) < len(run.folders):
         raise DataError("the data folders must differ in name: scores are reported by it")
     chosen = choose_device(device)
+    captioner = load_captioner(run.captioner) if run.captioner else None
     if run.visual == "pixels" and "use_pixels" in {f.name for f in fields(MODELS[preset.model][0])}:
         preset = changed(preset, use_pixels=True)
-    look = _look(preset, run, chosen) if run.visual == "pixels" else None
+    look = _look(preset, run.features, chosen, captioner) if run.visual == "pixels" else None
     tagged = [s for folder in run.folders for s in read_folder(folder, "train", run.visual, look)]
     more = [s for folder in run.more for s in read_folder(folder, "train", "none")]
     valid = [ValidationSet(f.name, read_folder(f, "valid", run.visual, look)) for f in run.folders]
@@ -107,7 +109,7 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
         )
     torch.manual_seed(preset.recipe.seed)
     labels = tuple(bio_labels(types))
-    parts = _parts(preset, run, tagged + more, labels)
+    parts = replace(_parts(preset, run, tagged + more, labels), captioner=captioner)
     training = labelled
     if run.teachers:
         untagged = [replace(sample, tags=["O"] * len(sample.tokens)) for sample in more]
@@ -115,22 +117,23 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
         training += with_targets(untagged, run.teachers, labels, 1.0, chosen) if untagged else []
     frozen = frozen_sha256(parts.model)
     parts.model.to(chosen)
-    if bfloat16_is_faster(chosen):
+    if in_bfloat16(parts.model, chosen):
         halve_frozen(parts.model)
     class_names = EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]
     disturb = Disturber(preset.noise, [sample.image_words for sample in training], class_names)
-    identity = json.dumps([run.identity(), asdict(parts.model.config), parts.words.entries])
+    told = run.identity()
+    identity = json.dumps([told, asdict(parts.model.config), parts.words.entries])
     segment = parts.segmenter.segment
     best = train(parts.model, parts.encoder, segment, training, valid, disturb, preset.recipe, out, identity)
     metrics = {
-        **run.identity(),
+        **told,
         "recipe": asdict(preset.recipe),
         "noise": asdict(preset.noise),
         "valid": best.scores,
         "epoch": best.epoch,
         "epochs": best.history,
         "seconds": sum(each["seconds"] for each in best.history),
-        "bfloat16": bfloat16_is_faster(chosen),
+        "bfloat16": in_bfloat16(parts.model, chosen),
         "parameters": sum(parameter.numel() for parameter in parts.model.parameters()),
         "trained_parameters": sum(p.numel() for p in parts.model.parameters() if p.requires_grad),
         "command": shlex.join(["trimod", *sys.argv[1:]]),
@@ -139,16 +142,15 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
     return out / "checkpoint"
 
 
-def _look(preset: Preset, run: Run, device: torch.device) -> Look:
+def _look(preset: Preset, features: Path, device: torch.device, captioner: Captioner | None) -> Look:
     """What the preset's model needs to know about images, from their pixels."""
     config = MODELS[preset.model][0](labels=(), **preset.hyper)
-    captioner = load_captioner(run.captioner) if run.captioner else None
     reader = ImageReader(config.inputs, device, 0, captioner)
     kind = ".".join([config.inputs.regions, *(["captioned"] if captioner else [])])
 
     def look(folder: Path, ids: Sequence[str]) -> dict[str, Seen]:
         images = {name: folder / "images" / f"{name}.jpg" for name in ids}
-        return read_features(run.features / f"{folder.name}.{kind}", images, reader)
+        return read_features(features / f"{folder.name}.{kind}", images, reader)
 
     return look
 
@@ -156,7 +158,6 @@ def _look(preset: Preset, run: Run, device: torch.device) -> Look:
 def _parts(preset: Preset, run: Run, training: Sequence[Sample], labels: tuple[str, ...]) -> Parts:
     """An untrained model with its vocabularies, or the one to start from, with the labels of the data."""
     segmenter = load_segmenter(run.segmenter)
-    captioner = load_captioner(run.captioner) if run.captioner else None
     if run.start_from is None:
         vectors = [read_vectors(path) for path in run.vectors]
         words, characters = vocabularies(training, [entries for entries, _ in vectors])
@@ -165,7 +166,9 @@ def _parts(preset: Preset, run: Run, training: Sequence[Sample], labels: tuple[s
         except ValueError as error:
             raise DataError(str(error)) from None
         _fill(model, words, vectors)
-        return Parts(preset.model, model, words, characters, segmenter, captioner)
+        for table in model.word_tables():
+            table.weight.requires_grad_(preset.recipe.tune_words or not vectors)
+        return Parts(preset.model, model, words, characters, segmenter)
     stored = load_checkpoint(run.start_from)
     before = build(stored)
     hyper = {
@@ -177,27 +180,32 @@ def _parts(preset: Preset, run: Run, training: Sequence[Sample], labels: tuple[s
     if before.model.config.labels != labels:
         weights = {name: tensor for name, tensor in weights.items() if not name.startswith(HEADS)}
     model.load_state_dict(weights, strict=False)
-    return Parts(before.name, model, before.words, before.characters, segmenter, captioner)
+    return Parts(before.name, model, before.words, before.characters, segmenter)
 
 
 def _fill(
     model: SequenceTagger, words: Vocabulary, vectors: Sequence[tuple[list[str], torch.Tensor]]
 ) -> None:
-    """Put pretrained vectors into the model's word tables; words that have none keep their random ones."""
+    """Put pretrained vectors into the model's word tables; words that have none keep their random ones.
+
+    One file fills every table. A table that is narrower than the vectors takes their leading columns, which in
+    distilled vectors (principal components) carry most.
+    """
     tables = model.word_tables()
+    if len(vectors) == 1:
+        vectors = [vectors[0]] * len(tables)
     if vectors and len(vectors) != len(tables):
         raise DataError(
             f"this model has {len(tables)} word tables, but --vectors was given {len(vectors)} times"
         )
     places = {word: index for index, word in enumerate(words.entries, start=2)}
     for table, (entries, rows) in zip(tables, vectors, strict=False):
-        if rows.shape[1] != table.embedding_dim:
-            raise DataError(
-                f"vectors of size {rows.shape[1]} do not fit a word table of size {table.embedding_dim}"
-            )
+        width = table.embedding_dim
+        if rows.shape[1] < width:
+            raise DataError(f"vectors of size {rows.shape[1]} do not fill a word table of size {width}")
         known = [(places[word], row) for row, word in enumerate(entries) if word in places]
         with torch.no_grad():
-            table.weight[[place for place, _ in known]] = rows[[row for _, row in known]]
+            table.weight[[place for place, _ in known]] = rows[[row for _, row in known], :width]
 
 
 def load_segmenter(folder: Path) -> Segmenter:
@@ -212,18 +220,6 @@ def load_segmenter(folder: Path) -> Segmenter:
     segmenter = Segmenter(SegmenterConfig(**config))
     segmenter.load_state_dict(weights)
     return segmenter.eval()
-
-
-def load_captioner(folder: Path) -> Captioner:
-    """The captioner that `trimod train captioner` wrote to `folder`."""
-    try:
-        config = json.loads((folder / "captioner.json").read_text(encoding="utf-8"))["config"]
-        weights = load_file(folder / "captioner.safetensors")
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"no trained captioner in {folder}: {error}") from None
-    captioner = Captioner(CaptionerConfig.of(config))
-    captioner.load_state_dict(weights)
-    return captioner.eval()
 
 
 def vocabularies(

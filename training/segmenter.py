@@ -1,11 +1,16 @@
 """Trains the hashtag segmenter (models/segmenter.py), section IV-D of TriMod: cross-entropy per character.
 
+Three stages. The network learns from made-up and machine-segmented hashtags, its character table starting from
+skip-gram vectors (section IV-C). It is then tuned on stan_large.train, once per fold without that fold and once
+on all. With the log odds that the fold's network gives to hashtags it has not seen, the lexicon's weights are
+fitted (training/lexicon.py), and the whole is cross-validated.
+
 `train_segmenter` writes `segmenter.safetensors` (fp16) and `segmenter.json` (configuration, recipe, measured
-figures). It chooses the epoch on hashtags held back from the training files; the dev files are read once, at
-the end, to measure. An interrupted run goes on from its last whole epoch (`resume`), to the very weights that
-it would have had.
+figures). The dev files are read once, at the end, to measure. An interrupted run goes on from its last whole
+epoch or fold (`resume`), to the very weights that it would have had.
 """
 
+import importlib.util
 import logging
 import math
 import random
@@ -23,10 +28,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from models.segmenter import Segmenter, SegmenterConfig
+from models.segmenter import FIRST_KNOWN, Segmenter, SegmenterConfig
 from training.conll import DataError
+from training.frequencies import english
 from training.hashtags import Corpus, Example, read_corpus, read_jsonl, read_tsv, recase, synthesize
-from training.lexicon import fit, word_log_probabilities
+from training.lexicon import Lists, add, fit, lists, share_right
+from training.skipgram import character_vectors
+from training.state import save_state
 
 log = logging.getLogger(__name__)
 
@@ -38,37 +46,43 @@ STATE = "segmenter.state.pt"
 class SegmenterRecipe:
     """How the segmenter is trained.
 
-    manual, distant, synthetic: examples per epoch from stan_large.train (drawn anew, in varying case), from
-    hashset_distant (the same), and made from text. patience: epochs without a better held-out figure before
-    the run stops.
+    skip_gram: start the characters from skip-gram vectors. distant, people, synthetic: examples per epoch from
+    hashset_distant and hashset_manual (drawn anew, in varying case) and made from text. The tuning epochs go
+    over all of their hashtags from stan_large.train and `tune_mixed` of the first stage's kinds. penalty: of the
+    lexicon's squared weights.
     """
 
-    epochs: int = 14
-    manual: int = 10_000
-    distant: int = 8_000
-    synthetic: int = 42_000
-    held_out_share: float = 0.1
+    skip_gram: bool = True
+    epochs: int = 12
+    distant: int = 12_000
+    people: int = 2_000
+    synthetic: int = 46_000
     held_out_synthetic: int = 1_000
     batch_size: int = 128
-    learning_rate: float = 2e-3
+    learning_rate: float = 2.5e-3
     warmup_steps: int = 200
-    patience: int = 4
+    folds: int = 4
+    tune_epochs: int = 15
+    tune_mixed: int = 1_500
+    tune_batch_size: int = 64
+    tune_rate: float = 1.2e-3
+    penalty: float = 1e-3
     seed: int = 1
 
 
 @dataclass(frozen=True)
 class Material:
-    """Everything that a run learns from, and what it is chosen by; `skipped` lines per file did not align.
+    """Everything that a run learns from. `skipped` lines per file did not align.
 
-    held_out chooses the epoch; the lexicon's weight is chosen on its manual part and on `foreign`:
-    hashset_manual, which is not trained on.
+    manual: stan_large.train, of the kind that is to be segmented; the others have none of its hashtags. people:
+    hashset_manual, whose annotators had other habits. synthetic: held out, to follow the first stage by.
     """
 
     manual: list[Example]
+    people: list[Example]
     distant: list[Example]
     corpus: Corpus
-    held_out: dict[str, list[Example]]
-    foreign: list[Example]
+    synthetic: list[Example]
     skipped: dict[str, int]
 
 
@@ -88,41 +102,40 @@ def train_segmenter(
     run = Run(recipe, config)
     if resume:
         run.restore(out_dir / STATE)
+    else:
+        run.start(material)
     with _progress(console) as progress:
-        while run.epoch < recipe.epochs and run.epoch - run.best_epoch < recipe.patience:
+        while run.epoch < recipe.epochs:
             run.train_epoch(material, progress)
             run.save(out_dir / STATE)
-    network = Segmenter(config)
-    network.load_state_dict({name: _halved(value) for name, value in run.best.items()})
-    words = word_log_probabilities(material.corpus, material.manual, material.distant)
-    people = {"manual": material.held_out["manual"], "foreign": material.foreign}
-    model = fit(network.eval(), words, people)
-    return _write(out_dir, model, network, run, material, data)
+        while len(run.unseen) < recipe.folds:
+            run.tune_fold(material, progress)
+            run.save(out_dir / STATE)
+        network = tune(run.model, material.manual, material, recipe, recipe.folds, progress)
+    return _write(out_dir, network, run, material, data)
 
 
 def read_material(data: Path, recipe: SegmenterRecipe) -> Material:
-    """The training files and the corpus; a share of stan_large.train is held back, by the recipe's seed."""
+    """The training files and the corpus."""
     manual = read_tsv(data / "hashtags/stan_large.train.tsv")
     distant = read_tsv(data / "hashtags/hashset_distant.tsv")
-    foreign = read_jsonl(data / "hashtags/hashset_manual.jsonl")
-    files = {"stan_large.train": manual, "hashset_distant": distant, "hashset_manual": foreign}
+    people = read_jsonl(data / "hashtags/hashset_manual.jsonl")
+    files = {"stan_large.train": manual, "hashset_distant": distant, "hashset_manual": people}
     skipped = {name: rows.skipped for name, rows in files.items()}
     for name, count in skipped.items():
         if count:
             log.warning("%s: skipped %d lines whose segmentation does not spell the hashtag", name, count)
     corpus = read_corpus(data)
-    rng = random.Random(recipe.seed)
-    shuffled = rng.sample(manual.examples, len(manual.examples))
-    held = max(1, int(len(shuffled) * recipe.held_out_share))
-    held_out = {"manual": shuffled[:held], "synthetic": synthesize(corpus, recipe.held_out_synthetic, rng)}
-    kept = {example.hashtag.lower() for example in held_out["manual"]}
-    train = [example for example in shuffled[held:] if example.hashtag.lower() not in kept]
-    apart = [example for example in distant.examples if example.hashtag.lower() not in kept]
-    return Material(train, apart, corpus, held_out, foreign.examples, skipped)
+    synthetic = synthesize(corpus, recipe.held_out_synthetic, random.Random(recipe.seed))
+    others = [_without(rows.examples, manual.examples) for rows in (people, distant)]
+    return Material(manual.examples, others[0], others[1], corpus, synthetic, skipped)
 
 
 class Run:
-    """A training run between two epochs: all that must be stored to go on as if nothing had happened."""
+    """A training run between two epochs or folds: all that must be stored to go on as if nothing had happened.
+
+    unseen: for each fold done, the log odds of its hashtags by a network tuned without them.
+    """
 
     def __init__(self, recipe: SegmenterRecipe, config: SegmenterConfig) -> None:
         torch.manual_seed(recipe.seed)
@@ -130,49 +143,56 @@ class Run:
         self.model = Segmenter(config)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=recipe.learning_rate)
         steps = recipe.epochs * math.ceil(
-            (recipe.manual + recipe.distant + recipe.synthetic) / recipe.batch_size
+            (recipe.distant + recipe.people + recipe.synthetic) / recipe.batch_size
         )
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer, _warm_cosine(recipe.warmup_steps, steps)
         )
-        self.epoch = self.best_epoch = 0
-        self.best_score = -1.0
-        self.best: dict[str, Tensor] = {}
+        self.epoch = 0
         self.history: list[dict[str, float]] = []
+        self.unseen: list[list[list[float]]] = []
+
+    @torch.no_grad()
+    def start(self, material: Material) -> None:
+        """The characters' skip-gram vectors, learnt from hashtags of the kinds of the first stage."""
+        if self.recipe.skip_gram:
+            texts = [
+                example.hashtag for example in draw(material, self.recipe, random.Random(self.recipe.seed))
+            ]
+            table, known = self.model.chars.weight, self.config.characters
+            vectors = character_vectors(texts, known, self.config.char_dim, self.recipe.seed)
+            for char, vector in vectors.items():
+                table[FIRST_KNOWN + known.index(char)] = vector
 
     def train_epoch(self, material: Material, progress: Progress) -> None:
-        """One epoch over freshly drawn examples, then the held-out figures; keeps the best weights."""
+        """One epoch of the first stage over freshly drawn examples, then figures on what it does not see."""
         started = time.monotonic()
         rng = random.Random(self.recipe.seed * 1_000_003 + self.epoch)
         examples = draw(material, self.recipe, rng)
-        self.model.train()
-        total = 0.0
         batches = length_batches(examples, self.recipe.batch_size, rng)
         task = progress.add_task(f"epoch {self.epoch + 1}/{self.recipe.epochs}", total=len(batches))
+        total = 0.0
+        self.model.train()
         for batch in batches:
-            total += self._step(batch) * len(batch)
+            total += _step(self.model, self.optimizer, self.schedule, batch) * len(batch)
             progress.advance(task)
         self.epoch += 1
-        self._judge(material, total / len(examples), time.monotonic() - started)
-
-    def _step(self, batch: Sequence[Example]) -> float:
-        loss = batch_loss(self.model, batch)
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
-        self.schedule.step()
-        return loss.item()
-
-    def _judge(self, material: Material, loss: float, seconds: float) -> None:
         self.model.eval()
-        scores = {name: exact_match(self.model, examples) for name, examples in material.held_out.items()}
-        score = sum(scores.values()) / len(scores)
-        self.history.append({"epoch": self.epoch, "loss": loss, "seconds": seconds, **scores})
-        log.info("epoch %d: loss %.4f, held out %s, %.0f s", self.epoch, loss, scores, seconds)
-        if score > self.best_score:
-            self.best_score, self.best_epoch = score, self.epoch
-            self.best = {name: value.clone() for name, value in self.model.state_dict().items()}
+        sets = {"stan_large.train": material.manual, "synthetic": material.synthetic}
+        scores = {name: exact_match(self.model, examples) for name, examples in sets.items()}
+        seconds = time.monotonic() - started
+        self.history.append(
+            {"epoch": self.epoch, "loss": total / len(examples), "seconds": seconds, **scores}
+        )
+        log.info("epoch %d: %s", self.epoch, self.history[-1])
+
+    def tune_fold(self, material: Material, progress: Progress) -> None:
+        """The next fold's log odds, by a network tuned on all other folds."""
+        fold = len(self.unseen)
+        held = folds(material.manual, self.recipe)[fold]
+        rest = _without(material.manual, held)
+        network = tune(self.model, rest, material, self.recipe, fold, progress)
+        self.unseen.append(network.odds([example.hashtag for example in held]))
 
     def save(self, path: Path) -> None:
         """Store the run, whole or not at all."""
@@ -183,11 +203,9 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "random": torch.get_rng_state(),
-            "progress": (self.epoch, self.best_epoch, self.best_score, self.best, self.history),
+            "progress": (self.epoch, self.history, self.unseen),
         }
-        partial = path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(path)
+        save_state(state, path)
 
     def restore(self, path: Path) -> None:
         """Go on from a stored run; DataError if there is none or it was another recipe."""
@@ -202,16 +220,75 @@ class Run:
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         torch.set_rng_state(state["random"])
-        self.epoch, self.best_epoch, self.best_score, self.best, self.history = state["progress"]
+        self.epoch, self.history, self.unseen = state["progress"]
 
 
-def draw(material: Material, recipe: SegmenterRecipe, rng: random.Random) -> list[Example]:
-    """One epoch's examples."""
-    manual = [_maybe_recase(example, 0.5, rng) for example in rng.choices(material.manual, k=recipe.manual)]
-    distant = [
-        _maybe_recase(example, 0.65, rng) for example in rng.choices(material.distant, k=recipe.distant)
+def tune(
+    start: Segmenter,
+    examples: Sequence[Example],
+    material: Material,
+    recipe: SegmenterRecipe,
+    fold: int,
+    progress: Progress,
+) -> Segmenter:
+    """A copy of the network, trained further on these hashtags; random numbers depend on seed and fold alone."""
+    torch.manual_seed(recipe.seed * 1_009 + fold)
+    rng = random.Random(recipe.seed * 2_003 + fold)
+    network = Segmenter(start.config)
+    network.load_state_dict(start.state_dict())
+    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.tune_rate)
+    batches = []
+    for _ in range(recipe.tune_epochs):
+        mixed = rng.sample(draw(material, recipe, rng, share=0.1), recipe.tune_mixed)
+        seen = [_maybe_recase(example, 0.4, rng) for example in examples]
+        batches += length_batches(seen + mixed, recipe.tune_batch_size, rng)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warm_cosine(20, len(batches)))
+    task = progress.add_task(f"tuning {fold + 1}/{recipe.folds + 1}", total=len(batches))
+    network.train()
+    for batch in batches:
+        _step(network, optimizer, schedule, batch)
+        progress.advance(task)
+    return network.eval()
+
+
+def _step(
+    model: Segmenter,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    batch: Sequence[Example],
+) -> float:
+    loss = batch_loss(model, batch)
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    schedule.step()
+    return loss.item()
+
+
+def folds(examples: Sequence[Example], recipe: SegmenterRecipe) -> list[list[Example]]:
+    """The examples in `recipe.folds` parts, by chance; a hashtag that occurs twice is in one part only."""
+    spellings = sorted({example.hashtag.lower() for example in examples})
+    random.Random(recipe.seed).shuffle(spellings)
+    part = {spelling: index % recipe.folds for index, spelling in enumerate(spellings)}
+    return [
+        [example for example in examples if part[example.hashtag.lower()] == index]
+        for index in range(recipe.folds)
     ]
-    return manual + distant + synthesize(material.corpus, recipe.synthetic, rng)
+
+
+def draw(
+    material: Material, recipe: SegmenterRecipe, rng: random.Random, share: float = 1.0
+) -> list[Example]:
+    """One epoch's examples of the first stage, or a share of them."""
+    distant, people, synthetic = (
+        math.ceil(share * count) for count in (recipe.distant, recipe.people, recipe.synthetic)
+    )
+    return [
+        *(_maybe_recase(example, 0.65, rng) for example in rng.choices(material.distant, k=distant)),
+        *(_maybe_recase(example, 0.3, rng) for example in rng.choices(material.people, k=people)),
+        *synthesize(material.corpus, synthetic, rng),
+    ]
 
 
 def length_batches(examples: Sequence[Example], size: int, rng: random.Random) -> list[list[Example]]:
@@ -242,19 +319,55 @@ def exact_match(model: Segmenter, examples: Sequence[Example]) -> float:
     return right / len(examples)
 
 
-def _write(
-    out_dir: Path, model: Segmenter, network: Segmenter, run: Run, material: Material, data: Path
-) -> dict[str, Any]:
+def wordninja_exact_match(examples: Sequence[Example]) -> float:
+    """The same of the wordninja package, by unigram frequencies; NaN where it is not installed."""
+    if importlib.util.find_spec("wordninja") is None:
+        return math.nan
+    import wordninja
+
+    right: int = sum(wordninja.split(example.hashtag) == list(example.words) for example in examples)
+    return right / len(examples)
+
+
+def cross_validate(run: Run, parts: Sequence[Sequence[Example]], found: Lists) -> dict[str, float]:
+    """Exact match on stan_large.train, every fold by a network and weights that know only the others."""
+    right = {"segmenter": 0.0, "network_alone": 0.0}
+    total = sum(map(len, parts))
+    for fold, held in enumerate(parts):
+        others = [index for index in range(len(parts)) if index != fold]
+        examples = [example for index in others for example in parts[index]]
+        odds = [row for index in others for row in run.unseen[index]]
+        lexicon = fit(found, examples, odds, run.recipe.penalty)
+        unseen = run.unseen[fold]
+        right["segmenter"] += share_right(lexicon, held, unseen) * len(held) / total
+        alone = (
+            [odd > 0 for odd in row[:-1]] == [space == 1 for space in example.spaces()[:-1]]
+            for example, row in zip(held, unseen, strict=True)
+        )
+        right["network_alone"] += sum(alone) / total
+    return right
+
+
+def _write(out_dir: Path, network: Segmenter, run: Run, material: Material, data: Path) -> dict[str, Any]:
     """The weights as they are served, and what was measured with exactly these, beside the bare network."""
-    sets = {**material.held_out, "hashset_manual": material.foreign}
-    sets |= {name: read_tsv(data / f"hashtags/{name}.tsv").examples for name in DEV_FILES}
+    found, parts = lists(english(), material.corpus.posts), folds(material.manual, run.recipe)
+    validated = cross_validate(run, parts, found)
+    log.info("cross-validation on stan_large.train: %s", validated)
+    lexicon = fit(
+        found,
+        [example for part in parts for example in part],
+        [row for rows in run.unseen for row in rows],
+        run.recipe.penalty,
+    )
+    network.load_state_dict({name: _halved(value) for name, value in network.state_dict().items()})
+    model = add(network, found, lexicon.config.weights)
+    sets = {name: read_tsv(data / f"hashtags/{name}.tsv").examples for name in DEV_FILES}
     metrics: dict[str, Any] = {
         "exact_match": {name: exact_match(model, examples) for name, examples in sets.items()},
-        "exact_match_network_alone": {
-            name: exact_match(network, examples) for name, examples in sets.items()
-        },
+        "exact_match_network_alone": {name: exact_match(network, rows) for name, rows in sets.items()},
+        "exact_match_wordninja": {name: wordninja_exact_match(rows) for name, rows in sets.items()},
+        "cross_validation": validated,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "best_epoch": run.best_epoch,
         "skipped": material.skipped,
         "history": run.history,
     }
@@ -263,6 +376,12 @@ def _write(
     report = {"config": asdict(model.config), "recipe": asdict(run.recipe), "metrics": metrics}
     (out_dir / "segmenter.json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2) + b"\n")
     return metrics
+
+
+def _without(examples: Sequence[Example], apart: Sequence[Example]) -> list[Example]:
+    """The examples whose hashtag, ignoring case, is not among the others."""
+    kept = {example.hashtag.lower() for example in apart}
+    return [example for example in examples if example.hashtag.lower() not in kept]
 
 
 def _halved(value: Tensor) -> Tensor:

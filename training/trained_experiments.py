@@ -36,7 +36,7 @@ class Setting:
     """Where data and runs are, and what the user changed to be able to afford them.
 
     data: folder with a folder for each set. runs: folder for runs. overrides: of every row's preset, before the row's
-    own. encoder: the pretrained text encoder of those rows that have one.
+    own. encoder: the pretrained text encoder of those rows that have one; vectors: word vectors of the others.
     """
 
     data: Path
@@ -45,6 +45,7 @@ class Setting:
     seeds: tuple[int, ...] = (1,)
     overrides: Mapping[str, Any] = field(default_factory=dict)
     encoder: str = ""
+    vectors: tuple[Path, ...] = ()
     device: str = "auto"
 
 
@@ -73,6 +74,7 @@ def _conditions(setting: Setting) -> list[str]:
     seeds = ", ".join(map(str, setting.seeds))
     chosen = [f"{name} {value}" for name, value in setting.overrides.items()]
     chosen += [f"text encoder {setting.encoder}"] if setting.encoder else []
+    chosen += [f"word vectors {path.name}" for path in setting.vectors]
     other = f" In place of the presets' own: {', '.join(chosen)}." if chosen else ""
     return [
         f"Strict scores on validation splits, on which the epoch was chosen too; mean over seeds {seeds}. Visual input "
@@ -110,10 +112,15 @@ def preset_of(row: Row, setting: Setting, seed: int) -> Preset:
 def run_folder(row: Row, trial: Trial, preset: Preset, setting: Setting) -> Path:
     """Where the row's run is: the same for the same preset, overrides, data and visual input, in any experiment."""
     visual = row.visual or setting.visual
-    says = [preset.model, preset.recipe, sorted(preset.hyper.items()), preset.noise, trial.more]
+    vectors = [path.name for path in _vectors(preset, setting)]
+    says = [preset.model, preset.recipe, sorted(preset.hyper.items()), preset.noise, trial.more, vectors]
     digest = hashlib.sha256(repr(says).encode()).hexdigest()[:8]
     name = f"{row.preset}.{'+'.join((*trial.train, *trial.more))}.{visual.replace(':', '-')}.{digest}"
     return setting.runs / f"{name}.seed{preset.recipe.seed}"
+
+
+def _vectors(preset: Preset, setting: Setting) -> tuple[Path, ...]:
+    return () if preset.hyper.get("text_encoder") else setting.vectors
 
 
 def _scores(row: Row, trial: Trial, setting: Setting, seed: int, progress: Progress) -> dict[str, Value]:
@@ -126,6 +133,7 @@ def _scores(row: Row, trial: Trial, setting: Setting, seed: int, progress: Progr
         folders=tuple(setting.data / name for name in trial.train),
         visual=visual,
         more=tuple(setting.data / name for name in trial.more),
+        vectors=_vectors(preset, setting),
     )
     checkpoint = folder / "checkpoint"
     progress.console.print(f"{trial.name}, {row.label}, seed {seed}: {folder}")

@@ -1,58 +1,144 @@
 """The lexicon's cut is the best of all segmentations, and its words survive the checkpoint."""
 
-from itertools import product
+from dataclasses import asdict
+from itertools import compress, product
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from models.lexicon import Lexicon, LexiconConfig, pack, unpack
+from models.lexicon import FEATURES, LONGEST, Lexicon, LexiconConfig, Pair, pack, unpack
 from models.segmenter import Segmenter, SegmenterConfig
 
-WORDS = {"the": -2.0, "x": -6.0, "files": -5.0, "file": -5.5, "thex": -9.0, "s": -7.0}
-CONFIG = LexiconConfig(
-    words=len(WORDS), size=len(" ".join(WORDS)), weight=0.7, unknown=6.0, unknown_per_char=2.0
-)
+WORDS = {"the": -2.0, "x": -6.0, "files": -5.0, "file": -12.5, "thex": -18.0, "s": -7.0, "09": -8.0}
+PAIRS = {("the", "x"): Pair(1.5, 0.0), ("x", "files"): Pair(4.0, 2.0), ("file", "s"): Pair(0.0, 1.0)}
+SIZES = {"words": len(WORDS), "size": len(" ".join(WORDS)), "pairs": len(PAIRS)}
+EVERY = LexiconConfig(**SIZES, weights={name: (7 * i % 11 - 5) / 10 for i, name in enumerate(FEATURES)})
+UNIGRAMS = {
+    "words": len(WORDS),
+    "size": len(" ".join(WORDS)),
+    "weight": 0.7,
+    "unknown": 6.0,
+    "unknown_per_char": 2.0,
+}
 
 
-def score(text: str, odds: list[float], spaces: tuple[bool, ...]) -> float:
-    """The definition, computed the slow way."""
-    marked = "".join(char + " " * space for char, space in zip(text, (*spaces, False), strict=True))
-    unknown = {word: -(6.0 + 2.0 * len(word)) for word in marked.split()}
-    words = sum(
-        (unknown | WORDS)[word.lower()] if word.lower() in WORDS else unknown[word] for word in marked.split()
+def score(lexicon: Lexicon, text: str, ends: list[int], odds: list[float]) -> float:
+    """The definition: the weights times the features of the whole segmentation."""
+    return sum(
+        lexicon.config.weights[name] * value for name, value in lexicon.features(text, ends, odds).items()
     )
-    return 0.7 * words + sum(odd for odd, space in zip(odds, spaces, strict=False) if space)
 
 
-@pytest.mark.parametrize("text", ["TheXfiles", "xs", "q", "thexqqs", "filefiles"])
-def test_cut_is_the_best_of_all_segmentations(text: str) -> None:
+def odds_for(text: str) -> list[float]:
     torch.manual_seed(len(text))
-    odds = (3 * torch.randn(len(text))).tolist()
-    every = product((False, True), repeat=len(text) - 1)
-    best = max(every, key=lambda spaces: score(text, odds, spaces))
-    assert Lexicon(WORDS, CONFIG).cut(text, odds) == [*best, False]
+    odds: list[float] = (3 * torch.randn(len(text))).tolist()
+    return odds
+
+
+@pytest.mark.parametrize("text", ["TheXfiles", "xs", "q", "thexqqs", "filefiles", "XFILES09", "s2Thé", "a4b"])
+def test_cut_is_the_best_of_all_segmentations(text: str) -> None:
+    """Every feature has a weight here; what is summed on the way must be what the features say."""
+    lexicon, odds = Lexicon(WORDS, PAIRS, EVERY), odds_for(text)
+    places = range(1, len(text))
+    every = (list(compress(places, chosen)) for chosen in product((False, True), repeat=len(text) - 1))
+    best = max(every, key=lambda ends: score(lexicon, text, ends, odds))
+    assert [place in best for place in range(1, len(text) + 1)] == lexicon.cut(text, odds)
+
+
+def test_the_best_come_in_order_and_are_different() -> None:
+    lexicon, odds = Lexicon(WORDS, PAIRS, EVERY), odds_for("TheXfiles")
+    found = lexicon.best("TheXfiles", odds, 6)
+    scores = [score(lexicon, "TheXfiles", ends, odds) for ends in found]
+    assert sorted(scores, reverse=True) == scores
+    assert len({tuple(ends) for ends in found}) == 6
+
+
+def test_features_of_a_segmentation_written_out() -> None:
+    odds = [0.0, 0.0, 1.5, 2.5, 0.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0]
+    features = Lexicon(WORDS, PAIRS, EVERY).features("TheXfiles09", [3, 4, 9], odds)
+    expected = {
+        **{"words": 4, "length": 11, "log_probability": -21, "known_1": 1, "known_2": 1, "known_3": 1},
+        **{"number": 1, "number_2": 1, "pair": 2, "pair_information": 5.5, "pair_posts": 2, "network": 3},
+        **{"case_lU": 1, "case_Ul": 1, "letter_digit": 1},
+    }
+    assert expected == {name: value for name, value in features.items() if value}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *(("aB", "case_lU"), ("Ab", "case_Ul"), ("AB", "case_UU"), ("ABc", "case_UUl"), ("ab", "case_ll")),
+        *(("abC", "case_camel"), ("a1", "letter_digit"), ("1a", "digit_letter"), ("11", "digit_digit")),
+    ],
+)
+def test_space_is_described_by_the_case_around_it(text: str, expected: str) -> None:
+    assert Lexicon(WORDS, PAIRS, EVERY).features(text, [1], [0.0, 0.0])[expected] == 1
 
 
 def test_empty_text_has_no_cut() -> None:
-    assert Lexicon(WORDS, CONFIG).cut("", []) == []
+    assert [] == Lexicon(WORDS, PAIRS, EVERY).cut("", [])
+
+
+def test_an_unknown_text_of_any_length_can_stay_whole() -> None:
+    """Words inside a text are limited in length; the text itself is not."""
+    config = LexiconConfig(**SIZES, weights={"words": -1.0})
+    text = "q" * (LONGEST + 10)
+    assert [False] * len(text) == Lexicon(WORDS, PAIRS, config).cut(text, [0.0] * len(text))
 
 
 def test_characters_whose_lower_case_is_longer_do_not_shift_the_cut() -> None:
     """'İ'.lower() is two characters."""
-    assert Lexicon(WORDS, CONFIG).cut("İthe", [5.0, 0.0, 0.0, 0.0]) == [True, False, False, False]
+    lexicon = Lexicon(WORDS, PAIRS, LexiconConfig.read(UNIGRAMS))
+    assert [True, False, False, False] == lexicon.cut("İthe", [5.0, 0.0, 0.0, 0.0])
 
 
-def test_words_survive_packing_in_half_precision() -> None:
-    text, scores = pack(WORDS)
-    assert len(text) == CONFIG.size
-    assert unpack(text.half(), scores) == WORDS
+@given(st.text(min_size=1, max_size=40))
+@settings(max_examples=40, deadline=None)
+def test_any_text_can_be_cut(text: str) -> None:
+    assert len(text) == len(Lexicon(WORDS, PAIRS, EVERY).cut(text, [0.0] * len(text)))
+
+
+def test_lists_survive_packing() -> None:
+    packed = pack(WORDS, PAIRS)
+    assert SIZES == {
+        "words": len(packed["scores"]),
+        "size": len(packed["text"]),
+        "pairs": len(packed["pairs"]),
+    }
+    assert (WORDS, PAIRS) == unpack(packed)
+
+
+def indifferent(config: LexiconConfig) -> Segmenter:
+    """Its network says nothing anywhere; the words alone decide."""
+    segmenter = Segmenter(SegmenterConfig(hidden=4, channels=4, lexicon=config)).eval()
+    for parameter in segmenter.decoder.parameters():
+        torch.nn.init.zeros_(parameter)
+    return segmenter
 
 
 def test_a_loaded_segmenter_uses_its_lexicon() -> None:
-    """The network here is indifferent everywhere; the words alone decide."""
-    segmenter = Segmenter(SegmenterConfig(hidden=4, channels=4, lexicon=CONFIG)).eval()
-    for parameter in segmenter.decoder.parameters():
-        torch.nn.init.zeros_(parameter)
-    text, scores = pack(WORDS)
-    segmenter.load_state_dict({**segmenter.state_dict(), "lexicon_text": text, "lexicon_scores": scores})
-    assert segmenter.segment(["TheXFiles", "filesthe"]) == ["The X Files", "files the"]
+    config = LexiconConfig(**SIZES, weights={"words": -1.0, "unknown_length": -2.0, "pair": 0.5})
+    segmenter = indifferent(config)
+    packed = {f"lexicon_{name}": tensor for name, tensor in pack(WORDS, PAIRS).items()}
+    segmenter.load_state_dict({**segmenter.state_dict(), **packed})
+    assert ["The X Files", "files the"] == segmenter.segment(["TheXFiles", "filesthe"])
+
+
+def test_lexicon_of_the_first_checkpoints_still_counts_as_it_did() -> None:
+    """They store three numbers and no pairs: weight * (log probability, or -(6 + 2n) for n unknown letters)."""
+    segmenter = indifferent(LexiconConfig.read(UNIGRAMS))
+    packed = {f"lexicon_{name}": tensor for name, tensor in pack(WORDS, {}).items() if "pair" not in name}
+    segmenter.load_state_dict({**segmenter.state_dict(), **packed})
+    assert ["The X Files", "the xq"] == segmenter.segment(["TheXFiles", "thexq"])
+    ours = Lexicon(WORDS, {}, LexiconConfig.read(UNIGRAMS))
+    weights, features = ours.config.weights, ours.features("theqq", [3], [0.0, 0.0, 0.25, 0.0, 0.0])
+    value = sum(weights.get(name, 0.0) * each for name, each in features.items())
+    assert pytest.approx(0.25 + 0.7 * (-2.0 - (6.0 + 2 * 2.0))) == value
+
+
+def test_configuration_survives_json_and_refuses_unknown_features() -> None:
+    assert EVERY == LexiconConfig.read(asdict(EVERY))
+    with pytest.raises(ValueError, match=r"no features \['colour'\]"):
+        LexiconConfig(weights={"colour": 1.0})

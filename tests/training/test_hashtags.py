@@ -48,7 +48,6 @@ CORPUS = Corpus(
     captions=[["a", "brown", "dog"]],
     names=[["Maple", "Leafs"]],
     lexicons=[(["good", "day"], [1.0, 2.0]), (["kappa"], [1.0])],
-    vocabulary=["the", "kappa"],
 )
 
 

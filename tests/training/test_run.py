@@ -72,12 +72,15 @@ def test_training_goes_on_from_a_checkpoint_with_other_labels(tmp_path: Path, se
 
 def test_word_vectors_fill_the_table_and_bring_their_words(tmp_path: Path, segmenter: Path) -> None:
     vectors = tmp_path / "vectors.txt"
-    write_vectors(vectors, ["visits", "unseen"], torch.tensor([[0.5] * 12, [0.25] * 12]))
+    write_vectors(vectors, ["visits", "unseen"], torch.tensor([[0.5] * 14, [0.25] * 14]))
     run = Run("trimod", (folder(tmp_path / "data"),), "none", segmenter=segmenter, vectors=(vectors,))
     preset = changed(PRESETS["trimod"], **{**SMALL, "epochs": 1}, **HYPER)
-    stored = load_checkpoint(train_preset(preset, run, "cpu", tmp_path / "out"))
-    place = stored.config["vocabulary"]["words"].index("unseen") + 2
-    assert [0.25] * 12 == pytest.approx(stored.tensors["model.words.embed.weight"][place].tolist(), abs=0.01)
+    for tuned in (True, False):
+        again = changed(preset, tune_words=tuned)
+        stored = load_checkpoint(train_preset(again, run, "cpu", tmp_path / f"tuned {tuned}"))
+        words, table = stored.config["vocabulary"]["words"], stored.tensors["model.words.embed.weight"]
+        assert [0.25] * 12 == pytest.approx(table[words.index("unseen") + 2].tolist(), abs=0.01)
+        assert tuned != bool((table[words.index("visits") + 2] == 0.5).all())
     with pytest.raises(DataError, match="2 times"):
         train_preset(preset, replace(run, vectors=(vectors, vectors)), "cpu", tmp_path / "twice")
 

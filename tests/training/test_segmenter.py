@@ -1,6 +1,8 @@
 """Training the segmenter: resuming changes nothing, what is written is what was measured."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -9,15 +11,33 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
-from models.segmenter import Segmenter, SegmenterConfig
+from models.segmenter import FIRST_KNOWN, Segmenter, SegmenterConfig
 from training.conll import DataError
+from training.frequencies import Frequencies
 from training.hashtags import Example
-from training.segmenter import STATE, SegmenterRecipe, batch_loss, exact_match, train_segmenter
+from training.segmenter import (
+    STATE,
+    Run,
+    SegmenterRecipe,
+    batch_loss,
+    exact_match,
+    folds,
+    read_material,
+    train_segmenter,
+)
 
 CONFIG = SegmenterConfig(char_dim=8, case_dim=4, kernels=(3,), channels=8, hidden=8, decoder=8, dropout=0.3)
 RECIPE = SegmenterRecipe(
-    epochs=3, manual=64, distant=32, synthetic=96, held_out_share=0.2, held_out_synthetic=20, patience=9
+    epochs=2,
+    distant=64,
+    people=32,
+    synthetic=96,
+    held_out_synthetic=20,
+    folds=2,
+    tune_epochs=1,
+    tune_mixed=16,
 )
+ENGLISH = Frequencies({"big": 0.01, "data": 0.01, "good": 0.01, "day": 0.01}, {("big", "data"): 0.001})
 QUIET = Console(file=StringIO())
 
 
@@ -46,6 +66,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(autouse=True, scope="module")
+def few_words() -> Iterator[None]:
+    """Reading the real frequencies takes seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.segmenter.english", lambda: ENGLISH)
+        yield
+
+
 @pytest.fixture(scope="module")
 def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An uninterrupted run."""
@@ -54,16 +82,17 @@ def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.parametrize("lived", [1, 3], ids=["first stage", "tuning"])
 def test_a_resumed_run_ends_with_the_same_weights(
-    data: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lived: int
 ) -> None:
-    """The run dies in its second epoch; the rest is done by a second process' worth of state."""
+    """The run dies in its second epoch or fold; the rest is done by a second process' worth of state."""
     import training.segmenter as module
 
-    calls = iter(range(3))
+    calls = iter(range(9))
 
     def dies_later(*args: object) -> list[list[Example]]:
-        if next(calls) == 1:
+        if next(calls) == lived:
             raise KeyboardInterrupt
         return length_batches(*args)  # type: ignore[arg-type]
 
@@ -75,10 +104,10 @@ def test_a_resumed_run_ends_with_the_same_weights(
     monkeypatch.setattr(module, "length_batches", length_batches)
     torch.manual_seed(12345)  # whatever the new process' generator holds must not matter
     train_segmenter(tmp_path, data, RECIPE, CONFIG, resume=True, console=QUIET)
-    once, twice = (torch.load(out / STATE, weights_only=True)["model"] for out in (whole, tmp_path))
-    assert once.keys() == twice.keys()
-    for name, tensor in once.items():  # of the last epoch: the best may be from before the interruption
-        assert torch.equal(tensor, twice[name]), name
+    once, twice = (torch.load(out / STATE, weights_only=True) for out in (whole, tmp_path))
+    for name, tensor in once["model"].items():
+        assert torch.equal(tensor, twice["model"][name]), name
+    assert once["progress"][2] == twice["progress"][2]  # log odds of every fold
     assert (whole / "segmenter.safetensors").read_bytes() == (tmp_path / "segmenter.safetensors").read_bytes()
 
 
@@ -89,15 +118,44 @@ def test_the_written_checkpoint_gives_the_measured_figures(whole: Path) -> None:
     dev = [Example(("big", "data")), Example(("nyc",))]
     assert report["metrics"]["exact_match"]["boun.dev"] == exact_match(segmenter, dev)
     assert report["metrics"]["skipped"] == {"stan_large.train": 5, "hashset_distant": 0, "hashset_manual": 1}
-    assert [epoch["epoch"] for epoch in report["metrics"]["history"]] == [1, 2, 3]
+    assert [epoch["epoch"] for epoch in report["metrics"]["history"]] == [1, 2]
+    assert set(report["metrics"]["exact_match_wordninja"]) == {"stan_large.dev", "boun.dev", "stanford.dev"}
+    assert 0 <= report["metrics"]["cross_validation"]["segmenter"] <= 1
 
 
 def test_resuming_nothing_or_another_run_is_refused(data: Path, whole: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nothing to resume"):
         train_segmenter(tmp_path, data, RECIPE, CONFIG, resume=True, console=QUIET)
-    other = SegmenterRecipe(epochs=4)
+    other = replace(RECIPE, epochs=4)
     with pytest.raises(DataError, match="other settings"):
         train_segmenter(whole, data, other, CONFIG, resume=True, console=QUIET)
+
+
+def test_skip_gram_vectors_start_the_characters(data: Path) -> None:
+    """Section IV-C; characters that no text has keep their random vectors."""
+    material = read_material(data, RECIPE)
+    with_vectors, without = Run(RECIPE, CONFIG), Run(RECIPE, CONFIG)
+    with_vectors.start(material)
+    moved = (with_vectors.model.chars.weight != without.model.chars.weight).any(dim=1)
+    rows = {char: bool(moved[FIRST_KNOWN + i]) for i, char in enumerate(CONFIG.characters)}
+    assert rows["a"]
+    assert not moved[:FIRST_KNOWN].any()
+
+
+def test_without_skip_gram_the_characters_stay_random(data: Path) -> None:
+    recipe = replace(RECIPE, skip_gram=False)
+    started, untouched = Run(recipe, CONFIG), Run(recipe, CONFIG)
+    started.start(read_material(data, recipe))
+    assert torch.equal(started.model.chars.weight, untouched.model.chars.weight)
+
+
+def test_folds_share_no_hashtag() -> None:
+    """Else the log odds of a repeated hashtag would come from a network that has seen it."""
+    examples = [Example((word,)) for word in ("a", "b", "c", "d", "e", "f", "A", "B")]
+    parts = folds(examples, RECIPE)
+    spellings = [{example.hashtag.lower() for example in part} for part in parts]
+    assert spellings[0].isdisjoint(spellings[1])
+    assert sorted(map(str, examples)) == sorted(str(example) for part in parts for example in part)
 
 
 def test_loss_counts_every_place_but_the_last_character() -> None:

@@ -35,6 +35,12 @@ import click
 @click.option(
     "--encoder", default="", metavar="NAME", help="With training: the text encoder, where one is used."
 )
+@click.option(
+    "--vectors",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="With training: word vectors for the models with word tables.",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 def experiment(
     name: str | None,
@@ -49,6 +55,7 @@ def experiment(
     seeds: int,
     epochs: int | None,
     encoder: str,
+    vectors: tuple[Path, ...],
     device: str,
 ) -> None:
     """Run the experiment NAME, on CHECKPOINTS or with training of its own; print and store its table and figure."""
@@ -89,7 +96,7 @@ def experiment(
         overrides = {"epochs": epochs} if epochs else {}
         seeded = tuple(range(1, seeds + 1))
         table = experiments.with_training(
-            name, Setting(data, runs, visual, seeded, overrides, encoder, device), out
+            name, Setting(data, runs, visual, seeded, overrides, encoder, vectors, device), out
         )
     click.echo(table.markdown())
     click.echo(f"Written to {out}", err=True)

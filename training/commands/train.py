@@ -1,7 +1,8 @@
 """`trimod train`: from data to a checkpoint. One command for each preset, and for the parts trained apart."""
 
 import importlib
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,10 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
         click.option("--rate", type=float, help="Peak learning rate of all but the text encoder."),
         click.option("--encoder-rate", type=float, help="Peak learning rate of the text encoder."),
         click.option("--dropout", type=click.FloatRange(0, 1, max_open=True)),
+        click.option(
+            "--set", "changes", multiple=True, metavar="NAME=VALUE",
+            help="Any field of the recipe or of the model's configuration, e.g. fusion=cross mismatch_penalty=0.5.",
+        ),
         click.option("--seed", default=1, show_default=True),
         click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
     ]  # fmt: skip
@@ -93,14 +98,32 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-def _run(name: str, out: Path, device: str, segmenter: Path | None, **given: Any) -> None:
+def _changes(changes: Sequence[str]) -> dict[str, Any]:
+    """NAME=VALUE, where a value is JSON (numbers, lists, true) or else a word."""
+    found = {}
+    for change in changes:
+        name, equals, value = change.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"--set wants NAME=VALUE, got {change!r}")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
+
+
+def _run(
+    name: str, out: Path, device: str, segmenter: Path | None, changes: tuple[str, ...], **given: Any
+) -> None:
     from training.presets import PRESETS, changed
     from training.run import Run, train_preset
 
     data = {
-        key: given.pop(key) for key in ("folders", "more", "visual", "vectors", "captioner", "start_from")
+        key: given.pop(key)
+        for key in ("folders", "more", "visual", "vectors", "captioner", "start_from", "teachers")
     }
     if segmenter is not None:
         data["segmenter"] = segmenter
-    preset = changed(PRESETS[name], **{key: value for key, value in given.items() if value is not None})
+    settings = {key: value for key, value in given.items() if value is not None}
+    preset = changed(PRESETS[name], **settings, **_changes(changes))
     click.echo(f"wrote {train_preset(preset, Run(name, **data), device, out)}")

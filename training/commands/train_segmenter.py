@@ -20,4 +20,8 @@ def segmenter(data: Path, out: Path, seed: int) -> None:
     from training.segmenter import STATE, SegmenterRecipe, train_segmenter
 
     torch.set_num_threads(1)  # so small a network only loses by sharing its work
-    train_segmenter(out, data, SegmenterRecipe(seed=seed), resume=(out / STATE).exists())
+    metrics = train_segmenter(out, data, SegmenterRecipe(seed=seed), resume=(out / STATE).exists())
+    click.echo("exactly right, ignoring case:")
+    for name, share in metrics["exact_match"].items():
+        beside = metrics.get("exact_match_wordninja", {}).get(name)
+        click.echo(f"  {name:18} {share:.1%}" + (f"  (wordninja {beside:.1%})" if beside is not None else ""))
