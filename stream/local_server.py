@@ -4,6 +4,7 @@ The data stay; what is missing, taken or broken is said in one line. Which serve
 local.py know.
 """
 
+import random
 import socket
 import time
 
@@ -15,6 +16,9 @@ START_TIMEOUT = 120.0
 """Seconds that a server may take until it answers; a busy machine needs some."""
 STOP_TIMEOUT = 20.0
 """Seconds that a server has to close its files before it is killed."""
+CLOSING_TIME = 2.0
+"""Seconds in which a port that is taken may still become free."""
+SERVER_PORTS = (10_000, 32_000)
 
 
 class LocalServer:
@@ -30,7 +34,7 @@ class LocalServer:
     def start(self) -> None:
         """Start it and wait until it answers. Raises LocalServerError with the reason."""
         for port in self.ports:
-            if not is_free(port):
+            if not becomes_free(port):
                 raise LocalServerError(
                     f"port {port} for {self.name} is taken: stop what listens there, or set {self.setting}"
                 )
@@ -81,13 +85,24 @@ class LocalServer:
 
 
 def free_port(consecutive: int = 1) -> int:
-    """A port on loopback that is free now, and those after it up to `consecutive` in all (Kafka needs 2)."""
+    """A port on loopback that is free now, and those after it up to `consecutive` in all (Kafka needs 2).
+
+    From below the range in which the kernel picks ports for outgoing connections: nobody gets it by chance before
+    the server that it is meant for starts, or starts again.
+    """
     while True:
-        with socket.socket() as probe:
-            probe.bind((LOOPBACK, 0))
-            port: int = probe.getsockname()[1]
-        if port + consecutive <= 65536 and all(is_free(port + offset) for offset in range(consecutive)):
+        port = random.randrange(*SERVER_PORTS)
+        if all(is_free(port + offset) for offset in range(consecutive)):
             return port
+
+
+def becomes_free(port: int) -> bool:
+    """Whether nothing listens on the port of loopback, or soon nothing does: the kernel may close the port of a
+    killed process a moment after the process is gone."""
+    deadline = time.monotonic() + CLOSING_TIME
+    while not (free := is_free(port)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return free
 
 
 def is_free(port: int) -> bool:
