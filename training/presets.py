@@ -82,7 +82,7 @@ PRESETS: dict[str, Preset] = {
             "read_case": True,
             "fusion": "cross",
         },
-        Noise(no_image=0.2, class_words=0.15),
+        Noise(no_image=0.2, class_words=0.15, other_spelling=0.1, unreadable=0.03),
     ),
     "cwi": Preset("CWI, trained in a modern way", "cwi", MODERN, {"dropout": 0.4}),
     "cwi-paper": Preset(
