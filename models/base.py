@@ -54,6 +54,8 @@ class SequenceTagger(nn.Module, ABC):
         """As `loss`, of emissions that are known."""
         if batch.tags is None:
             raise ValueError("a batch without tags has no loss")
+        if batch.possible is not None:
+            return self.crf.partial_loss(emissions, batch.possible, batch.mask)
         if batch.targets is None:
             return self.crf.loss(emissions, batch.tags, batch.mask)
         return self.crf.distillation_loss(

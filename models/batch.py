@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 from torch.nn.utils.rnn import pad_sequence
 
 
@@ -48,6 +49,8 @@ class Encoded:
     other_image: bool = False
     """Whether the words about the image are known to be of another post's image (in training)."""
     tags: list[int] | None = None
+    possible: Tensor | None = None
+    """[n, labels] bool: what each token's tag leaves open; None where every tag says all."""
     targets: Tensor | None = None
     """A teacher's P(label) of each token [n, labels]; a batch has them for all of its posts or for none."""
     teacher_share: float = 0.0
@@ -108,6 +111,8 @@ class Batch:
     """[B] float32."""
     tags: Tensor | None = None
     """[B, n] int64, 0 on padding."""
+    possible: Tensor | None = None
+    """[B, n, labels] bool: what each token's tag leaves open; None where every tag says all."""
     targets: Tensor | None = None
     """[B, n, labels] float32, zeros on padding."""
 
@@ -151,6 +156,7 @@ def collate(posts: Sequence[Encoded], image_size: int = 1280) -> Batch:
         other_image=torch.tensor([post.other_image for post in posts]),
         teacher_share=torch.tensor([post.teacher_share for post in posts]),
         tags=tags,
+        possible=_possible(posts),
         targets=_targets(posts),
         **_rows(posts),
         **_pictures(posts, image_size),
@@ -175,6 +181,18 @@ def _rows(posts: Sequence[Encoded]) -> dict[str, Tensor]:
 def _targets(posts: Sequence[Encoded]) -> Tensor | None:
     found = [post.targets for post in posts if post.targets is not None]
     return pad_sequence(found, batch_first=True) if len(found) == len(posts) else None
+
+
+def _possible(posts: Sequence[Encoded]) -> Tensor | None:
+    """None where all posts' tags say all."""
+    labels = max((post.possible.shape[1] for post in posts if post.possible is not None), default=0)
+    if labels == 0:
+        return None
+    possible = [
+        one_hot(torch.tensor(post.tags), labels).bool() if post.possible is None else post.possible
+        for post in posts
+    ]
+    return pad_sequence(possible, batch_first=True)
 
 
 def _pictures(posts: Sequence[Encoded], image_size: int) -> dict[str, Tensor]:

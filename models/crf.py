@@ -44,6 +44,23 @@ class ConstrainedCRF(nn.Module):
         """Negative log-likelihood per post (equation 15), averaged over the batch; tags [batch, length] int64."""
         return -cast(Tensor, self.crf(emissions.float(), tags, mask=mask, reduction="mean"))
 
+    def partial_loss(self, emissions: Tensor, possible: Tensor, mask: Tensor) -> Tensor:
+        """As `loss`, where a token's label is only known to be one of some: the likelihood of all legal sequences of
+        `possible` labels [batch, length, labels] bool (Tsuboi et al. 2008, "Training Conditional Random Fields Using
+        Incomplete Annotations")."""
+        emissions = emissions.float()
+        any_label = self._log_sum(emissions, mask, *self._all_scores())
+        possible_ones = self._log_sum(emissions.masked_fill(~possible, FORBIDDEN), mask, *self._scores())
+        return (any_label - possible_ones).mean()
+
+    def _log_sum(
+        self, emissions: Tensor, mask: Tensor, start: Tensor, transitions: Tensor, end: Tensor
+    ) -> Tensor:
+        """[batch]: log-sum of the scores of all sequences of each row."""
+        forward = self._forward(emissions, start, transitions)
+        last = (mask.sum(dim=1) - 1).view(-1, 1, 1).expand(-1, 1, forward.shape[2])
+        return torch.logsumexp(forward.gather(1, last).squeeze(1) + end, dim=1)
+
     def distillation_loss(
         self, emissions: Tensor, tags: Tensor, mask: Tensor, targets: Tensor, share: Tensor
     ) -> Tensor:
@@ -66,7 +83,12 @@ class ConstrainedCRF(nn.Module):
         scores = forward + self._backward(emissions, mask, transitions, end)
         return scores - torch.logsumexp(scores, dim=2, keepdim=True)
 
+    def _all_scores(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Start, transitions and end, illegal ones as they were learnt."""
+        return self.crf.start_transitions, self.crf.transitions, self.crf.end_transitions
+
     def _scores(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The same, with illegal ones forbidden."""
         transitions = self.crf.transitions.masked_fill(~self.allowed, FORBIDDEN)
         return (
             self.crf.start_transitions.masked_fill(~self.allowed_start, FORBIDDEN),

@@ -6,10 +6,11 @@ training input is disturbed is training/noise.py's.
 
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from models.batch import Encoded
@@ -38,6 +39,8 @@ class Sample:
     """Whether the words about the image are another post's."""
     pixels: Pixels | None = None
     """Features of the image's pixels, where the model reads them."""
+    unsaid: frozenset[str] = frozenset()
+    """Types that nobody looked for when this post was tagged: its O may be of these, too."""
     targets: Tensor | None = None
     """A teacher's P(label) of each token [n, labels]."""
     teacher_share: float = 0.0
@@ -106,9 +109,39 @@ def encode(sample: Sample, encoder: PostEncoder, segment: Segment, labels: Seque
         tags=[labels.index(tag) for tag in sample.tags[:kept]],
     )
     encoded.other_image = sample.other_image
+    if sample.unsaid:
+        encoded.possible = possible_labels(sample.tags[:kept], sample.unsaid, labels)
     if sample.targets is not None:
         encoded.targets, encoded.teacher_share = sample.targets[:kept], sample.teacher_share
     return encoded
+
+
+def possible_labels(tags: Sequence[str], unsaid: Collection[str], labels: Sequence[str]) -> Tensor:
+    """[n, labels] bool: the labels that each token may have, where types of `unsaid` were tagged O."""
+    hidden = torch.tensor([label == "O" or label[2:] in unsaid for label in labels])
+    return torch.stack(
+        [hidden if tag == "O" else torch.tensor([tag == label for label in labels]) for tag in tags]
+    )
+
+
+def read_more(folder: Path, names: Mapping[str, str], types: Collection[str]) -> list[Sample]:
+    """The training samples of a further folder, without images. names: type there to type here; types: all types here.
+
+    Types that the folder does not have at all are taken as not looked for.
+    """
+    found = read_folder(folder, "train", "none")
+    renamed = [replace(sample, tags=[_renamed(tag, names) for tag in sample.tags]) for sample in found]
+    unsaid = frozenset(types) - types_of(renamed)
+    return [replace(sample, unsaid=unsaid) for sample in renamed]
+
+
+def types_of(found: Sequence[Sample]) -> set[str]:
+    """The types of all entities."""
+    return {tag[2:] for sample in found for tag in sample.tags if tag != "O"}
+
+
+def _renamed(tag: str, names: Mapping[str, str]) -> str:
+    return tag[:2] + names.get(tag[2:], tag[2:]) if tag != "O" else tag
 
 
 def batches(examples: Sequence[Encoded], size: int, shuffle: random.Random) -> Iterator[list[Encoded]]:

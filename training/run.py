@@ -28,7 +28,7 @@ from models.segmenter import Segmenter, SegmenterConfig
 from models.tagger import choose_device
 from training.captioner import load_captioner
 from training.conll import DataError
-from training.data import Look, Sample, read_folder
+from training.data import Look, Sample, read_folder, read_more, types_of
 from training.distill import with_targets
 from training.export import export
 from training.features import read_features
@@ -55,7 +55,10 @@ class Run:
     visual: str = "captions:blip2"
     """none, captions:NAME, or pixels (training/data.py)."""
     more: tuple[Path, ...] = ()
-    """Further data folders, of which only the training file's text is read."""
+    """Further data folders, of which only the training file's text is read. A type of `folders` that one of these has
+    not at all was not looked for there: an O may hide it."""
+    renamed: tuple[tuple[str, str], ...] = ()
+    """Types of the further folders, and what `folders` call them."""
     segmenter: Path = DEFAULT_CHECKPOINT
     """A checkpoint, or a folder of `trimod train segmenter`."""
     vectors: tuple[Path, ...] = ()
@@ -77,6 +80,7 @@ class Run:
             "preset": self.name,
             "data": data_hashes((*self.folders, *self.more)),
             "visual": self.visual,
+            **({"renamed": self.renamed} if self.renamed else {}),
             "vectors": [path.name for path in self.vectors],
             "captioner": self.captioner and _sha256(self.captioner / "captioner.safetensors"),
             "started_from": self.start_from and _sha256(self.start_from / MANIFEST),
@@ -98,21 +102,22 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
         preset = changed(preset, use_pixels=True)
     look = _look(preset, run.features, chosen, captioner) if run.visual == "pixels" else None
     tagged = [s for folder in run.folders for s in read_folder(folder, "train", run.visual, look)]
-    more = [s for folder in run.more for s in read_folder(folder, "train", "none")]
+    types = types_of(tagged)
+    more = [s for folder in run.more for s in read_more(folder, dict(run.renamed), types)]
     valid = [ValidationSet(f.name, read_folder(f, "valid", run.visual, look)) for f in run.folders]
     # With teachers, the further posts' own tags are not read: they may follow another scheme.
     labelled = tagged if run.teachers else tagged + more
-    types = sorted({tag[2:] for sample in labelled for tag in sample.tags if tag != "O"})
-    if unknown := {tag[2:] for v in valid for s in v.samples for tag in s.tags if tag != "O"} - set(types):
+    types = types_of(labelled)
+    if unknown := types_of([s for each in valid for s in each.samples]) - types:
         raise DataError(
             f"the validation sets have labels that training does not: {', '.join(sorted(unknown))}"
         )
     torch.manual_seed(preset.recipe.seed)
-    labels = tuple(bio_labels(types))
+    labels = tuple(bio_labels(sorted(types)))
     parts = replace(_parts(preset, run, tagged + more, labels), captioner=captioner)
     training = labelled
     if run.teachers:
-        untagged = [replace(sample, tags=["O"] * len(sample.tokens)) for sample in more]
+        untagged = [replace(sample, tags=["O"] * len(sample.tokens), unsaid=frozenset()) for sample in more]
         training = with_targets(tagged, run.teachers, labels, run.teacher_share, chosen)
         training += with_targets(untagged, run.teachers, labels, 1.0, chosen) if untagged else []
     frozen = frozen_sha256(parts.model)

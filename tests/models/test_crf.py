@@ -142,3 +142,36 @@ def test_distillation_weighs_tags_against_the_teacher_post_by_post(
     torch.testing.assert_close(entropy, alone)
     mixed = crf.distillation_loss(emissions, tags, MASK, targets, torch.tensor([1.0, 1.0, 0.0]))
     assert min(gold, alone) < mixed < max(gold, alone)
+
+
+def test_partial_loss_sums_all_sequences_that_the_tags_leave_open(
+    crf: ConstrainedCRF, emissions: torch.Tensor
+) -> None:
+    """A token that is `O` in a set where nobody looked for places may be one."""
+    possible = torch.rand(3, 4, len(LABELS), generator=torch.Generator().manual_seed(6)) < 0.6
+    possible[..., 0] = True  # some sequence is left
+    expected = []
+    for row, open_, length in zip(emissions, possible, MASK.sum(1), strict=True):
+        scores = legal_sequences(crf, row[:length])
+        kept = [s for seq, s in scores.items() if all(open_[i, label] for i, label in enumerate(seq))]
+        everything = torch.logsumexp(torch.tensor(all_sequences(crf, row[:length])), dim=0)
+        expected.append(everything - torch.logsumexp(torch.tensor(kept), dim=0))
+    torch.testing.assert_close(torch.stack(expected).mean(), crf.partial_loss(emissions, possible, MASK))
+
+
+def test_partial_loss_is_the_loss_where_tags_say_all(crf: ConstrainedCRF, emissions: torch.Tensor) -> None:
+    tags = torch.tensor([[1, 2, 0, 3], [0, 1, 0, 0], [3, 0, 0, 0]])
+    possible = torch.nn.functional.one_hot(tags, len(LABELS)).bool()
+    torch.testing.assert_close(crf.loss(emissions, tags, MASK), crf.partial_loss(emissions, possible, MASK))
+
+
+@torch.no_grad()
+def all_sequences(crf: ConstrainedCRF, emissions: torch.Tensor) -> list[float]:
+    """Score of every label sequence of one row, legal or not: pytorch-crf's normaliser knows no difference."""
+    found = []
+    for sequence in itertools.product(range(len(LABELS)), repeat=len(emissions)):
+        score = crf.crf.start_transitions[sequence[0]] + crf.crf.end_transitions[sequence[-1]]
+        score += sum(emissions[i, label] for i, label in enumerate(sequence))
+        score += sum(crf.crf.transitions[a, b] for a, b in itertools.pairwise(sequence))
+        found.append(float(score))
+    return found

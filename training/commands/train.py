@@ -63,7 +63,14 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
             "--data", "folders", type=folder, required=True, multiple=True,
             help="Folder with train.txt and valid.txt (or .conll); repeat to train on several.",
         ),
-        click.option("--more", type=folder, multiple=True, help="Folder of which only the training text is read."),
+        click.option(
+            "--more", type=folder, multiple=True,
+            help="Folder of which only the training text is read; types it has none of count as not looked for.",
+        ),
+        click.option(
+            "--rename", "renamed", multiple=True, metavar="TYPE=TYPE",
+            help="Type of --more folders, and what --data calls it, e.g. corporation=ORG; repeat.",
+        ),
         click.option(
             "--visual", default="captions:blip2", show_default=True, metavar="INPUT",
             help="none, captions:NAME (captions.NAME.json in each folder), or pixels (images/).",
@@ -112,6 +119,13 @@ def _changes(changes: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+def _renamed(pair: str) -> tuple[str, str]:
+    there, equals, here = pair.partition("=")
+    if not (there and equals and here):
+        raise click.UsageError(f"--rename wants TYPE=TYPE, got {pair!r}")
+    return there, here
+
+
 def _run(
     name: str, out: Path, device: str, segmenter: Path | None, changes: tuple[str, ...], **given: Any
 ) -> None:
@@ -120,8 +134,9 @@ def _run(
 
     data = {
         key: given.pop(key)
-        for key in ("folders", "more", "visual", "vectors", "captioner", "start_from", "teachers")
+        for key in ("folders", "more", "visual", "renamed", "vectors", "captioner", "start_from", "teachers")
     }
+    data["renamed"] = tuple(_renamed(pair) for pair in data["renamed"])
     if segmenter is not None:
         data["segmenter"] = segmenter
     settings = {key: value for key, value in given.items() if value is not None}
