@@ -9,8 +9,17 @@ MPNET := 1 2 3 4 5
 ACCURATE := $(VENV)/.accurate
 JAVA_17 := bash -c 'java -version 2>&1 | grep -qE "version .(1[7-9]|[2-9][0-9])"'
 
+N := 200
+SEED := 1
+MINUTES := 30
+SHARE := 0.7
+POSTS := 100000
+IMAGES := 10000
+SHIPPED := 2000
+REPLAY :=
+
 .DEFAULT_GOAL := help
-.PHONY: help install accurate kafka redis demo up test lint types docs results constraints clean
+.PHONY: help install accurate kafka redis demo up test fuzz chaos soak outage switches lint types docs results constraints clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -25,6 +34,22 @@ up: install ## Kafka, Redis and workers here, until Ctrl-C
 
 test: install ## All tests, also those on a real Kafka and Redis
 	$(BIN)/python -m pytest
+
+chaos: install ## N faults (200) drawn from SEED (1) into a running group; goes on where it stopped
+	$(BIN)/python -m tests.chaos --faults $(N) --seed $(SEED)
+
+soak: install ## MINUTES (30) of posts at SHARE (0.7) of what this machine can do: memory, latency; .local/soak
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) --share $(SHARE)
+
+outage: install ## Redis, then the broker, away for a minute while posts go on coming
+	$(BIN)/python -m tests.soak.outage
+
+switches: install ## Twenty promotions of a checkpoint under load: failed posts, mixed batches, pauses
+	$(BIN)/python -m tests.soak.switches
+
+fuzz: $(VENV)/.installed ## POSTS (100000) and IMAGES (10000), mutated by SEED (1), through the worker's functions
+	$(BIN)/python -m tests.fuzz --posts $(POSTS) --images $(IMAGES) --shipped $(SHIPPED) --seed $(SEED) \
+		$(REPLAY:%=--replay %)
 
 lint: $(VENV)/.installed ## ruff: rules and format
 	$(BIN)/ruff check .

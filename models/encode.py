@@ -40,6 +40,8 @@ MAX_PIECED = 200
 """Characters of a token that are cut into pieces: more than its first pieces are never read."""
 MAX_REMEMBERED = 64
 """Characters of a token over which its pieces are not remembered: strangers choose the keys."""
+MAX_TOKENS_REMEMBERED = 100_000
+"""Tokens whose pieces are remembered."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,12 @@ class PostEncoder:
             self._cls, self._sep = self._special("<s>", "[CLS]"), self._special("</s>", "[SEP]")
             self._unk = self._special("[UNK]")
         self._part_of_speech = PartOfSpeech() if inputs.part_of_speech else None
-        self._pieces = lru_cache(maxsize=100_000)(self._pieces_of)
+        self._pieces = lru_cache(maxsize=MAX_TOKENS_REMEMBERED)(self._pieces_of)
+
+    @property
+    def remembered(self) -> int:
+        """Tokens whose pieces are in memory."""
+        return self._pieces.cache_info().currsize
 
     def _special(self, *names: str) -> int:
         """The id of the first of `names` that the tokenizer has: MPNet's has BERT's too, but was trained on its own."""
@@ -111,8 +118,9 @@ class PostEncoder:
 
     def _pieces_of(self, token: str) -> list[int]:
         assert self._wordpieces is not None
-        seen = html.unescape(token).encode("utf-8", "replace").decode()  # lone surrogates are no text
-        ids = self._wordpieces.encode(seen[:MAX_PIECED], add_special_tokens=False).ids[:MAX_TOKEN_PIECES]
+        head = html.unescape(token[:MAX_PIECED])  # cut first: it raises on `&#` with 4300 digits
+        seen = head.encode("utf-8", "replace").decode()  # lone surrogates are no text
+        ids = self._wordpieces.encode(seen, add_special_tokens=False).ids[:MAX_TOKEN_PIECES]
         return ids or [self._unk]
 
     def token_ids(self, tokens: Sequence[str]) -> TokenIds:

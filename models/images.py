@@ -23,10 +23,14 @@ SHORT_SIDE = 256
 """Pixels that the short side is resized to before the centre is cut out."""
 MAX_PIXELS = 40_000_000
 """Pixels (width x height in the header) over which a picture is refused undecoded."""
+MAX_SCANNED = 12 * MAX_PIXELS
+"""Pixels times scans over which a JPEG is refused undecoded: a scan may take 60 bytes, and a pass over all pixels."""
 MAX_BYTES = 16 * 2**20
 """Bytes over which a picture is refused unread."""
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 
+_JPEGS = ("JPEG", "MPO")
+_SCAN = b"\xff\xda"  # the marker that begins a scan; in a scan's own bytes it is escaped
 _ORIENTATION = 0x0112  # the EXIF tag
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -78,6 +82,10 @@ def _pixels(data: bytes) -> npt.NDArray[np.uint8]:
             raise BrokenImage(f"image has {width} x {height} pixels; at most {MAX_PIXELS} are decoded")
         if width * height == 0:
             raise BrokenImage("image has no pixels")
+        if image.format in _JPEGS and width * height * (scans := data.count(_SCAN)) > MAX_SCANNED:
+            raise BrokenImage(
+                f"image has {scans} scans of {width} x {height} pixels; at most {MAX_SCANNED} pixels are read"
+            )
         orientation = _orientation(image)
         image.draft(None, (SHORT_SIDE, SHORT_SIDE))
         square = _to_rgb(image).resize(

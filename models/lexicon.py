@@ -4,10 +4,14 @@ Words and pairs of words with their frequencies, kept as tensors so that they tr
 best segmentation of a text by a log-linear model of the network, the words and the text's case. Where the words
 come from, and how the model's weights are fitted, is training/lexicon.py's business.
 
+Two lists of words are kept apart, general English and the web's, as the web also has brand and site names that are
+one word there, and phrases that only addresses run together: a word that only one of them has counts differently.
+
 A segmentation's score is the sum of a score of each word, of each space, and of each pair of neighbouring words
 (a semi-Markov model); `FEATURES` names what those are sums of.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,12 +28,17 @@ FEATURES = (
     "words",  # 1 for each word
     "length", "length_long",  # of known words: characters, those beyond LONG
     "log_probability", "rare", "rarer", "rarest",  # of known words; how far it is below RARE, RARER, RAREST
+    "general", "web",  # log probability in each list, 0 where it lacks the word
+    "general_only", "web_only",  # words that only one list has
     "known_1", "known_2", "known_3",  # known words so short, `a` and `i` aside
     "unknown", "unknown_1", "unknown_2", "unknown_3",  # unknown words, and so short
     "unknown_length", "unknown_long", "unknown_longer",  # their characters, those beyond LONG, LONGER
     "unknown_consonants", "unknown_spelling",  # of letters, no vowel; log probability (models/spelling.py)
     "number", "number_2", "number_4", "mixed",  # digits only; of two, of four; digits and others
     "pair", "pair_information",  # in the web's list of pairs; how much more frequent than by chance
+    "pair_probability",  # its log probability
+    "pair_or_word", "pair_over_word",  # a pair that is a word, too; log of how much more frequent it is as a pair
+    "word_not_pair", "word_not_pair_general", "word_not_pair_web",  # no listed pair, but a word; of that word
     "pair_posts",  # how often a pair of words is in posts, log(1 + count)
     "network",  # log odds of a space, summed over the spaces
     "case_lU", "case_Ul", "case_UU", "case_UUl", "case_ll", "case_camel",  # spaces between cases: `_between`
@@ -44,6 +53,18 @@ LONGEST = 24  # characters of a word, except that the whole text may be one
 BEAM = 8
 
 
+class Word(NamedTuple):
+    """Natural-log probability of a word in general English and on the web; 0.0 where the list lacks it."""
+
+    general: float
+    web: float
+
+    @property
+    def probability(self) -> float:
+        """Of the mean of both lists."""
+        return math.log(sum(math.exp(value) for value in self if value) / len(self))
+
+
 class Pair(NamedTuple):
     """Of two successive words: pointwise mutual information on the web (0: not listed), log(1 + count) in posts."""
 
@@ -52,18 +73,23 @@ class Pair(NamedTuple):
 
 
 NO_PAIR = Pair()
+NOTHING: Mapping[str, Pair] = {}
+Step = tuple[float, int, int]
+"""A segmentation of a text's head: its score, where its last word starts, its place in the beam there."""
 
 
 @dataclass(frozen=True)
 class LexiconConfig:
     """Sizes of the stored lists (no words: no lexicon) and the weights of `FEATURES`; what has none counts 0.
 
-    words, pairs: how many are stored; size: bytes of the words' text.
+    words, pairs: how many are stored; size: bytes of the words' text. sources: log probabilities per word, 2 as
+    in `Word`, or 1 in checkpoints from before the lists were kept apart.
     """
 
     words: int = 0
     size: int = 0
     pairs: int = 0
+    sources: int = 1
     weights: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -87,19 +113,20 @@ class LexiconConfig:
 
 
 class Lexicon:
-    """Words, lower case, with natural-log probabilities; pairs of them."""
+    """Words, lower case; pairs of them."""
 
     def __init__(
-        self, words: Mapping[str, float], pairs: Mapping[tuple[str, str], Pair], config: LexiconConfig
+        self, words: Mapping[str, Word], pairs: Mapping[tuple[str, str], Pair], config: LexiconConfig
     ) -> None:
         self.words, self.config = words, config
+        self.probabilities = {word: found.probability for word, found in words.items()}
         self._weights = {name: config.weights.get(name, 0.0) for name in FEATURES}
         self._before: dict[str, dict[str, Pair]] = {}  # second word -> first word
         for (first, second), pair in pairs.items():
             self._before.setdefault(second, {})[first] = pair
-        self._spelling = Spelling(words)
+        self._spelling = Spelling(self.probabilities)
         self._known: dict[str, float] = {}  # scores of the words met so far
-        blank = [self._dot(word_features("_" * size, None)) for size in range(LONGEST + 1)]
+        blank = [self._dot(word_features("_" * size)) for size in range(LONGEST + 1)]
         self._unknown = blank  # scores of unknown words of letters, without what their letters add
 
     def cut(self, text: str, odds: Sequence[float]) -> list[bool]:
@@ -120,23 +147,36 @@ class Lexicon:
         """
         length, keep, folded = len(text), max(BEAM, count), fold(text)
         spaces = [0.0, *self._space_scores(text, odds)]
-        beams: list[list[tuple[float, int, int, str]]] = [[(0.0, 0, 0, "")]]
-        for end in range(1, length + 1):  # plain loops: this is what segmenting a hashtag costs
-            found = []
+        words = [self._word_scores(folded[start : start + LONGEST]) for start in range(length)]
+        beams: list[list[Step]] = [[(0.0, 0, 0)]]
+        for end in range(1, length + 1):
+            found: list[Step] = []
             for start in range(max(0, end - LONGEST), end):
-                word = folded[start:end]
-                value = self._word_score(word) + spaces[start]
-                before = self._before.get(word)
-                for rank, (score, _, _, last) in enumerate(beams[start]):
-                    total = score + value
-                    if before is not None and last in before:
-                        total += self._pair_score(before[last])
-                    found.append((total, start, rank, word))
+                value = words[start][end - start - 1] + spaces[start]
+                steps = self._steps(folded, beams[start], start, end, value)
+                found += steps if count > 1 else [max(steps)]  # of those with one last word, the best will do
             if end == length:
-                found = [*(each for each in found if each[1]), (self._whole_score(folded), 0, 0, folded)]
+                found = [*(each for each in found if each[1]), (self._whole_score(folded), 0, 0)]
             found.sort(reverse=True)
             beams.append(found[:keep])
         return [_ends(beams, rank) for rank in range(min(count, len(beams[length])))]
+
+    def _steps(self, folded: str, beam: Sequence[Step], start: int, end: int, value: float) -> list[Step]:
+        """What is in the beam at `start`, each with one more word, whose score alone is `value`, up to `end`."""
+        if not start:
+            return [(value, 0, 0)]
+        word = folded[start:end]
+        before = self._before.get(word, NOTHING)
+        steps = []
+        for rank, (score, last, _) in enumerate(beam):  # plain loops: this is what segmenting a hashtag costs
+            both = folded[last:end]
+            if before or both in self.words:
+                first = folded[last:start]
+                pair = before.get(first, NO_PAIR)
+                if pair is not NO_PAIR or both in self.words:
+                    score += self._dot(self._pair_features(first, word, pair))
+            steps.append((score + value, start, rank))
+        return steps
 
     def features(self, text: str, ends: Sequence[int], odds: Sequence[float]) -> dict[str, float]:
         """What the weights multiply in the score of a segmentation, which is given as by `best`."""
@@ -150,18 +190,24 @@ class Lexicon:
             total["network"] += odds[end - 1]  # type: ignore[assignment]
             total[names[end - 1]] += 1
         for first, second in pairwise(words):
-            for name, value in pair_features(self._before.get(second, {}).get(first, NO_PAIR)).items():
+            pair = self._before.get(second, NOTHING).get(first, NO_PAIR)
+            for name, value in self._pair_features(first, second, pair).items():
                 total[name] += value  # type: ignore[assignment]
         return {**total, **(whole_features(folded, folded in self.words) if len(words) == 1 else {})}
 
     def _word_features(self, word: str) -> dict[str, float]:
-        found = word_features(word, self.words.get(word))
+        found = word_features(word, self.words.get(word), self.probabilities.get(word, 0.0))
         if "unknown" in found and word.isalpha():
             found["unknown_consonants"] = float(VOWELS.isdisjoint(word))
             found["unknown_spelling"] = self._spelling.log_probability(word)
         return found
 
-    def _word_score(self, word: str) -> float:
+    def _word_scores(self, text: str) -> list[float]:
+        """Of every word that `text` begins with, by length."""
+        spelling = self._spelling.prefixes(text)
+        return [self._word_score(text[:size], spelling[size - 1]) for size in range(1, len(text) + 1)]
+
+    def _word_score(self, word: str, spelling: float) -> float:
         score = self._known.get(word)
         if score is not None:
             return score
@@ -170,17 +216,25 @@ class Lexicon:
             return score
         if not word.isalpha():
             return self._dot(self._word_features(word))
-        score = self._unknown[len(word)]
-        if VOWELS.isdisjoint(word):
-            score += self._weights["unknown_consonants"]
-        if weight := self._weights["unknown_spelling"]:
-            score += weight * self._spelling.log_probability(word)
-        return score
+        score = self._unknown[len(word)] + self._weights["unknown_spelling"] * spelling
+        return score + self._weights["unknown_consonants"] if VOWELS.isdisjoint(word) else score
 
-    def _pair_score(self, pair: Pair) -> float:
-        weights, (information, posts) = self._weights, pair
-        score = weights["pair_posts"] * posts
-        return score + weights["pair"] + weights["pair_information"] * information if information else score
+    def _pair_features(self, first: str, second: str, pair: Pair) -> dict[str, float]:
+        """Of two neighbouring words."""
+        both = self.words.get(first + second)
+        found = {"pair_posts": pair.posts}
+        if pair.information:
+            value = pair.information + self.probabilities[first] + self.probabilities[second]
+            found |= {"pair": 1.0, "pair_information": pair.information, "pair_probability": value}
+            if both is not None:
+                found |= {"pair_or_word": 1.0, "pair_over_word": value - self.probabilities[first + second]}
+        elif both is not None:
+            found |= {
+                "word_not_pair": 1.0,
+                "word_not_pair_general": both.general,
+                "word_not_pair_web": both.web,
+            }
+        return found
 
     def _whole_score(self, folded: str) -> float:
         return self._dot({**self._word_features(folded), **whole_features(folded, folded in self.words)})
@@ -194,10 +248,12 @@ class Lexicon:
         return sum(self._weights[name] * value for name, value in features.items())
 
 
-def word_features(word: str, probability: float | None) -> dict[str, float]:
-    """Of one lower-case word; its log probability, None if the lexicon lacks it. Without what its letters tell."""
+def word_features(word: str, entry: Word | None = None, probability: float = 0.0) -> dict[str, float]:
+    """Of one lower-case word; its entry, None if the lexicon lacks it, and that entry's probability. Without what its
+    letters tell.
+    """
     size = len(word)
-    if probability is None:
+    if entry is None:
         kind = "unknown"
         found = {"words": 1.0, kind: 1.0, "unknown_length": float(size)}
         found |= {"unknown_long": max(0.0, size - LONG), "unknown_longer": max(0.0, size - LONGER)}
@@ -206,6 +262,8 @@ def word_features(word: str, probability: float | None) -> dict[str, float]:
         found = {"words": 1.0, "length": float(size), "length_long": max(0.0, size - LONG)}
         found |= {"log_probability": probability, "rare": max(0.0, RARE - probability)}
         found |= {"rarer": max(0.0, RARER - probability), "rarest": max(0.0, RAREST - probability)}
+        found |= {"general": entry.general, "web": entry.web}
+        found |= {"general_only": float(not entry.web), "web_only": float(not entry.general)}
     if size <= 3 and word not in ("", "a", "i"):
         found[f"{kind}_{size}"] = 1.0
     if word.isdigit():
@@ -215,15 +273,6 @@ def word_features(word: str, probability: float | None) -> dict[str, float]:
     elif any(char.isdigit() for char in word):
         found["mixed"] = 1.0
     return found
-
-
-def pair_features(pair: Pair) -> dict[str, float]:
-    """Of two neighbouring words."""
-    return {
-        "pair": float(pair.information != 0),
-        "pair_information": pair.information,
-        "pair_posts": pair.posts,
-    }
 
 
 def whole_features(folded: str, known: bool) -> dict[str, float]:
@@ -252,13 +301,13 @@ def _between(left: str, right: str, after: str, camel: bool) -> str:
     return "case_camel" if camel else "case_ll"
 
 
-def _ends(beams: Sequence[Sequence[tuple[float, int, int, str]]], rank: int) -> list[int]:
+def _ends(beams: Sequence[Sequence[Step]], rank: int) -> list[int]:
     """The starts of all words but the first, followed back from an entry of the last beam."""
     ends: list[int] = []
-    _, start, rank, _ = beams[-1][rank]
+    _, start, rank = beams[-1][rank]
     while start:
         ends.append(start)
-        _, start, rank, _ = beams[start][rank]
+        _, start, rank = beams[start][rank]
     return ends[::-1]
 
 
@@ -267,15 +316,15 @@ def fold(text: str) -> str:
     return "".join(char.lower()[0] for char in text)
 
 
-def pack(words: Mapping[str, float], pairs: Mapping[tuple[str, str], Pair]) -> dict[str, Tensor]:
-    """As tensors: the words' bytes (uint8) and log probabilities (float16), the pairs' two word numbers (int32
-    [pairs, 2]) and what is known of them (float16 [pairs, 2]). Pairs must be of listed words.
+def pack(words: Mapping[str, Word], pairs: Mapping[tuple[str, str], Pair]) -> dict[str, Tensor]:
+    """As tensors: the words' bytes (uint8) and log probabilities (float16 [words, 2]), the pairs' two word numbers
+    (int32 [pairs, 2]) and what is known of them (float16 [pairs, 2]). Pairs must be of listed words.
     """
     number = {word: index for index, word in enumerate(words)}
     numbers = [(number[first], number[second]) for first, second in pairs]
     return {
         "text": torch.tensor(list(" ".join(words).encode()), dtype=torch.uint8),
-        "scores": torch.tensor(list(words.values()), dtype=torch.float16),
+        "scores": torch.tensor(list(words.values()), dtype=torch.float16).reshape(-1, 2),
         "pairs": torch.tensor(numbers, dtype=torch.int32).reshape(-1, 2),
         "pair_scores": torch.tensor(list(pairs.values()), dtype=torch.float16).reshape(-1, 2),
     }
@@ -285,7 +334,7 @@ def empty(config: LexiconConfig) -> dict[str, Tensor]:
     """Zeros of the kinds and sizes of what `pack` gives; no pairs are stored if there are none."""
     tensors = {
         "text": torch.zeros(config.size, dtype=torch.uint8),
-        "scores": torch.zeros(config.words, dtype=torch.float16),
+        "scores": torch.zeros((config.words, 2)[: config.sources], dtype=torch.float16),
     }
     if config.pairs:
         tensors["pairs"] = torch.zeros(config.pairs, 2, dtype=torch.int32)
@@ -293,12 +342,17 @@ def empty(config: LexiconConfig) -> dict[str, Tensor]:
     return tensors
 
 
-def unpack(packed: Mapping[str, Tensor]) -> tuple[dict[str, float], dict[tuple[str, str], Pair]]:
-    """The inverse of `pack`, on whatever device and in whatever precision the tensors are by now."""
+def unpack(packed: Mapping[str, Tensor]) -> tuple[dict[str, Word], dict[tuple[str, str], Pair]]:
+    """The inverse of `pack`, on whatever device and in whatever precision the tensors are by now.
+
+    A single log probability per word, as older checkpoints have, counts as that of both lists.
+    """
     words = bytes(packed["text"].to("cpu", torch.uint8).tolist()).decode().split()
     pairs = {}
     if "pairs" in packed:
         known = packed["pair_scores"].to("cpu", torch.float32).tolist()
         for (first, second), values in zip(packed["pairs"].tolist(), known, strict=True):
             pairs[words[first], words[second]] = Pair(*values)
-    return dict(zip(words, packed["scores"].to("cpu", torch.float32).tolist(), strict=True)), pairs
+    scores = packed["scores"].to("cpu", torch.float32).reshape(len(words), -1).expand(-1, 2)
+    entries = (Word(*values) for values in scores.tolist())
+    return dict(zip(words, entries, strict=True)), pairs

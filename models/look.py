@@ -59,6 +59,11 @@ class ImageReader:
         self._known: OrderedDict[str, _Looked] = OrderedDict()
         self._cache = cache
 
+    @property
+    def remembered(self) -> int:
+        """Pictures whose features are in memory."""
+        return len(self._known)
+
     def read(self, posts: Sequence[Sequence[Picture]]) -> list[Seen]:
         """What is seen in each post's pictures; nothing for a post without."""
         pictures = {picture.key: picture for post in posts for picture in post}

@@ -35,6 +35,8 @@ PENN = {
 """HSN's category -> the Penn Treebank tags in it. The paper names the categories only; the grouping is ours."""
 TAGS: tuple[str, ...] = tuple(PENN)
 _CATEGORY = {tag: category for category, tags in PENN.items() for tag in tags.split()}
+MAX_READ = 200
+"""Characters of a token that are read: html.unescape raises on `&#` with 4300 digits."""
 _MENTION, _SYMBOL, _RETWEET = "<mention>", "<symbol>", "<retweet>"
 _INTERJECTIONS = (
     "ah aw aww ha haha hahaha hey hi lmao lmfao lol oh omg ooh ugh wow xx xoxo yay yea yeah yep yes"
@@ -65,7 +67,7 @@ def nouns(words: Sequence[str]) -> list[str]:
 
 def _as_seen(token: str, known: dict[str, str]) -> str:
     """What the tagger reads in the token's place."""
-    token = html.unescape(token).replace("’", "'")
+    token = html.unescape(token[:MAX_READ]).replace("’", "'")
     if token.startswith(("http://", "https://", "www.")):
         return _SYMBOL
     if token[:1] in "@＠" and len(token) > 1:

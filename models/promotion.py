@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.checkpoint import load_checkpoint
 from models.errors import CheckpointError
 
 
@@ -18,6 +17,8 @@ def check_same_labels(new: Sequence[str], used: Sequence[str], what: str) -> Non
 
 def check_labels(labels: Sequence[str], used: Path) -> None:
     """Raise CheckpointError unless the checkpoint at `used` has just these labels; a broken one has no say."""
+    from models.checkpoint import load_checkpoint  # late: it brings torch; comparing needs none
+
     try:
         config = load_checkpoint(used).config
         there = config[config["model"]]["labels"]

@@ -115,6 +115,11 @@ class Segmenter(nn.Module):
             cases[row, : len(text)] = torch.tensor([_case(char) for char in text])
         return chars, cases, lengths
 
+    @property
+    def remembered(self) -> int:
+        """Hashtags whose words are in memory."""
+        return len(self._memo)
+
     def segment(self, hashtags: Sequence[str]) -> list[str]:
         """Each hashtag (without its `#`) as its words with single spaces between them.
 

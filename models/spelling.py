@@ -34,15 +34,18 @@ class Spelling:
 
     def log_probability(self, word: str) -> float:
         """Of a lower-case word's letters, natural logarithm; 0 for no letters."""
-        if not word:
-            return 0.0
-        before, last = BOUNDARY, _kind(word[0])
-        total = self._first[last]
-        for char in word[1:]:
+        return self.prefixes(word)[-1] if word else 0.0
+
+    def prefixes(self, text: str) -> list[float]:
+        """The log probability of every word that `text` begins with, by length."""
+        totals: list[float] = []
+        total, before, last = 0.0, BOUNDARY, BOUNDARY
+        for char in text:
             kind = _kind(char)
-            total += self._next[before][last][kind]
+            total += self._next[before][last][kind] if totals else self._first[kind]
             before, last = last, kind
-        return total + self._next[before][last][BOUNDARY]
+            totals.append(total + self._next[before][last][BOUNDARY])
+        return totals
 
 
 def _kind(char: str) -> int:

@@ -127,6 +127,14 @@ class Tagger:
         """`O`, then `B-` and `I-` of each type."""
         return tuple(self.model.crf.labels)
 
+    def caches(self) -> dict[str, int]:
+        """Cache -> how many things it holds now; each is bounded."""
+        return {
+            "image features": self._images.remembered,
+            "hashtags": self.segmenter.remembered,
+            "tokens": self.encoder.remembered,
+        }
+
     def canonical(self, mention: str) -> str:
         """The form under which mentions of one thing are counted together (models/canonical.py)."""
         return canonical(mention, lambda hashtag: self.segmenter.segment([hashtag])[0])

@@ -2,7 +2,12 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Busy:
@@ -26,3 +31,19 @@ class Busy:
         """Seconds and name of what has lasted longest; (0.0, '') while nobody is at work."""
         since, what = min(list(self._since.values()), default=(self._clock(), ""))
         return self._clock() - since, what
+
+
+class WatchedPool(Executor):
+    """The threads of `pool`, which are busy with `what` in every call that comes this way."""
+
+    def __init__(self, pool: Executor, busy: Busy, what: str) -> None:
+        self._pool, self._busy, self._what = pool, busy, what
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """As every Executor does it."""
+
+        def watched() -> T:
+            with self._busy(self._what):
+                return fn(*args, **kwargs)
+
+        return self._pool.submit(watched)

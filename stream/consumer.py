@@ -116,6 +116,13 @@ class Offsets:
         task = self._consumer()._coordinator._coordination_task
         return bool(task is not None and task.done())
 
+    @property
+    def error(self) -> BaseException | None:
+        """Why the consumer waits in the middle of joining the group, until a fetch raises this: none ever does where
+        no partition is assigned."""
+        error: BaseException | None = self._consumer()._coordinator._pending_exception
+        return error
+
     def _consumer(self) -> AIOKafkaConsumer:
         return self._app.consumer._thread._ensure_consumer()
 

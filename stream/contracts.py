@@ -5,7 +5,9 @@
 """
 
 import hashlib
+from bisect import bisect_left
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -16,6 +18,8 @@ from stream.errors import BadPost
 
 MAX_TEXT = 100_000
 """Code points of text over which a post is bad."""
+MAX_NAME = 512
+"""Code points of an id, an author or a source over which a post is bad: every event of a post repeats them."""
 MAX_IMAGES = 4
 MAX_POST_BYTES = 8 * 2**20
 """`max.message.bytes` of the posts topic."""
@@ -76,20 +80,20 @@ class Post(Incoming):
     """A record of the `posts` topic; its key is `id`. Unknown fields are ignored."""
 
     id: Annotated[str, BeforeValidator(_identifier, json_schema_input_type=str | int)] = Field(
-        min_length=1, max_length=512
+        min_length=1, max_length=MAX_NAME
     )
     text: str = Field(max_length=MAX_TEXT)
     created_at: Annotated[
         int | None, BeforeValidator(_milliseconds, json_schema_input_type=int | str | None)
     ] = None
     """RFC 3339 with offset or epoch milliseconds; epoch milliseconds once decoded."""
-    author: str | None = None
+    author: str | None = Field(None, max_length=MAX_NAME)
     lang: str | None = None
-    source: str = ""
+    source: str = Field("", max_length=MAX_NAME)
     """Where the post comes from (a network, a feed): ids need be unique only within it."""
-    hashtags: tuple[str, ...] | None = Field(None, strict=False)
+    hashtags: tuple[str, ...] | None = Field(None, strict=False, fail_fast=True)
     """Without `#`; taken from the text where absent."""
-    images: tuple[PostImage, ...] = Field((), max_length=MAX_IMAGES, strict=False)
+    images: tuple[PostImage, ...] = Field((), max_length=MAX_IMAGES, strict=False, fail_fast=True)
 
 
 class EntityEvent(Record):
@@ -191,7 +195,14 @@ def event_id(source: str, post_id: str, start: int, end: int, type_: str) -> str
 
 def utf16_offset(text: str, offset: int) -> int:
     """UTF-16 code units before code point `offset`."""
-    return offset + sum(character > "\uffff" for character in text[:offset])
+    return offset + bisect_left(_beyond_16_bits(text), offset)
+
+
+@lru_cache(maxsize=1)
+def _beyond_16_bits(text: str) -> list[int]:
+    """The offsets of code points with two UTF-16 units; kept for the other mentions of the same post, which may be
+    20,000."""
+    return [offset for offset, character in enumerate(text) if character > "\uffff"]
 
 
 def entity_event(

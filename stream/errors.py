@@ -4,7 +4,8 @@ TrimodError                 (models/errors.py) one line on stderr, non-zero exit
 |-- SettingsError           unknown or bad setting: stops the start, names the key (exit 2)
 |-- BadPost                 the post's own fault: its bytes go to `posts.dead`, the stream goes on
 |-- LocalServerError        a Kafka or Redis of our own does not start, or what it needs is not installed
-|-- PassingFault            Redis or the broker is away: retried with backoff while the partition waits
+|-- PassingFault            Redis or the broker is away: retried with backoff while the partition waits, or by the
+|                           supervisor where it was away at the start (exit 69)
 `-- BrokenWorker            this process cannot go on: it exits for its supervisor to restart it
     |-- Refused             Kafka or Redis does not let us in: a setting is wrong, no restart heals it (exit 2)
     `-- WorkEndedIt         the same, and a post in work may be to blame: the journal counts it as a death
@@ -29,6 +30,8 @@ class LocalServerError(TrimodError):
 
 class PassingFault(TrimodError):
     """Something outside is away for now; the work waits and is tried again."""
+
+    exit_code = 69
 
 
 class BrokenWorker(TrimodError):

@@ -8,9 +8,11 @@ or change at any time; every line of it is a fault:
 POINT is one of POINTS. ACTION: `kill`, `term` or `stop` sends SIGKILL, SIGTERM or SIGSTOP to this process, or to
 PID; `raise` raises RuntimeError, `memory` MemoryError, `hang` sleeps without end. It happens at every pass whose
 posts contain MARKER (at every pass without a marker), or with `nth` only at the Nth of these passes since the file
-was last changed. Which posts pass is known while fetching and inferring; `text=` elsewhere never happens.
+was last changed. Which posts pass is known while fetching and inferring; `text=` elsewhere never happens. Just before
+it happens it is written down in FILE.happened: epoch seconds, our process id, the line.
 """
 
+import contextlib
 import os
 import shlex
 import signal
@@ -35,6 +37,7 @@ class Fault:
     nth: int = 0
     text: str = ""
     pid: int = 0
+    line: str = ""
     passes: int = 0
 
     @classmethod
@@ -44,7 +47,8 @@ class Fault:
         given = dict(option.split("=", 1) for option in options)
         if point not in POINTS or action not in _ACTIONS or not given.keys() <= {"nth", "text", "pid"}:
             raise ValueError(f"no fault: {line!r}")
-        return cls(point, action, int(given.get("nth", 0)), given.get("text", ""), int(given.get("pid", 0)))
+        nth, pid = int(given.get("nth", 0)), int(given.get("pid", 0))
+        return cls(point, action, nth, given.get("text", ""), pid, line.strip())
 
     def due(self, point: str, texts: Sequence[str]) -> bool:
         """Whether it happens at this pass, which is counted."""
@@ -56,7 +60,8 @@ class Fault:
     def happen(self) -> None:
         """Do what the line says."""
         if self.action in _SIGNALS:
-            os.kill(self.pid or os.getpid(), _SIGNALS[self.action])
+            with contextlib.suppress(ProcessLookupError):  # another has ended it already
+                os.kill(self.pid or os.getpid(), _SIGNALS[self.action])
         elif self.action == "memory":
             raise MemoryError(f"fault while {self.point}")
         elif self.action == "raise":
@@ -81,7 +86,12 @@ class Faults:
             self._refresh()
             due = [fault for fault in self._faults if fault.due(point, texts)]
         for fault in due:
+            self._write_down(fault)
             fault.happen()
+
+    def _write_down(self, fault: Fault) -> None:
+        with happened(self._file).open("a", encoding="utf-8") as file:
+            file.write(f"{time.time():.3f} {os.getpid()} {fault.line}\n")
 
     def _refresh(self) -> None:
         try:
@@ -93,6 +103,11 @@ class Faults:
                 self._read_at = now
         except FileNotFoundError:
             self._faults, self._read_at = [], None
+
+
+def happened(file: Path) -> Path:
+    """Where the faults of `file` are written down that have happened."""
+    return file.with_name(f"{file.name}.happened")
 
 
 _faults = Faults(Path(os.environ[VARIABLE])) if os.environ.get(VARIABLE) else None

@@ -72,6 +72,11 @@ class ImageUrls:
             for image, each in zip(named, found, strict=True)
         }
 
+    @property
+    def kept(self) -> int:
+        """Pictures in memory."""
+        return len(self._kept)
+
     async def close(self) -> None:
         await self._downloader.close()
 
@@ -136,6 +141,9 @@ class _Kept:
         self._most = most
         self._clock = clock
         self._pictures: OrderedDict[str, tuple[float, Picture]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._pictures)
 
     def get(self, url: str) -> Picture | None:
         found = self._pictures.get(url)

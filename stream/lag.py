@@ -74,10 +74,11 @@ def _partitions(
     admin: KafkaAdminClient, reader: TopicReader, kafka: Kafka, owners: dict[int, str]
 ) -> list[PartitionLag]:
     # Committed before end: the other way round, a post tagged in between would give a negative lag.
-    committed = admin.list_group_offsets({kafka.group: reader.partitions})[kafka.group]
+    places = reader.partitions
+    committed = patiently(lambda: admin.list_group_offsets({kafka.group: places}))[kafka.group]
     begins, ends = reader.beginnings(), reader.ends()
     rows = []
-    for part in reader.partitions:
+    for part in places:
         found = committed.get(part)
         offset = found.offset if found is not None and found.offset >= 0 else None
         waiting_from = begins[part] if offset is None else max(offset, begins[part])

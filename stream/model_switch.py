@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from models.errors import CheckpointError, TrimodError
+from models.errors import TrimodError
+from models.promotion import check_same_labels
 from stream.active import ActiveModel
 from stream.metrics import Metrics
 from stream.pipeline import Pipeline
@@ -68,7 +69,7 @@ class ModelSwitch:
         used = self._pipeline.active
         try:
             new = await self._load()
-            _check_labels(new, used)
+            check_same_labels(new.tagger.labels, used.tagger.labels, used.model.version)
         except Exception as error:
             reason = str(error) if isinstance(error, TrimodError) else repr(error)
             self.refused = " ".join(reason.split())
@@ -92,12 +93,3 @@ class ModelSwitch:
             )
         finally:
             pool.shutdown(wait=False)
-
-
-def _check_labels(new: ActiveModel, used: ActiveModel) -> None:
-    there, here = set(new.tagger.labels), set(used.tagger.labels)
-    if there != here:
-        raise CheckpointError(
-            f"the labels of {new.model.version} are not those of {used.model.version}: "
-            f"it lacks {sorted(here - there) or 'none'} and adds {sorted(there - here) or 'none'}"
-        )

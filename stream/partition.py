@@ -46,6 +46,8 @@ class Start:
 
 
 class Verdict(enum.Enum):
+    """What to do with a post."""
+
     TAKE = enum.auto()
     DROP = enum.auto()
     """Was taken before, or belongs to a read that was overtaken by a seek."""
@@ -54,6 +56,8 @@ class Verdict(enum.Enum):
 
 
 class Partition(Generic[F]):
+    """One assignment of the partition `id_` in the group's `generation`; bounds are posts and bytes in work."""
+
     def __init__(self, id_: TopicPartition, generation: int, max_posts: int, max_bytes: int) -> None:
         self.id = id_
         self.generation = generation
@@ -73,8 +77,18 @@ class Partition(Generic[F]):
         self._sought = 0.0
 
     @property
+    def name(self) -> str:
+        """For the log."""
+        return f"{self.id.topic}:{self.id.partition}"
+
+    @property
     def closed(self) -> bool:
         return self.work.closed
+
+    @property
+    def begun(self) -> Start | None:
+        """Its start; None where that is not known, or never will be."""
+        return self.start.result() if self.start.done() else None
 
     @property
     def entered(self) -> int:
@@ -84,8 +98,7 @@ class Partition(Generic[F]):
     @property
     def first(self) -> int:
         """The offset that whoever reads the partition next begins at, as far as it is committed."""
-        start = self.start.result() if self.start.done() and not self.start.cancelled() else None
-        return max(self.committed, start.first if start else 0)
+        return max(self.committed, self.begun.first if self.begun else 0)
 
     def judge(self, start: Start, offset: int) -> Verdict:
         """Whether the post at `offset` is the next one to take in.

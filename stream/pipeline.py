@@ -1,55 +1,45 @@
-"""The worker's pipeline: take in -> download -> fetch -> batch -> tag -> reorder -> publish -> count.
+"""The first half of the worker's pipeline: take in -> download -> fetch -> batch -> tag -> reorder.
 
-It knows partitions, but neither Faust nor who commits: `Partition.done` says how far each is. Posts may
-overtake each other until the reorder buffer; from there every partition has its own task, which publishes
-what is complete in offset order, counts it and only then releases it. Everything between is bounded: the
+It knows partitions, but neither Faust nor who commits. Posts may overtake each other until the reorder buffer
+(stream/reorder.py), from which stream/delivery.py takes them in offset order. Everything between is bounded: the
 take-in waits while a partition has its fill, and so holds back Faust, which holds back the fetching.
 
-Nothing is lost by an error here: a post that cannot be tagged is given up to the dead-letter topic in its
-place, a passing fault is waited out, and anything else is reported by `broken`, upon which the worker ends
-itself. Before a post is worked on it is in the journal (stream/journal.py); one that is suspected of having
-killed workers passes alone. The model may be switched at any time: a post is tagged by the one that has
-prepared it, and no batch mixes two."""
+Nothing is lost by an error here: a post that cannot be tagged is given up to the dead-letter topic in its place, and
+anything else breaks the worker (stream/guard.py). Before a post is worked on it is in the journal
+(stream/journal.py); one that is suspected of having killed workers passes alone. The model may be switched at any
+time: a post is tagged by the one that has prepared it, and no batch mixes two."""
 
 import asyncio
-import functools
 import itertools
 import logging
 import os
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from models.post import Post as PostToTag
 from stream.active import ActiveModel
-from stream.admit import admit, conclude, give_up
-from stream.backoff import Backoff
+from stream.admit import admit, conclude
 from stream.batcher import Batcher
-from stream.busy import Busy
-from stream.counters import Counters
-from stream.errors import PassingFault
+from stream.busy import Busy, WatchedPool
 from stream.faults import fault
 from stream.fetch import fetch_pictures
 from stream.gate import Gate
+from stream.guard import Guard, cancel_all
 from stream.image_outcomes import ImageOutcome
 from stream.image_urls import ImageUrls
 from stream.journal import Journal
 from stream.metrics import Metrics
 from stream.partition import Partition
-from stream.publish import Publisher, RecordTooLarge
-from stream.records import Out
 from stream.settings import Settings
 from stream.tagging import Failed, Tagged, tag_batch
-from stream.trust import Trust
 from stream.work import Done, Work
 
 FETCHERS = min(4, os.cpu_count() or 1)
 """Threads that decode images and prepare posts."""
 HANDFUL = 16
 """Posts that a thread prepares at a time: a hop to a thread and back costs more than preparing a short post."""
-CHUNK = 256
-"""Posts of a partition that are published and counted together."""
 
 T = TypeVar("T")
 
@@ -57,29 +47,26 @@ log = logging.getLogger("trimod.worker")
 
 
 class Pipeline:
+    """Of one worker; to be made inside its running event loop, started once and stopped once."""
+
     def __init__(
         self,
         settings: Settings,
         active: ActiveModel,
-        counters: Counters,
-        trust: Trust,
-        publisher: Publisher,
+        journal: Journal,
         metrics: Metrics,
         image_urls: ImageUrls,
-        backoff: Backoff,
         busy: Busy,
+        guard: Guard,
     ) -> None:
         self._settings = settings
         self.active = active
         """The model that posts are prepared for from now on."""
-        self._counters = counters
-        self._trust = trust
-        self._journal = Journal(counters)
-        self._publisher = publisher
+        self._journal = journal
         self._metrics = metrics
         self._image_urls = image_urls
-        self._backoff = backoff
         self._busy = busy
+        self._guard = guard
         self._gate = Gate()
         self._download_room = asyncio.Semaphore(settings.fetch.posts_at_once)
         self._downloads: set[asyncio.Task[None]] = set()
@@ -87,41 +74,14 @@ class Pipeline:
         worker = settings.worker
         self._batcher: Batcher[Work] = Batcher(worker.max_batch_tokens, worker.max_batch_images)
         self._fetch_pool = ThreadPoolExecutor(FETCHERS, thread_name_prefix="fetch")
+        self._decode_pool = WatchedPool(self._fetch_pool, busy, "decoding an image")
         self._device = ThreadPoolExecutor(1, thread_name_prefix="device")
-        self._deliveries: dict[Partition[Done], asyncio.Task[None]] = {}
-        self._delivering: dict[Partition[Done], asyncio.Lock] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Gets the exception of whatever cannot go on; see `fail`."""
 
     def start(self) -> None:
         """Start the stages that all partitions share."""
-        self._tasks = [self.guarded(self._fetch_all()) for _ in range(FETCHERS)]
-        self._tasks.append(self.guarded(self._tag_all()))
-
-    def open(self, partition: Partition[Done]) -> None:
-        """Begin to publish and count what comes of `partition`."""
-        self._delivering[partition] = asyncio.Lock()
-        self._deliveries[partition] = self.guarded(self._deliver_all(partition))
-
-    async def claim(self, partition: Partition[Done], topic_id: str, first: int) -> None:
-        """Take over the journal's page of `partition`, which is read from `first`."""
-        partition.claim = await self._journal.claim(topic_id, partition.id.partition, first)
-
-    def close(self, partition: Partition[Done]) -> None:
-        """Drop what is in work of `partition`; nothing of it is counted from now on."""
-        partition.close()
-        self._deliveries.pop(partition).cancel()
-        del self._delivering[partition]
-
-    async def let_go(self, partitions: Sequence[Partition[Done]]) -> None:
-        """What is in work of these is dropped in order: it is not to blame for anything."""
-        await self._journal.let_go([(each.claim, each.first) for each in partitions if each.claim])
-
-    async def settle(self) -> None:
-        """Begin no further delivery; returns when those under way are counted and released."""
-        for lock in list(self._delivering.values()):
-            await lock.acquire()
+        self._tasks = [self._guard.run(self._fetch_all()) for _ in range(FETCHERS)]
+        self._tasks.append(self._guard.run(self._tag_all()))
 
     async def take_in(self, partition: Partition[Done], work: Work) -> None:
         """Take a post into work; waits while the partition has its fill, returns at once when it is
@@ -148,13 +108,8 @@ class Pipeline:
             await self._to_fetch.put(work)
 
     async def stop(self) -> None:
-        """End all stages; what is in work is dropped."""
-        for partition in list(self._deliveries):
-            self.close(partition)
-        tasks = [*self._tasks, *self._downloads]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """End all stages; what is in work is dropped. Partitions must be closed before: posts wait for room there."""
+        await cancel_all([*self._tasks, *self._downloads])
         await self._image_urls.close()
         self._fetch_pool.shutdown(wait=False, cancel_futures=True)
         self._device.shutdown(wait=False, cancel_futures=True)
@@ -165,14 +120,17 @@ class Pipeline:
             "download": len(self._downloads),
             "fetch": self._to_fetch.qsize(),
             "batch": len(self._batcher),
-            "work": sum(len(partition.work) for partition in self._deliveries),
         }
+
+    def caches(self) -> dict[str, float]:
+        """Things in memory per cache."""
+        return {"pictures by url": self._image_urls.kept, **self.active.tagger.caches()}
 
     async def _start_download(self, work: Work) -> None:
         """A post whose images are named by URL is overtaken by others while it waits for them; as many as
         `fetch.posts_at_once` may."""
         await self._download_room.acquire()
-        task = self.guarded(self._download(work))
+        task = self._guard.run(self._download(work))
         self._downloads.add(task)
         task.add_done_callback(self._downloads.discard)
 
@@ -188,7 +146,7 @@ class Pipeline:
 
     async def _fetch_urls(self, work: Work) -> None:
         began = time.monotonic()
-        work.fetched = await self._image_urls.fetch(work.post.images if work.post else (), self._fetch_pool)
+        work.fetched = await self._image_urls.fetch(work.post.images if work.post else (), self._decode_pool)
         self._metrics.stages["download"].observe(time.monotonic() - began)
 
     async def _note(self, works: Sequence[Work]) -> None:
@@ -287,7 +245,7 @@ class Pipeline:
         return await asyncio.get_running_loop().run_in_executor(pool, call, *arguments)
 
     def _give_up(self, work: Work, failed: Failed) -> None:
-        log.warning("%s:%d offset %d is dead: %s", *work.partition.id, work.offset, failed.message)
+        log.warning("%s offset %d is dead: %s", work.partition.name, work.offset, failed.message)
         self._finish(work, failed)
 
     def _finish(self, work: Work, outcome: Tagged | Failed) -> None:
@@ -298,89 +256,3 @@ class Pipeline:
         work.post = work.prepared = None
         work.fetched = {}  # the pictures are needed no more, the bytes may be
         work.partition.work.finish(work.offset, done)
-
-    async def _deliver_all(self, partition: Partition[Done]) -> None:
-        name = f"{partition.id.topic}:{partition.id.partition}"
-        lock = self._delivering[partition]
-        while True:
-            posts = await partition.work.ready(CHUNK)
-            async with lock:
-                await self._deliver(name, partition, posts)
-
-    async def _deliver(self, name: str, partition: Partition[Done], posts: list[Done]) -> None:
-        began = time.monotonic()
-        fault("publishing")
-        posts = await self._publish(name, posts)
-        published = time.monotonic()
-        fault("counting")
-        await self._backoff.persist(f"counting {name}", functools.partial(self._count, partition, posts))
-        self._metrics.stages["publish"].observe(published - began)
-        self._metrics.stages["count"].observe(time.monotonic() - published)
-        self._metrics.done(posts)
-        partition.release(posts)
-
-    async def _count(self, partition: Partition[Done], posts: Sequence[Done]) -> None:
-        topic_id, counted = posts[0].work.topic_id, [post.counted for post in posts]
-        before = await self._counters.apply(topic_id, partition.id.partition, counted)
-        if before < partition.done - 1:  # only now to be seen: from here on the mark is beyond the gap
-            name = f"{partition.id.topic}:{partition.id.partition}"
-            await self._trust.doubt(
-                f"{name} was counted up to offset {partition.done - 1}, of which Redis knew only up to {before}"
-            )
-
-    async def _publish(self, name: str, posts: list[Done]) -> list[Done]:
-        """Send and confirm all records of `posts`. One whose record is too large is given up, and sent as
-        such."""
-        while True:
-            records = [record for post in posts for record in post.records]
-            try:
-                await self._backoff.persist(
-                    f"publishing {name}", functools.partial(self._send, records, posts)
-                )
-            except RecordTooLarge as error:
-                posts = self._give_up_large(posts, error)
-            else:
-                return posts
-
-    async def _send(self, records: Sequence[Out], posts: Sequence[Done]) -> None:
-        """Publish; a dead letter that its topic does not take waits until its operator raises the limit."""
-        try:
-            await self._publisher.publish(records)
-        except RecordTooLarge as error:
-            post = _whose(posts, error.index)
-            if post.error is None:
-                raise
-            topic = self._settings.kafka.dead_topic
-            raise PassingFault(
-                f"{topic} refuses the dead letter of offset {post.offset}: raise its max.message.bytes ({error})"
-            ) from error
-
-    def _give_up_large(self, posts: Sequence[Done], error: RecordTooLarge) -> list[Done]:
-        large = _whose(posts, error.index)
-        work, failed = large.work, Failed.of(error)
-        log.warning("%s:%d offset %d is dead: %s", *work.partition.id, work.offset, failed.message)
-        model = (work.active or self.active).model
-        dead = give_up(self._settings.kafka, model, work, failed)
-        return [dead if post is large else post for post in posts]
-
-    def fail(self, error: BaseException) -> None:
-        """The worker cannot go on; the first reason counts."""
-        if not self.broken.done():
-            self.broken.set_exception(error)
-
-    def guarded(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run `work` in the background; if an error ends it, the worker is broken."""
-
-        def ended(task: asyncio.Task[None]) -> None:
-            if not task.cancelled() and (error := task.exception()):
-                self.fail(error)
-
-        task = asyncio.create_task(work)
-        task.add_done_callback(ended)
-        return task
-
-
-def _whose(posts: Sequence[Done], index: int) -> Done:
-    """The post that the record at `index` of all their records belongs to."""
-    owners = [post for post in posts for _ in post.records]
-    return owners[index]

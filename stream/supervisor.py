@@ -2,17 +2,19 @@
 
 A process that ends soon after its start, time and again, has a reason that no restart removes (a bad setting,
 a damaged checkpoint): then the supervisor gives up and says what the process said; later where a post may have
-killed it, which the next starts find out (stream/journal.py). Kafka and Redis of our own
-are watched by the same rule, but started and stopped by stream/local.py. For one machine, not for a cluster.
+killed it, which the next starts find out (stream/journal.py), and never where it found Kafka away, which passes.
+Kafka and Redis of our own are watched by the same rule, but started and stopped by stream/local.py. For one
+machine, not for a cluster.
 """
 
+import math
 import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from stream.errors import BrokenWorker, WorkEndedIt
+from stream.errors import BrokenWorker, PassingFault, WorkEndedIt
 from stream.processes import Child
 from stream.settings import PREFIX, Settings, secret_names
 
@@ -78,8 +80,10 @@ class Supervised:
         self.say(f"{reason}; starting it again in {pause:.0f} s")
         return pause
 
-    def _most(self) -> int:
+    def _most(self) -> float:
         code = self.service.exit_code
+        if code == PassingFault.exit_code:
+            return math.inf
         killed = (
             code is not None and code < 0
         )  # by a signal: a crash in native code, the kernel short of memory

@@ -6,7 +6,7 @@ are still tagged as they were when the model was loaded. Where they are not, the
 blame: WorkEndedIt. Runs in the device thread; what kills or hangs the process is stream/journal.py's business."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -53,11 +53,21 @@ class PostTagger(Protocol[P]):
         """Texts of posts that this tagger can tag."""
         ...
 
-    def prepare(self, post: Post, pictures: Sequence[Picture]) -> P: ...
+    def prepare(self, post: Post, pictures: Sequence[Picture]) -> P:
+        """The post as `tag_prepared` takes it; raises whatever the post breaks."""
+        ...
 
-    def tag_prepared(self, batch: Sequence[P]) -> list[list[Mention]]: ...
+    def tag_prepared(self, batch: Sequence[P]) -> list[list[Mention]]:
+        """The mentions of each post, in the batch's order; raises whatever one of them breaks."""
+        ...
 
-    def canonical(self, mention: str) -> str: ...
+    def canonical(self, mention: str) -> str:
+        """What a mention counts as."""
+        ...
+
+    def caches(self) -> Mapping[str, int]:
+        """Cache -> how many things it holds; may be called from any thread."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@
 - an end that takes longer than it was given.
 
 The clock stands still while the process is stopped (SIGSTOP, a laptop asleep), so that it ends nobody for that.
-Whether a worker makes progress is measured in stream/worker.py; how it ends in order, too.
+Whether a worker makes progress is measured in stream/pulse.py; how it ends in order is stream/worker.py's business.
 """
 
 import logging

@@ -15,13 +15,13 @@ from itertools import accumulate, pairwise
 import torch
 from torch import Tensor
 
-from models.lexicon import FEATURES, Lexicon, LexiconConfig, Pair, pack, unpack
+from models.lexicon import FEATURES, Lexicon, LexiconConfig, Pair, Word, pack, unpack
 from models.segmenter import Segmenter
 from training.frequencies import Frequencies
 from training.hashtags import Example
 
 RAREST = 1e-8  # words of a smaller share of English are not stored
-PAIRS = 120_000  # the web's most frequent pairs that are stored
+PAIRS = 100_000  # the web's most frequent pairs that are stored
 CANDIDATES = 12
 START = {  # a plausible model, to find candidates by
     **{"log_probability": 0.3, "words": -1.5, "unknown": -1.5, "unknown_length": -1.0, "network": 0.5},
@@ -33,17 +33,21 @@ START = {  # a plausible model, to find candidates by
 class Lists:
     """What is stored: words with log probabilities, pairs of them."""
 
-    words: dict[str, float]
+    words: dict[str, Word]
     pairs: dict[tuple[str, str], Pair]
 
     def config(self, weights: Mapping[str, float]) -> LexiconConfig:
         """The configuration of a lexicon of these."""
-        return LexiconConfig(len(self.words), len(" ".join(self.words)), len(self.pairs), dict(weights))
+        size = len(" ".join(self.words))
+        return LexiconConfig(len(self.words), size, len(self.pairs), sources=2, weights=dict(weights))
 
 
 def lists(english: Frequencies, posts: Sequence[Sequence[str]]) -> Lists:
     """The lists of general English and of phrases from posts, as precise as they are stored."""
-    words = {word: math.log(share) for word, share in sorted(english.words.items()) if share > RAREST}
+    shares = {word: share for word, share in english.words.items() if share > RAREST}
+    words = {
+        word: Word(_log(english.general.get(word)), _log(english.web.get(word))) for word in sorted(shares)
+    }
     web = ((pair, share) for pair, share in english.pairs.items() if words.keys() >= set(pair))
     frequent = dict(sorted(web, key=lambda item: (-item[1], item[0]))[:PAIRS])
     lower = ([word.lower() for word in phrase] for phrase in posts)
@@ -51,9 +55,13 @@ def lists(english: Frequencies, posts: Sequence[Sequence[str]]) -> Lists:
     pairs = {}
     for first, second in sorted(frequent.keys() | counts.keys()):
         share = frequent.get((first, second))
-        information = math.log(share) - words[first] - words[second] if share else 0.0
+        information = math.log(share / shares[first] / shares[second]) if share else 0.0
         pairs[first, second] = Pair(information, math.log1p(counts[first, second]))
     return Lists(*unpack(pack(words, pairs)))
+
+
+def _log(share: float | None) -> float:
+    return math.log(share) if share else 0.0
 
 
 def fit(

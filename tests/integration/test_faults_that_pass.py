@@ -3,19 +3,26 @@
 What Redis away does is in test_worker.py; counts that Redis lost, in test_worker_odd_logs.py.
 """
 
+import asyncio
 import json
 import os
+import shutil
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import redis
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from stream.counters import Counters
 from stream.faults import VARIABLE
-from stream.local import LocalKafka, free_port
+from stream.local import LocalKafka, LocalRedis, free_port
+from stream.rebuild import rebuild
 from stream.settings import Kafka, Settings
 from stream.topics import admin_client, ensure_topics
+from tests.integration.test_hot_switch import steady_posts
 from tests.integration.test_worker_odd_logs import one_partition
 from tests.integration.workers import (
     WorkerProcess,
@@ -117,13 +124,25 @@ def test_a_dead_letter_topic_that_refuses_holds_up_its_partition_alone(
     assert bad == dead.value
 
 
+def test_a_receipt_too_large_for_its_topic_costs_its_post_alone(settings: Settings, tmp_path: Path) -> None:
+    """Twenty thousand mentions, and a topic that takes little more than the worker's own batches."""
+    kafka = settings.kafka
+    set_limit(kafka, kafka.tagged_topic, 300_000)
+    one = one_partition(kafka)
+    with workers(settings, tmp_path, 0.0) as running:
+        send(one, [post(0, "Rome"), post(1, "Oslo " * 19_000), post(2, "Rome")])
+        wait_until(lambda: committed(kafka).get(0) == 3, LONG, "all is committed")
+        assert running[0].stop() < 10
+    (dead,) = read_all(kafka, kafka.dead_topic)
+    assert (b"1", b"RecordTooLarge") == (dict(dead.headers)["offset"], dict(dead.headers)["error"])
+    assert {"p0", "p2"} == {receipt.post_id for receipt in receipts(kafka)}
+    assert {"PER": {"rome": 2}} == redis_totals(settings)
+
+
 def test_counts_that_an_idle_worker_lost_are_noticed_and_said_by_all(
     settings: Settings, tmp_path: Path
 ) -> None:
     """Redis from an older state: nothing comes that would be counted, and still they say so; a rebuild heals it."""
-    import asyncio
-
-    from stream.rebuild import rebuild
 
     async def lose() -> None:
         counters = Counters(settings.redis, settings.kafka.group)
@@ -150,6 +169,75 @@ def test_counts_that_an_idle_worker_lost_are_noticed_and_said_by_all(
         )
         assert all(worker.stop() < 10 for worker in running)
     assert expected_totals(receipts(kafka)) == redis_totals(settings)
+
+
+@contextmanager
+def own_redis(settings: Settings, tmp_path: Path) -> Iterator[tuple[LocalRedis, Settings]]:
+    """A Redis that a test may stop, fill and rob, and settings that name it."""
+    server = LocalRedis(tmp_path / "redis", free_port())
+    server.start()
+    try:
+        yield (
+            server,
+            settings.model_copy(update={"redis": settings.redis.model_copy(update={"url": server.url})}),
+        )
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_redis_restarted_with_less_is_noticed_and_rebuilt_while_posts_come(
+    settings: Settings, tmp_path: Path, older: bool
+) -> None:
+    """Empty, or from the files of some time ago: both workers say so, and one command makes the counts exact."""
+    kafka = settings.kafka
+    with (
+        own_redis(settings, tmp_path) as (server, settings),
+        workers(settings, tmp_path, 0.0, 0.0) as running,
+    ):
+        with steady_posts(settings) as sent:
+            wait_until(lambda: sum(committed(kafka).values()) > 100, LONG, "some are counted")
+            server.stop()
+            shutil.copytree(server.directory, tmp_path / "saved")
+            server.start()
+            then = sent[0]
+            wait_until(lambda: sum(committed(kafka).values()) > then, LONG, "more are counted")
+            server.stop()
+            shutil.rmtree(server.directory)
+            if older:
+                shutil.copytree(tmp_path / "saved", server.directory)
+            server.start()
+            wait_until(
+                lambda: all(health(worker)["counters"] != "trusted" for worker in running), LONG, "all say so"
+            )
+            asyncio.run(rebuild(settings))
+            wait_until(
+                lambda: all(health(worker)["counters"] == "trusted" for worker in running),
+                LONG,
+                "it is mended",
+            )
+        wait_until(lambda: sum(committed(kafka).values()) == sent[0], LONG, "all is committed")
+        assert all(worker.stop() < 10 for worker in running)
+        found = receipts(kafka)
+        assert {f"p{n}" for n in range(sent[0])} == {receipt.post_id for receipt in found}
+        assert expected_totals(found) == redis_totals(settings)
+
+
+def test_a_redis_that_is_full_is_waited_for(settings: Settings, tmp_path: Path) -> None:
+    """Its memory, that is; nothing is committed meanwhile, and with more memory all goes on by itself."""
+    kafka = settings.kafka
+    with own_redis(settings, tmp_path) as (server, settings), workers(settings, tmp_path, 0.0) as running:
+        send(kafka, [post(n, "Rome") for n in range(40)])
+        wait_until(lambda: sum(committed(kafka).values()) == 40, LONG, "these are counted")
+        with redis.Redis(port=server.port) as client:
+            client.config_set("maxmemory", 1)
+            send(kafka, [post(n, "Oslo") for n in range(40, 80)], 40)
+            wait_until(lambda: "maxmemory" in str(health(running[0])["waiting"]), LONG, "the fault is named")
+            assert (40, True) == (sum(committed(kafka).values()), health(running[0])["live"])
+            client.config_set("maxmemory", 0)
+        wait_until(lambda: sum(committed(kafka).values()) == 80, LONG, "the rest is counted")
+        assert running[0].stop() < 10
+        assert expected_totals(receipts(kafka)) == redis_totals(settings)
 
 
 def test_the_broker_away_for_a_while_loses_and_doubles_nothing(settings: Settings, tmp_path: Path) -> None:

@@ -118,7 +118,11 @@ def tagged_by(worker: WorkerProcess) -> int:
 def test_pictures_by_url_count_and_what_fails_costs_nothing(
     settings: Settings, tmp_path: Path, port: int
 ) -> None:
-    fetch = Fetch(hosts=("images.test", INSIDE), allow_http=True)
+    fetch = Fetch(
+        hosts=("images.test", INSIDE),
+        allow_http=True,
+        seconds_per_post=15,  # so that only those that hang are late, however busy the machine is
+    )
     here = settings.model_copy(update={"fetch": fetch})
     count = PER_KIND * len(KINDS)
     send(settings.kafka, [post_of(number, port) for number in range(count)])

@@ -12,9 +12,9 @@ from kafka import TopicPartition
 from stream.counters import Counters
 from stream.dead import all_dead, replay
 from stream.errors import PassingFault
+from stream.posts_topic import posts_topic_id
 from stream.settings import Kafka, Settings
 from stream.topics import admin_client
-from stream.worker import posts_topic_id
 from tests.integration.workers import committed, post, read_all, receipts, send, wait_until, workers
 
 pytestmark = pytest.mark.integration

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from stream.errors import PassingFault
 from stream.local import free_port
 from stream.settings import Kafka, Settings, Worker
 from tests.checkpoints import tiny_checkpoint
@@ -19,7 +20,7 @@ def start(*arguments: str) -> tuple[int, str]:
     """(exit code, stderr) of `trimod worker`."""
     ended = subprocess.run(
         [sys.executable, "-m", "stream", "worker", "--device", "cpu", *arguments],
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True, timeout=120,
         env={name: value for name, value in os.environ.items() if not name.startswith("TRIMOD_")},
     )  # fmt: skip
     return ended.returncode, ended.stderr
@@ -52,14 +53,14 @@ def test_corrupted_checkpoint(tmp_path: Path) -> None:
 def start_fake(settings: Settings) -> tuple[int, str]:
     """The same with the fake tagger: everything but loading a model."""
     command = [sys.executable, str(SCRIPT), settings.model_dump_json(), "0"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
     return ended.returncode, ended.stderr
 
 
 def test_no_broker() -> None:
     nobody = f"127.0.0.1:{free_port()}"
     code, stderr = start_fake(Settings(kafka=Kafka(bootstrap_servers=nobody)))
-    assert 1 == code
+    assert PassingFault.exit_code == code
     (line,) = stderr.splitlines()
     assert f"trimod: no Kafka broker answers at {nobody}" in line
 

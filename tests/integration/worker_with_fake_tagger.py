@@ -13,4 +13,5 @@ from tests.stream.fake_tagger import FakeTagger
 try:
     run_worker(Settings.model_validate_json(sys.argv[1]), lambda: FakeTagger(delay=float(sys.argv[2])))
 except TrimodError as error:
-    sys.exit(f"trimod: {error}")
+    print(f"trimod: {error}", file=sys.stderr)
+    sys.exit(error.exit_code)

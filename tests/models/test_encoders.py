@@ -25,6 +25,12 @@ def words() -> TransformerWords:
     return TransformerWords(NAME, 0.0).eval()
 
 
+def test_an_entity_of_too_many_digits_is_read_like_any_token(encoder: PostEncoder) -> None:
+    """html.unescape raises on more than 4300 of them: the post was given up."""
+    ids = encoder.token_ids([f"HTTP://x.y/&#{'9' * 5000};"])
+    assert 1 <= len(ids.pieces[0]) <= 8
+
+
 def test_rows_are_text_then_context_and_tokens_point_behind_their_marks(encoder: PostEncoder) -> None:
     ids = encoder.token_ids(TOKENS)
     post = encoder.encode(ids, ["hockey"], ["maple", "leafs"])

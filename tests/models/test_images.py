@@ -134,10 +134,43 @@ def test_too_many_pixels_are_refused_by_the_header():
         decode_image(huge_png(8000, 6000))
 
 
-@pytest.mark.parametrize("size", [(12_000, 10_000), (65_000, 65_000)])
+@pytest.mark.parametrize("size", [(12_000, 10_000), (50_000, 50_000), (65_000, 65_000)])
 def test_pillows_own_bomb_checks_are_broken_images_too(size):
     with pytest.raises(BrokenImage, match="DecompressionBomb"):
         decode_image(huge_png(*size))
+
+
+def test_a_jpeg_of_very_many_scans_is_refused_undecoded():
+    """Each takes 60 bytes and a pass over all pixels: 160 kB kept a thread busy for a minute and more."""
+    data = saved(Image.new("L", (4000, 4000), 128), "JPEG", progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    with pytest.raises(BrokenImage, match="scans of 4000 x 4000 pixels"):
+        decode_image(data[:-2] + last * 100 + data[-2:])
+    assert (224, 224, 3) == decode_image(data[:-2] + last * 10 + data[-2:]).pixels.shape
+
+
+def test_a_large_progressive_photograph_is_decoded():
+    """The limit must not hit what cameras and networks write: ten scans."""
+    photograph = saved(Image.new("RGB", (8000, 4990), RED), "JPEG", progressive=True)
+    assert 10 == photograph.count(b"\xff\xda")
+    assert (224, 224, 3) == decode_image(photograph).pixels.shape
+
+
+def test_a_picture_that_unpacks_to_a_thousand_times_its_size_is_decoded_within_bounds():
+    """Below the cap of pixels a solid picture is as good as any: its memory is what the cap says."""
+    for format in ("PNG", "GIF", "WEBP"):
+        data = saved(Image.new("L", (6000, 6000), 200), format)
+        assert len(data) < 6000 * 6000 / 300
+        assert far(np.full((224, 224, 3), 200), decode_image(data).pixels) < 3
+
+
+@pytest.mark.parametrize("head", [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\0\0\0\0WEBP", b""])
+@pytest.mark.parametrize(
+    "text", [b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"<html><body>gone</body></html>"]
+)
+def test_text_that_poses_as_a_picture_is_broken(head, text):
+    with pytest.raises(BrokenImage):
+        decode_image(head + text)
 
 
 @pytest.mark.parametrize(

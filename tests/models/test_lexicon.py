@@ -2,22 +2,27 @@
 
 from dataclasses import asdict
 from itertools import compress, product
+from math import log
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.lexicon import FEATURES, LONGEST, Lexicon, LexiconConfig, Pair, pack, unpack
+from models.lexicon import FEATURES, LONGEST, Lexicon, LexiconConfig, Pair, Word, pack, unpack
 from models.segmenter import Segmenter, SegmenterConfig
 
-WORDS = {"the": -2.0, "x": -6.0, "files": -5.0, "file": -12.5, "thex": -18.0, "s": -7.0, "09": -8.0}
+WORDS = {
+    **{"the": Word(-2.0, -2.0), "x": Word(-6.0, -6.0), "files": Word(-5.0, -5.0), "file": Word(-12.5, -12.5)},
+    **{"thex": Word(0.0, -18.0), "s": Word(-7.0, -7.0), "09": Word(-8.0, -8.0), "file09": Word(-15.0, 0.0)},
+}
 PAIRS = {("the", "x"): Pair(1.5, 0.0), ("x", "files"): Pair(4.0, 2.0), ("file", "s"): Pair(0.0, 1.0)}
-SIZES = {"words": len(WORDS), "size": len(" ".join(WORDS)), "pairs": len(PAIRS)}
+SIZES = {"words": len(WORDS), "size": len(" ".join(WORDS)), "pairs": len(PAIRS), "sources": 2}
 EVERY = LexiconConfig(**SIZES, weights={name: (7 * i % 11 - 5) / 10 for i, name in enumerate(FEATURES)})
+SAME = {word: Word(each.general, each.general) for word, each in WORDS.items() if each.general}
 UNIGRAMS = {
-    "words": len(WORDS),
-    "size": len(" ".join(WORDS)),
+    "words": len(SAME),
+    "size": len(" ".join(SAME)),
     "weight": 0.7,
     "unknown": 6.0,
     "unknown_per_char": 2.0,
@@ -61,9 +66,31 @@ def test_features_of_a_segmentation_written_out() -> None:
     expected = {
         **{"words": 4, "length": 11, "log_probability": -21, "known_1": 1, "known_2": 1, "known_3": 1},
         **{"number": 1, "number_2": 1, "pair": 2, "pair_information": 5.5, "pair_posts": 2, "network": 3},
-        **{"case_lU": 1, "case_Ul": 1, "letter_digit": 1},
+        **{
+            "case_lU": 1,
+            "case_Ul": 1,
+            "letter_digit": 1,
+            "general": -21,
+            "web": -21,
+            "pair_probability": -13.5,
+        },
+        **{"pair_or_word": 1, "pair_over_word": pytest.approx(-6.5 + 18.0 + log(2))},
     }
     assert expected == {name: value for name, value in features.items() if value}
+
+
+def test_words_that_only_one_list_has_and_words_that_might_be_two() -> None:
+    """`thex` is on the web only; `file 09` is no listed pair, but `file09` a word."""
+    lexicon = Lexicon(WORDS, PAIRS, EVERY)
+    whole = lexicon.features("thex", [], [0.0] * 4)
+    assert (0.0, -18.0, 0.0, 1.0) == tuple(
+        whole[name] for name in ("general", "web", "general_only", "web_only")
+    )
+    two = lexicon.features("file09", [4], [0.0] * 6)
+    assert (1.0, -15.0, 0.0) == tuple(
+        two[name] for name in ("word_not_pair", "word_not_pair_general", "word_not_pair_web")
+    )
+    assert "pair_or_word" not in two
 
 
 @pytest.mark.parametrize(
@@ -106,6 +133,7 @@ def test_lists_survive_packing() -> None:
         "words": len(packed["scores"]),
         "size": len(packed["text"]),
         "pairs": len(packed["pairs"]),
+        "sources": packed["scores"].shape[1],
     }
     assert (WORDS, PAIRS) == unpack(packed)
 
@@ -129,10 +157,11 @@ def test_a_loaded_segmenter_uses_its_lexicon() -> None:
 def test_lexicon_of_the_first_checkpoints_still_counts_as_it_did() -> None:
     """They store three numbers and no pairs: weight * (log probability, or -(6 + 2n) for n unknown letters)."""
     segmenter = indifferent(LexiconConfig.read(UNIGRAMS))
-    packed = {f"lexicon_{name}": tensor for name, tensor in pack(WORDS, {}).items() if "pair" not in name}
+    packed = {f"lexicon_{name}": tensor for name, tensor in pack(SAME, {}).items() if "pair" not in name}
+    packed["lexicon_scores"] = packed["lexicon_scores"][:, 0]
     segmenter.load_state_dict({**segmenter.state_dict(), **packed})
     assert ["The X Files", "the xq"] == segmenter.segment(["TheXFiles", "thexq"])
-    ours = Lexicon(WORDS, {}, LexiconConfig.read(UNIGRAMS))
+    ours = Lexicon(SAME, {}, LexiconConfig.read(UNIGRAMS))
     weights, features = ours.config.weights, ours.features("theqq", [3], [0.0, 0.0, 0.25, 0.0, 0.0])
     value = sum(weights.get(name, 0.0) * each for name, each in features.items())
     assert pytest.approx(0.25 + 0.7 * (-2.0 - (6.0 + 2 * 2.0))) == value

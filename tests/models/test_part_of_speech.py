@@ -75,7 +75,7 @@ def test_a_hashtag_is_tagged_as_its_word() -> None:
 
 
 def test_odd_tokens_get_a_tag_each() -> None:
-    odd = ["", " ", "#", "##", "\u200d", "\ud800", "-", "2016", "x" * 5000]
+    odd = ["", " ", "#", "##", "\u200d", "\ud800", "-", "2016", "x" * 5000, f"&#{'9' * 5000};"]
 
     assert len(odd) == len(PartOfSpeech().tag(odd))
     assert [] == PartOfSpeech().tag([])

@@ -44,6 +44,9 @@ class FakeTagger:
     def canonical(self, mention: str) -> str:
         return canonical(mention, lambda hashtag: hashtag)
 
+    def caches(self) -> dict[str, int]:
+        return {}
+
 
 def mentions_of(text: str) -> list[Mention]:
     """The mentions in `text`: every word that begins with a capital."""

@@ -1,5 +1,7 @@
 """What is a post, what is none and why; and where a mention is for those who count in UTF-16."""
 
+import time
+import tracemalloc
 from contextlib import suppress
 
 import orjson
@@ -46,6 +48,17 @@ def post(**fields: object) -> bytes:
         (post(images=[{"data": 7}]), r"field 'images\[0\].data'"),
         (post(images=["a.jpg"]), r"field 'images\[0\]'"),
         (post(images=[{"path": "p"}] * 5), "field 'images'"),
+        (post(author="x" * 513), "field 'author'"),
+        (post(source="x" * 513), "field 'source'"),
+        (b'{"id": "1", "text": "hi" "', "is no JSON"),
+        (post()[:-1], "is no JSON"),
+        (b'{"id": "1", "text": NaN}', "is no JSON"),
+        (b'{"id": "1", "text": "hi", "likes": 1e400}', "is no JSON"),
+        (b'{"id": "1", "text": "\xed\xa0\x80"}', "is no JSON"),
+        (b'{"id": 18446744073709551616, "text": "hi"}', "field 'id'"),
+        (post(id=True), "field 'id'"),
+        (post(text="x" * 10_000_000), r"post has 100000\d\d bytes; at most 8388608"),
+        (post(likes="x" * (8 * 2**20)), "at most 8388608"),
     ],
 )
 def test_a_bad_post_names_its_field(value: bytes | None, reason: str) -> None:
@@ -81,6 +94,52 @@ def test_ids_that_are_numbers_are_their_digits() -> None:
     assert "9007199254740993" == decode_post(b'{"id": 9007199254740993, "text": ""}').id
 
 
+def test_nul_is_a_character_like_others() -> None:
+    assert "a\0b" == decode_post(b'{"id": "1", "text": "a\\u0000b"}').text
+
+
+def test_of_a_key_that_comes_twice_the_last_counts() -> None:
+    assert "b" == decode_post(b'{"id": "1", "text": "a", "text": "b"}').text
+
+
+@pytest.mark.parametrize("field", ["hashtags", "images"])
+def test_a_list_that_is_wrong_in_every_item_costs_no_more_than_one(field: str) -> None:
+    """8 MB of it took 7 GB and a minute, in which the worker answered nobody, when each error was collected."""
+    value = post(**{field: [0] * 500_000})
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadPost) as caught:
+            decode_post(value)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(str(caught.value)) < 200
+    assert peak < 30 * len(value)  # two lists of pointers, where errors took 800 bytes an item
+
+
+any_json = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+fields = st.sampled_from(
+    ["id", "text", "created_at", "author", "lang", "source", "hashtags", "images", "other"]
+)
+
+
+@given(st.dictionaries(fields, any_json))
+def test_any_json_in_the_fields_is_a_post_or_a_bad_post(values: dict[str, object]) -> None:
+    """And a post is one with the id and text that it was given: nothing is made up for what does not fit."""
+    value = orjson.dumps(values, option=orjson.OPT_NON_STR_KEYS)
+    with suppress(BadPost):
+        found = decode_post(value)
+        assert (str(values["id"]), values["text"]) == (found.id, found.text)
+
+
 @given(st.binary(max_size=200) | st.text(max_size=100).map(str.encode))
 def test_any_bytes_are_a_post_or_a_bad_post(value: bytes) -> None:
     with suppress(BadPost):
@@ -91,6 +150,17 @@ def test_any_bytes_are_a_post_or_a_bad_post(value: bytes) -> None:
 def test_utf16_offsets_are_those_of_an_encoder(text: str, offset: int) -> None:
     expected = len(text[:offset].encode("utf-16-le", "surrogatepass")) // 2
     assert expected == utf16_offset(text, min(offset, len(text)))
+
+
+def test_offsets_of_20_000_mentions_are_counted_in_one_pass() -> None:
+    """A post of 100,000 characters can have as many; counting from the start for each blocked the worker's event loop
+    for two minutes."""
+    text = "\U0001f600 Rome "[:7] * (MAX_TEXT // 7)
+    began = time.process_time()
+    for start in range(2, len(text) - 4, 5):
+        utf16_offset(text, start)
+    assert time.process_time() - began < 5
+    assert len(text) + len(text) // 7 == utf16_offset(text, len(text))
 
 
 def test_an_event_goes_out_and_comes_back() -> None:

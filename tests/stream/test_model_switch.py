@@ -17,7 +17,10 @@ from stream.active import ActiveModel
 from stream.backoff import Backoff
 from stream.busy import Busy
 from stream.counters import Counted, Counters
+from stream.delivery import Delivery
+from stream.guard import Guard
 from stream.image_urls import ImageUrls
+from stream.journal import Journal
 from stream.metrics import Metrics
 from stream.model_switch import CheckpointSource, ModelSwitch
 from stream.partition import Partition
@@ -67,13 +70,22 @@ def test_posts_are_tagged_by_the_model_that_prepared_them(monkeypatch: pytest.Mo
         counters = Counters(settings.redis, "app")
         monkeypatch.setattr(counters, "apply", sink.apply)
         models = [ActiveModel(Versioned(name)) for name in ("a", "b")]
+        metrics, guard = Metrics(models[0].model), Guard()
         pipeline = Pipeline(
-            settings, models[0], counters, Trust(counters), sink, Metrics(models[0].model),  # type: ignore[arg-type]
-            ImageUrls(settings.fetch), Backoff(), Busy(lambda: 0.0),
+            settings,
+            models[0],
+            Journal(counters),
+            metrics,
+            ImageUrls(settings.fetch),
+            Busy(lambda: 0.0),
+            guard,
+        )
+        delivery = Delivery(
+            settings.kafka, sink, counters, Trust(counters), metrics, Backoff(), guard  # type: ignore[arg-type]
         )  # fmt: skip
         pipeline.start()
         partition = Partition[Done](TopicPartition("posts", 0), 1, 10_000, 10**9)
-        pipeline.open(partition)
+        delivery.open(partition)
         for offset in range(POSTS):
             value = orjson.dumps({"id": str(offset), "text": "Rome"})
             await pipeline.take_in(partition, Work(partition, "id", offset, None, value, 1))
@@ -81,7 +93,8 @@ def test_posts_are_tagged_by_the_model_that_prepared_them(monkeypatch: pytest.Mo
                 pipeline.active = models[offset % 2]
                 await asyncio.sleep(0)
         await asyncio.wait_for(partition.work.empty(), 20)
-        assert not pipeline.broken.done()
+        assert not guard.broken.done()
+        delivery.close_all()
         await pipeline.stop()
         await counters.close()
         return sink

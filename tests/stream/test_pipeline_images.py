@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,10 +12,11 @@ import pytest
 from aiohttp import web
 from aiokafka import TopicPartition
 
+from models.images import Picture, decode_image
+from stream import image_urls
 from stream.image_urls import ImageUrls
 from stream.model_switch import CheckpointSource
 from stream.partition import Partition
-from stream.pipeline import Pipeline
 from stream.settings import Fetch, Settings
 from stream.work import Done, Work
 from stream.worker import Worker
@@ -25,10 +27,12 @@ from tests.stream.image_servers import ImageServer, downloading, png, serving
 class Line:
     """A worker's pipeline with one partition; what would be published and counted is only noted."""
 
-    def __init__(self, pipeline: Pipeline, server: ImageServer, release: asyncio.Event) -> None:
-        self.pipeline, self.server, self.release = pipeline, server, release
+    def __init__(self, worker: Worker, server: ImageServer, release: asyncio.Event) -> None:
+        self.pipeline, self.delivery = worker._pipeline, worker._delivery
+        self.guard, self.server, self.release = worker._guard, server, release
+        self.busy = worker._watchdog.busy
         self.partition: Partition[Done] = Partition(TopicPartition("posts", 0), 1, 512, 2**20)
-        pipeline.open(self.partition)
+        self.delivery.open(self.partition)
         self._offset = 0
 
     async def take_in(self, path: str = "") -> None:
@@ -56,9 +60,10 @@ async def line(**fetch: int) -> AsyncIterator[Line]:
         worker._counters.apply = _accept  # type: ignore[method-assign,assignment]
         worker._pipeline.start()
         try:
-            yield Line(worker._pipeline, server, release)
+            yield Line(worker, server, release)
         finally:
             release.set()
+            worker._delivery.close_all()
             await worker._pipeline.stop()
 
 
@@ -114,10 +119,34 @@ def test_a_partition_that_is_taken_away_and_an_end_leave_nothing_behind(
             for path in ("slow", "slow", ""):
                 await it.take_in(path)
             await until(lambda: 2 == len(it.server.requests))
-            it.pipeline.close(it.partition)
+            it.delivery.close(it.partition)
             await it.pipeline.stop()
-            assert not it.pipeline.broken.done()
+            assert not it.guard.broken.done()
             assert 0 == it.pipeline.depths()["download"]
         return {task.get_name() for task in asyncio.all_tasks() - {asyncio.current_task()}}
 
     assert (set(), []) == (asyncio.run(run()), caplog.messages)
+
+
+def test_an_image_by_url_whose_decoding_hangs_is_seen_by_the_watchdog(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else it would end the worker as a stall, for which the journal blames no post: time and again."""
+    decoding, goes_on = threading.Event(), threading.Event()
+
+    def hang(data: bytes) -> Picture:
+        decoding.set()
+        goes_on.wait(20)
+        return decode_image(data)
+
+    async def run() -> None:
+        async with line() as it:
+            await it.take_in("fast")
+            await until(decoding.is_set)
+            assert "decoding an image" == it.busy.longest()[1]
+            goes_on.set()
+            await until(lambda: 1 == it.partition.done)
+            assert "" == it.busy.longest()[1]
+
+    monkeypatch.setattr(image_urls, "decode_image", hang)
+    asyncio.run(run())

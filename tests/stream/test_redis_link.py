@@ -1,8 +1,10 @@
-"""Which versions of Redis are too old; the rest of redis_link.py is met in tests/integration."""
+"""Which versions of Redis are too old, and which of its errors pass; the rest is met in tests/integration."""
 
 import pytest
+from redis import exceptions
 
-from stream.redis_link import is_too_old
+from stream.errors import BrokenWorker, PassingFault, Refused
+from stream.redis_link import is_too_old, redis_faults
 
 
 @pytest.mark.parametrize(
@@ -18,3 +20,22 @@ from stream.redis_link import is_too_old
 )
 def test_versions_before_6_2_are_too_old(version: str, too_old: bool) -> None:
     assert too_old == is_too_old(version)
+
+
+@pytest.mark.parametrize(
+    ("error", "meaning"),
+    [
+        (exceptions.ConnectionError("refused"), PassingFault),
+        (exceptions.BusyLoadingError("loading the dataset"), PassingFault),
+        (exceptions.TimeoutError("no answer"), PassingFault),
+        (exceptions.OutOfMemoryError("used memory > 'maxmemory'"), PassingFault),
+        (exceptions.ReadOnlyError("a replica"), PassingFault),
+        (exceptions.ResponseError("MISCONF Redis cannot write to the append-only file"), PassingFault),
+        (exceptions.ResponseError("WRONGTYPE"), BrokenWorker),
+        (exceptions.NoPermissionError("this user has no permissions"), Refused),
+    ],
+)
+def test_what_passes_by_waiting_and_what_does_not(error: Exception, meaning: type[Exception]) -> None:
+    """MISCONF is a full disk: redis-py has no class of its own for it."""
+    with pytest.raises(meaning), redis_faults("redis://127.0.0.1:6379/0"):
+        raise error

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.errors import BrokenWorker
+from stream.errors import BrokenWorker, PassingFault
 from stream.settings import Kafka, Local, Settings, Worker, load_settings
 from stream.supervisor import Supervised, environment, worker_children
 
@@ -77,6 +77,18 @@ def test_what_may_have_died_of_a_post_is_started_more_often(exit_code: int) -> N
     with pytest.raises(BrokenWorker, match="8 times in a row"):
         watch.look()
     assert "16 s" == said[-1][-4:]
+
+
+def test_a_worker_that_finds_kafka_away_is_started_until_it_is_back() -> None:
+    """A worker that has to start while the broker is away for a minute ends at once, each time."""
+    service, clock, watch, _ = supervised()
+    service.exit_code = PassingFault.exit_code
+    for _ in range(30):
+        service.alive = False
+        watch.look()
+        clock.now += 20.0
+        watch.look()
+    assert 30 == service.starts
 
 
 def test_ends_after_a_long_life_are_no_reason_to_give_up() -> None:

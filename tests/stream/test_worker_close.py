@@ -1,7 +1,7 @@
 """The worker's end while the group rebalances: Faust still calls it then, and it must neither fail nor begin."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,18 +16,27 @@ from tests.stream.fake_tagger import FakeTagger
 POSTS = [TopicPartition("posts", 0), TopicPartition("posts", 1)]
 
 
+class Signal:
+    """Faust's, with one receiver."""
+
+    def connect(self, receiver: Callable[..., Awaitable[None]]) -> None:
+        self.send = receiver
+
+
 class RebalancingApp:
     """What the worker needs of a faust.App; its `stop` is overtaken by a rebalance."""
 
     consumer_generation_id = 1
 
-    def __init__(self, worker: Worker) -> None:
-        self.worker = worker
+    def __init__(self) -> None:
+        self.consumer = SimpleNamespace()
+        self.on_partitions_assigned: Any = Signal()
+        self.on_partitions_revoked: Any = Signal()
 
     async def stop(self) -> None:
-        await self.worker._on_revoked(self, POSTS)
+        await self.on_partitions_revoked.send(self, POSTS)
         self.consumer_generation_id = 2
-        await self.worker._on_assigned(self, POSTS)
+        await self.on_partitions_assigned.send(self, POSTS)
 
 
 async def commit(offsets: Mapping[TopicPartition, int]) -> bool:
@@ -37,10 +46,11 @@ async def commit(offsets: Mapping[TopicPartition, int]) -> bool:
 def test_a_rebalance_while_the_worker_leaves_the_group() -> None:
     async def run() -> tuple[Any, set[str]]:
         worker = Worker(Settings(), FakeTagger(), CheckpointSource(Path("none"), FakeTagger))
-        worker._app = RebalancingApp(worker)
-        worker._offsets = SimpleNamespace(commit=commit)  # type: ignore[assignment]
+        app = RebalancingApp()
+        worker._connect(app)
+        worker._offsets.commit = commit  # type: ignore[method-assign]
         worker._pipeline.start()
-        await worker._on_assigned(worker._app, POSTS)
+        await app.on_partitions_assigned.send(app, POSTS)
         worker.stop()
         before = worker._health().partitions
         await worker._close()

@@ -10,8 +10,10 @@ from training.frequencies import Frequencies
 from training.hashtags import Example
 from training.lexicon import RAREST, add, fit, lists, share_right
 
+SHARES = {"new": 0.01, "york": 0.001, "day": 0.02, "ne": 0.0001, "wyork": RAREST / 2}
 ENGLISH = Frequencies(
-    {"new": 0.01, "york": 0.001, "day": 0.02, "ne": 0.0001, "wyork": RAREST / 2, "newday": 0.000001},
+    {**SHARES, "newday": 0.000002},
+    SHARES,
     {("new", "york"): 0.0005, ("new", "wyork"): 0.1},
 )
 POSTS = [["New", "York", "day"], ["wyork", "day"]]
@@ -22,6 +24,7 @@ def test_lists_hold_frequent_words_and_the_pairs_of_them() -> None:
     assert {"new", "york", "day", "ne", "newday"} == set(found.words)
     assert {("new", "york"), ("york", "day")} == set(found.pairs)
     assert pytest.approx(log(0.0005 / (0.01 * 0.001)), abs=0.01) == found.pairs["new", "york"].information
+    assert (pytest.approx(log(2e-6), abs=0.01), 0.0) == found.words["newday"]  # not on the web
     assert pytest.approx(log(2), abs=0.01) == found.pairs["new", "york"].posts
     assert found.pairs["york", "day"].information == 0.0
     assert all(isinstance(pair, Pair) for pair in found.pairs.values())

@@ -37,7 +37,8 @@ RECIPE = SegmenterRecipe(
     tune_epochs=1,
     tune_mixed=16,
 )
-ENGLISH = Frequencies({"big": 0.01, "data": 0.01, "good": 0.01, "day": 0.01}, {("big", "data"): 0.001})
+WORDS = {"big": 0.01, "data": 0.01, "good": 0.01, "day": 0.01}
+ENGLISH = Frequencies(WORDS, WORDS, {("big", "data"): 0.001})
 QUIET = Console(file=StringIO())
 
 

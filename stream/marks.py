@@ -1,0 +1,69 @@
+"""Whether Redis still knows what was counted: its high-water marks, beside what is committed and what we counted.
+
+A Redis that was emptied or restored from an older state has marks that are behind; a log that was replaced ends before
+them. Either is said by stream/trust.py, and mended by `trimod counters rebuild` alone: nothing is counted here."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from aiokafka import TopicPartition
+
+from stream.backoff import Backoff
+from stream.counters import Counters
+from stream.partition import Partition
+from stream.trust import Trust
+from stream.work import Done
+
+LOOK = 10.0
+"""Seconds between two looks at whether Redis still knows what was counted."""
+
+
+class Marks:
+    """The marks of `partitions`, those that are assigned to this worker now."""
+
+    def __init__(
+        self,
+        partitions: Mapping[TopicPartition, Partition[Done]],
+        counters: Counters,
+        trust: Trust,
+        backoff: Backoff,
+    ) -> None:
+        self._partitions, self._counters = partitions, counters
+        self._trust, self._backoff = trust, backoff
+
+    async def check(self, begun: Sequence[Partition[Done]]) -> None:
+        """Doubt the counters where a mark does not fit the log that an assignment begins with, whose bounds must
+        be known. Raises PassingFault."""
+        for partition in begun:
+            start = partition.begun
+            if start is None:
+                continue
+            mark = await self._counters.mark(start.topic_id, partition.id.partition)
+            counted = -1 if mark is None else mark
+            behind = start.committed is not None and counted + 1 < start.committed
+            if behind or counted >= partition.end:
+                await self._trust.doubt(
+                    f"{partition.name} was counted up to offset {counted}, but is committed up to "
+                    f"{start.committed} of {partition.end}"
+                )
+
+    async def watch(self) -> None:
+        """Notice what Redis loses, also where nothing comes that would be counted; never ends."""
+        while True:
+            await asyncio.sleep(LOOK)
+            await self._backoff.persist("checking the counters", self._compare)
+
+    async def _compare(self) -> None:
+        counted = {
+            f"{start.topic_id}:{partition.id.partition}": (partition.name, partition.done - 1)
+            for partition in self._partitions.values()
+            if partition.done > 0 and (start := partition.begun)
+        }
+        marks = await self._counters.marks()
+        for field, (name, offset) in counted.items():
+            known = marks.get(field, -1)
+            if known < offset:
+                await self._trust.doubt(
+                    f"{name} was counted up to offset {offset}, of which Redis knows only up to {known}"
+                )
+        await self._trust.look()

@@ -1,0 +1,173 @@
+"""The worker's way in one thread and without Kafka and Redis: admit, pictures, prepare, batch, tag, conclude.
+
+The functions are the worker's own; only what moves posts between them is ours. URLs are judged, but not fetched."""
+
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from aiokafka import TopicPartition
+
+from models.post import Mention
+from models.post import Post as PostToTag
+from models.tagger import Prepared, Tagger
+from stream.active import ActiveModel
+from stream.admit import admit, conclude
+from stream.busy import Busy
+from stream.fetch import Fetched, fetch_pictures
+from stream.image_outcomes import HOST_AWAY, NotFetched
+from stream.settings import Settings
+from stream.tagging import Failed, Tagged, tag_batch
+from stream.url_rules import UrlRules
+from stream.work import Work
+from tests.fuzz.cases import POISON_MARK, Case
+from tests.fuzz.check import Wrong, check
+
+MOST_SECONDS = 30.0
+"""CPU seconds that one post may cost before it is tagged, or the batch that it is in: half of worker.hang_limit."""
+
+
+class PoisonError(Exception):
+    """What the model raises on a poison post."""
+
+
+class PoisonableTagger(Tagger):
+    """A Tagger that raises on POISON_MARK, as a defect in a model would."""
+
+    def tag_prepared(self, batch: Sequence[Prepared]) -> list[list[Mention]]:
+        if any(POISON_MARK in prepared.text for prepared in batch):
+            raise PoisonError("the model raises")
+        return super().tag_prepared(batch)
+
+
+@dataclass(slots=True)
+class Result:
+    """What became of a case: its outcome, its images', CPU seconds; `problem` says what is wrong with that."""
+
+    mutation: str
+    outcome: str
+    images: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    problem: str = ""
+
+
+@dataclass(slots=True)
+class _Passing:
+    """A case on its way; once it is prepared."""
+
+    work: Work
+    result: Result
+    failed: Failed | None = None
+    prepared: Any = None
+
+
+class Line:
+    """Takes chunks of cases; an exception of one is its result."""
+
+    def __init__(self, tagger: Tagger) -> None:
+        self._active = ActiveModel(tagger)
+        self._settings = Settings()
+        self._busy = Busy(time.monotonic)
+        self._rules = UrlRules(self._settings.fetch.hosts)
+        self._partition: Any = SimpleNamespace(id=TopicPartition("posts", 0))
+
+    def run(self, cases: Sequence[Case]) -> list[Result]:
+        """The result of each case, in order."""
+        passing = [self._take_in(offset, case) for offset, case in enumerate(cases)]
+        for batch in self._batches([each for each in passing if each.prepared is not None]):
+            self._tag(batch, cases)
+        for each, case in zip(passing, cases, strict=True):
+            if each.failed is not None:
+                self._conclude(each, case, each.failed)
+        return [each.result for each in passing]
+
+    def _take_in(self, offset: int, case: Case) -> _Passing:
+        work = Work(self._partition, "topic", offset, b"key", case.value, 1_700_000_000_000)
+        passing = _Passing(work, Result(case.mutation, "crash"))
+        began = time.process_time()
+        try:
+            admitted = admit(work)
+            if isinstance(admitted, Failed):
+                passing.failed = admitted
+            else:
+                work.post = admitted
+                self._prepare(passing)
+        except Exception:
+            passing.result.problem = traceback.format_exc()
+        _spent(passing.result, time.process_time() - began)
+        return passing
+
+    def _prepare(self, passing: _Passing) -> None:
+        """As the pipeline: twice, then the post is given up."""
+        post = passing.work.post
+        assert post is not None
+        for _ in range(2):
+            try:
+                pictures, outcomes = fetch_pictures(post, None, self._judged(post.images))
+                passing.prepared = self._active.tagger.prepare(PostToTag(post.text, post.hashtags), pictures)
+                passing.result.images = [outcome.outcome for outcome in outcomes]
+                return
+            except Exception as error:
+                passing.failed = Failed.of(error)
+
+    def _judged(self, images: Sequence[Any]) -> Fetched:
+        judged = {}
+        for image in images:
+            if image.url is not None:
+                judged[image] = HOST_AWAY
+                try:
+                    self._rules.check(image.url)
+                except NotFetched as error:
+                    judged[image] = error.outcome
+        return judged
+
+    def _batches(self, waiting: Sequence[_Passing]) -> Iterator[list[_Passing]]:
+        """As the batcher cuts them."""
+        batch: list[_Passing] = []
+        tokens = images = 0
+        for each in waiting:
+            tokens += each.prepared.tokens
+            images += len(each.prepared.pictures)
+            limits = self._settings.worker
+            if batch and (tokens > limits.max_batch_tokens or images > limits.max_batch_images):
+                yield batch
+                batch, tokens, images = [], each.prepared.tokens, len(each.prepared.pictures)
+            batch.append(each)
+        if batch:
+            yield batch
+
+    def _tag(self, batch: Sequence[_Passing], cases: Sequence[Case]) -> None:
+        active = self._active
+        began = time.process_time()
+        try:
+            outcomes = tag_batch(active.tagger, active.golden, self._busy, [each.prepared for each in batch])
+        except Exception:
+            for each in batch:
+                each.result.problem = traceback.format_exc()
+            return
+        spent = time.process_time() - began
+        for each, outcome in zip(batch, outcomes, strict=True):
+            _spent(each.result, spent)
+            self._conclude(each, cases[each.work.offset], outcome)
+
+    def _conclude(self, passing: _Passing, case: Case, outcome: Tagged | Failed) -> None:
+        result = passing.result
+        began = time.process_time()
+        try:
+            done = conclude(self._settings.kafka, self._active.model, passing.work, outcome)
+            _spent(result, time.process_time() - began)
+            result.outcome = done.error or "tagged"
+            check(case, done, result.images, self._settings.kafka)
+        except Wrong as error:
+            result.problem = result.problem or str(error)
+        except Exception:
+            result.outcome, result.problem = "crash", traceback.format_exc()
+
+
+def _spent(result: Result, seconds: float) -> None:
+    result.seconds = max(result.seconds, seconds)
+    if seconds > MOST_SECONDS:
+        result.problem = result.problem or f"took {seconds:.0f} CPU seconds; at most {MOST_SECONDS:.0f}"

@@ -1,0 +1,73 @@
+"""A partition that is given up while its posts are counted: in Python 3.11 its task may not hear of it at once."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka import TopicPartition
+
+from stream.backoff import Backoff
+from stream.counters import Counted
+from stream.delivery import Delivery
+from stream.guard import Guard, cancel_all
+from stream.metrics import Metrics
+from stream.partition import Partition
+from stream.records import Model, Out
+from stream.settings import Kafka
+from stream.work import Done, Work
+
+
+class DeafSink:
+    """Kafka and Redis, which swallow a cancellation while they count, as asyncio.wait_for of Python 3.11 does."""
+
+    def __init__(self) -> None:
+        self.counting, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def publish(self, records: Sequence[Out]) -> None:
+        pass
+
+    async def apply(self, topic_id: str, partition: int, posts: Sequence[Counted]) -> int:
+        self.counting.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self.go_on.wait()
+        return -1
+
+
+def test_a_partition_that_is_closed_while_it_is_counted_breaks_nothing() -> None:
+    async def run() -> BaseException | None:
+        guard, sink = Guard(), DeafSink()
+        anything: Any = sink
+        metrics = Metrics(Model("fake", "1"))
+        delivery = Delivery(Kafka(), anything, anything, anything, metrics, Backoff(), guard)
+        partition = Partition[Done](TopicPartition("posts", 0), 1, 10, 1000)
+        delivery.open(partition)
+        (task,) = delivery._tasks.values()
+        partition.enter(0, 1)
+        partition.work.finish(
+            0, Done(Work(partition, "id", 0, None, b"", 1), [], Counted(0, "", "", 1, 1, ()))
+        )
+        await sink.counting.wait()
+        delivery.close(partition)
+        await asyncio.wait([task], timeout=5)
+        assert task.done()
+        assert -1 == partition.done  # it is not ours any more: nothing is to be committed
+        return guard.error
+
+    assert asyncio.run(run()) is None
+
+
+def test_a_task_that_does_not_hear_is_cancelled_again() -> None:
+    async def deaf() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            await asyncio.sleep(60)
+
+    async def run() -> bool:
+        task = asyncio.create_task(deaf())
+        await asyncio.sleep(0)
+        await asyncio.wait_for(cancel_all([task]), 5)
+        return task.cancelled()
+
+    assert asyncio.run(run())

@@ -1,0 +1,33 @@
+"""Whether the posts topic is still the one that we began to read."""
+
+import asyncio
+
+import pytest
+
+from stream import posts_topic
+from stream.backoff import Backoff
+from stream.errors import BrokenWorker
+from stream.guard import Guard
+from stream.posts_topic import PostsTopic
+from stream.settings import Kafka
+
+
+def test_a_topic_that_was_made_anew_breaks_also_a_worker_without_partitions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Faust's assignor would remember partitions that the new one may not have, and fail for the whole group."""
+    uuids = iter(("old", "old", "new"))
+    monkeypatch.setattr(posts_topic, "topic_uuid", lambda kafka, topic: next(uuids))
+
+    async def run() -> BaseException | None:
+        guard = Guard()
+        topic = PostsTopic(Kafka(), Backoff(), guard)
+        assert ["old", "old"] == [await topic.uuid("starting"), await topic.uuid("starting")]
+        monkeypatch.setattr(posts_topic, "ASK_EVERY", -1.0)
+        topic.ask()
+        await asyncio.wait([guard.broken], timeout=5)
+        return guard.error
+
+    error = asyncio.run(run())
+    assert isinstance(error, BrokenWorker)
+    assert "made anew" in str(error)
