@@ -126,6 +126,7 @@ class Lexicon:
             self._before.setdefault(second, {})[first] = pair
         self._spelling = Spelling(self.probabilities)
         self._known: dict[str, float] = {}  # scores of the words met so far
+        self._pairs: dict[tuple[str, str], float] = {}  # and of listed pairs
         blank = [self._dot(word_features("_" * size)) for size in range(LONGEST + 1)]
         self._unknown = blank  # scores of unknown words of letters, without what their letters add
 
@@ -149,11 +150,18 @@ class Lexicon:
         spaces = [0.0, *self._space_scores(text, odds)]
         words = [self._word_scores(folded[start : start + LONGEST]) for start in range(length)]
         beams: list[list[Step]] = [[(0.0, 0, 0)]]
-        for end in range(1, length + 1):
+        for end in range(1, length + 1):  # plain loops: this is what segmenting a hashtag costs
+            wholes = self._words_to(folded, end)
             found: list[Step] = []
             for start in range(max(0, end - LONGEST), end):
                 value = words[start][end - start - 1] + spaces[start]
-                steps = self._steps(folded, beams[start], start, end, value)
+                before = self._before.get(folded[start:end], NOTHING)
+                if count == 1 and not before and not (wholes and wholes[0] < start):
+                    found.append(
+                        (beams[start][0][0] + value, start, 0)
+                    )  # no pair: the best before is the best
+                    continue
+                steps = self._steps(folded, beams[start], (start, end), before, value)
                 found += steps if count > 1 else [max(steps)]  # of those with one last word, the best will do
             if end == length:
                 found = [*(each for each in found if each[1]), (self._whole_score(folded), 0, 0)]
@@ -161,21 +169,29 @@ class Lexicon:
             beams.append(found[:keep])
         return [_ends(beams, rank) for rank in range(min(count, len(beams[length])))]
 
-    def _steps(self, folded: str, beam: Sequence[Step], start: int, end: int, value: float) -> list[Step]:
-        """What is in the beam at `start`, each with one more word, whose score alone is `value`, up to `end`."""
-        if not start:
-            return [(value, 0, 0)]
-        word = folded[start:end]
-        before = self._before.get(word, NOTHING)
+    def _words_to(self, folded: str, end: int) -> list[int]:
+        """Where the known words start that end there, the longest first."""
+        return [
+            start for start in range(max(0, end - 2 * LONGEST), end - 1) if folded[start:end] in self.words
+        ]
+
+    def _steps(
+        self,
+        folded: str,
+        beam: Sequence[Step],
+        span: tuple[int, int],
+        before: Mapping[str, Pair],
+        value: float,
+    ) -> list[Step]:
+        """What is in the beam where the span starts, each with its word more, whose score alone is `value`."""
+        start, end = span
         steps = []
-        for rank, (score, last, _) in enumerate(beam):  # plain loops: this is what segmenting a hashtag costs
-            both = folded[last:end]
-            if before or both in self.words:
-                first = folded[last:start]
-                pair = before.get(first, NO_PAIR)
-                if pair is not NO_PAIR or both in self.words:
-                    score += self._dot(self._pair_features(first, word, pair))
-            steps.append((score + value, start, rank))
+        for rank, (score, last, _) in enumerate(beam):
+            total = score + value
+            first = folded[last:start]
+            if start and (first in before or folded[last:end] in self.words):
+                total += self._pair_score(first, folded[start:end], before.get(first))
+            steps.append((total, start, rank))
         return steps
 
     def features(self, text: str, ends: Sequence[int], odds: Sequence[float]) -> dict[str, float]:
@@ -218,6 +234,14 @@ class Lexicon:
             return self._dot(self._word_features(word))
         score = self._unknown[len(word)] + self._weights["unknown_spelling"] * spelling
         return score + self._weights["unknown_consonants"] if VOWELS.isdisjoint(word) else score
+
+    def _pair_score(self, first: str, second: str, pair: Pair | None) -> float:
+        if pair is None:
+            return self._dot(self._pair_features(first, second, NO_PAIR))
+        score = self._pairs.get((first, second))
+        if score is None:
+            score = self._pairs[first, second] = self._dot(self._pair_features(first, second, pair))
+        return score
 
     def _pair_features(self, first: str, second: str, pair: Pair) -> dict[str, float]:
         """Of two neighbouring words."""

@@ -218,14 +218,16 @@ class Pipeline:
 
     async def _tag(self, active: ActiveModel, works: list[Work]) -> None:
         began = time.monotonic()
-        prepared = [work.prepared for work in works]
-        outcomes = await self._on(self._device, tag_batch, active.tagger, active.golden, self._busy, prepared)
+        found = tag_batch(active.tagger, active.golden, self._busy, [work.prepared for work in works])
+        waiting = iter(works)
+        while outcomes := await self._on(self._device, next, found, None):
+            for outcome in outcomes:
+                work = next(waiting)
+                if isinstance(outcome, Failed):
+                    self._give_up(work, outcome)
+                else:
+                    self._finish(work, outcome)
         self._metrics.stages["tag"].observe(time.monotonic() - began)
-        for work, outcome in zip(works, outcomes, strict=True):
-            if isinstance(outcome, Failed):
-                self._give_up(work, outcome)
-            else:
-                self._finish(work, outcome)
 
     async def _work_alone(self, work: Work) -> None:
         """Prepare and tag a post that workers may have died of, with nothing beside it on any thread."""

@@ -6,7 +6,7 @@ are still tagged as they were when the model was loaded. Where they are not, the
 blame: WorkEndedIt. Runs in the device thread; what kills or hangs the process is stream/journal.py's business."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -130,23 +130,27 @@ class Golden:
 
 def tag_batch(
     tagger: PostTagger[Any], golden: Golden, busy: Busy, batch: Sequence[Any]
-) -> list[Tagged | Failed]:
-    """The outcome of each prepared post of `batch`, in order. Raises WorkEndedIt where the model is broken."""
-    reason = ""
+) -> Iterator[list[Tagged | Failed]]:
+    """The outcome of each prepared post of `batch`, in order, in as few lists as it takes.
+
+    What is known is given at once: a stretch of poison posts takes long, and must be seen to go on. Raises WorkEndedIt
+    where the model is broken.
+    """
+    outcomes: list[Tagged | Failed] = []
     try:
-        return _work_on(tagger, busy, batch)
+        outcomes = _work_on(tagger, busy, batch)
     except Exception as error:
         reason = repr(error)
     # outside of the handler, whose traceback would keep the failed batch's tensors alive
-    if len(batch) == 1:
-        return [_once_more(tagger, golden, busy, batch[0])]
-    log.warning("a batch of %d posts failed (%s): tagging it in halves", len(batch), reason)
-    middle = len(batch) // 2
-    return [
-        outcome
-        for half in (batch[:middle], batch[middle:])
-        for outcome in tag_batch(tagger, golden, busy, half)
-    ]
+    if outcomes:
+        yield outcomes
+    elif len(batch) == 1:
+        yield [_once_more(tagger, golden, busy, batch[0])]
+    else:
+        log.warning("a batch of %d posts failed (%s): tagging it in halves", len(batch), reason)
+        middle = len(batch) // 2
+        yield from tag_batch(tagger, golden, busy, batch[:middle])
+        yield from tag_batch(tagger, golden, busy, batch[middle:])
 
 
 def _once_more(tagger: PostTagger[Any], golden: Golden, busy: Busy, prepared: Any) -> Tagged | Failed:

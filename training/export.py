@@ -10,6 +10,7 @@ from models.checkpoint import add_golden, save_checkpoint
 from models.golden import record
 from models.parts import Parts, config_of, tensors_of
 from models.tagger import Tagger
+from training.notice import write_notice
 
 VERSION = "0.2.0"
 """Of the way checkpoints are made; the checkpoint's id tells trainings apart."""
@@ -35,4 +36,5 @@ def export(
         "version": VERSION,
     }
     save_checkpoint(directory, config, metrics, tensors_of(parts))
+    write_notice(directory, parts.segmenter.config.lexicon)
     add_golden(directory, record(Tagger.load(directory, "cpu")))

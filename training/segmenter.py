@@ -33,6 +33,7 @@ from training.conll import DataError
 from training.frequencies import english
 from training.hashtags import Corpus, Example, read_corpus, read_jsonl, read_tsv, recase, synthesize
 from training.lexicon import Lists, add, fit, lists, share_right
+from training.notice import write_notice
 from training.skipgram import character_vectors
 from training.state import save_state
 
@@ -112,7 +113,7 @@ def train_segmenter(
             run.tune_fold(material, progress)
             run.save(out_dir / STATE)
         network = tune(run.model, material.manual, material, recipe, recipe.folds, progress)
-    return _write(out_dir, network, run, material, data)
+        return _write(out_dir, network, run, material, data, progress.console)
 
 
 def read_material(data: Path, recipe: SegmenterRecipe) -> Material:
@@ -184,7 +185,11 @@ class Run:
         self.history.append(
             {"epoch": self.epoch, "loss": total / len(examples), "seconds": seconds, **scores}
         )
-        log.info("epoch %d: %s", self.epoch, self.history[-1])
+        shares = ", ".join(f"{name} {share:.1%}" for name, share in scores.items())
+        mean = total / len(examples)
+        progress.console.print(
+            f"epoch {self.epoch}: loss {mean:.4f}, exactly right {shares}, {seconds:.0f} s"
+        )
 
     def tune_fold(self, material: Material, progress: Progress) -> None:
         """The next fold's log odds, by a network tuned on all other folds."""
@@ -348,11 +353,14 @@ def cross_validate(run: Run, parts: Sequence[Sequence[Example]], found: Lists) -
     return right
 
 
-def _write(out_dir: Path, network: Segmenter, run: Run, material: Material, data: Path) -> dict[str, Any]:
+def _write(
+    out_dir: Path, network: Segmenter, run: Run, material: Material, data: Path, console: Console
+) -> dict[str, Any]:
     """The weights as they are served, and what was measured with exactly these, beside the bare network."""
     found, parts = lists(english(), material.corpus.posts), folds(material.manual, run.recipe)
     validated = cross_validate(run, parts, found)
-    log.info("cross-validation on stan_large.train: %s", validated)
+    shares = ", ".join(f"{name} {share:.1%}" for name, share in validated.items())
+    console.print(f"cross-validation on stan_large.train, exactly right: {shares}")
     lexicon = fit(
         found,
         [example for part in parts for example in part],
@@ -374,6 +382,7 @@ def _write(out_dir: Path, network: Segmenter, run: Run, material: Material, data
     tensors = {name: _halved(value) for name, value in model.state_dict().items()}
     save_file(tensors, out_dir / "segmenter.safetensors")
     report = {"config": asdict(model.config), "recipe": asdict(run.recipe), "metrics": metrics}
+    write_notice(out_dir, model.config.lexicon)
     (out_dir / "segmenter.json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2) + b"\n")
     return metrics
 

@@ -11,9 +11,9 @@ from kafka.errors import KafkaError
 from stream.settings import Kafka
 from tests.chaos.posts import post
 
-DELIVERY_TIMEOUT = 45.0
+DELIVERY_TIMEOUT = 20.0
 """Seconds for which the client tries to deliver a post."""
-STUCK_AFTER = 60.0
+STUCK_AFTER = 25.0
 """Seconds after which it is not believed to do so."""
 
 
@@ -67,6 +67,8 @@ class Ingest:
     def _discard(self) -> None:
         if self._producer is not None:
             with suppress(KafkaError):
+                if self._under_way:  # else `close` waits for it, fails, and leaves a thread behind
+                    self._producer._sender.force_close()
                 self._producer.close(timeout=5)
         self._producer = None
         with self._lock:
@@ -100,7 +102,7 @@ class Ingest:
                 enable_idempotence=True,
                 linger_ms=5,
                 delivery_timeout_ms=int(DELIVERY_TIMEOUT * 1000),
-                request_timeout_ms=20_000,
+                request_timeout_ms=10_000,
                 max_block_ms=3000,
                 metadata_max_age_ms=5000,
                 allow_auto_create_topics=False,

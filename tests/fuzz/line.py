@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from types import SimpleNamespace
 from typing import Any
 
@@ -143,7 +144,8 @@ class Line:
         active = self._active
         began = time.process_time()
         try:
-            outcomes = tag_batch(active.tagger, active.golden, self._busy, [each.prepared for each in batch])
+            found = tag_batch(active.tagger, active.golden, self._busy, [each.prepared for each in batch])
+            outcomes = list(chain.from_iterable(found))
         except Exception:
             for each in batch:
                 each.result.problem = traceback.format_exc()

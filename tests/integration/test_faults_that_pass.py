@@ -302,3 +302,17 @@ def test_a_worker_whose_loop_hangs_ends_and_the_next_goes_on(
         wait_until(lambda: sum(committed(kafka).values()) == 16, LONG, "all is committed")
         assert running[1].stop() < 10
     assert expected_totals(receipts(kafka)) == redis_totals(settings)
+
+
+def test_a_stretch_of_poison_posts_is_gone_through(settings: Settings, tmp_path: Path) -> None:
+    """Each costs some passes of its own: what is known of a batch must be committed before its end."""
+    own = settings.worker.model_copy(update={"stall_limit": 5.0})
+    settings = settings.model_copy(update={"worker": own})
+    kafka = settings.kafka
+    one = kafka.model_copy(update={"partitions": 1})
+    send(one, [post(n, "BOOM") for n in range(120)])
+    with workers(settings, tmp_path, 0.05) as running:
+        wait_until(lambda: committed(kafka).get(0) == 120 or not running[0].running, LONG, "all are dead")
+        assert running[0].running, running[0].log[-300:]
+        assert running[0].stop() < 10
+    assert 120 == len(read_all(kafka, kafka.dead_topic))

@@ -30,3 +30,11 @@ def test_nothing_is_certain_and_other_letters_are_allowed() -> None:
     spelling = Spelling(WORDS)
     assert spelling.log_probability("") == 0.0
     assert spelling.log_probability("ж") < 0
+
+
+def test_prefixes_are_words_of_their_own() -> None:
+    """The hashtag decoder asks for all words that begin at a place at once."""
+    spelling = Spelling(WORDS)
+    assert [spelling.log_probability("abca"[:size]) for size in (1, 2, 3, 4)] == spelling.prefixes("abca")
+    assert pytest.approx(0.75 / 1.25 * 0.5 / 0.75, rel=1e-4) == exp(spelling.prefixes("abc")[1])
+    assert [] == spelling.prefixes("")

@@ -3,6 +3,7 @@
 So that what a switch of models does to batches can be measured from outside (tests/soak/switches.py).
 """
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -59,6 +60,10 @@ class Recorded:
         return Marked(self._tagger.prepare(post, pictures), self.version)
 
     def tag_prepared(self, batch: Sequence[Marked]) -> list[list[Mention]]:
+        if not threading.current_thread().name.startswith(
+            "device"
+        ):  # golden posts, of one that is being loaded
+            return self._tagger.tag_prepared([each.prepared for each in batch])
         began = time.monotonic()
         mentions = self._tagger.tag_prepared([each.prepared for each in batch])
         versions = sorted({each.version for each in batch})

@@ -32,8 +32,10 @@ from tests.soak.report import Counts
 from tests.soak.soak import SEED, count, wait_until_done
 from tests.soak.stack import Running, Say, running
 
-WAITING = 300
+WAITING = 1200
 """Posts that wait at any time: the device must never stand still for want of them."""
+BATCH_IMAGES = 8
+"""Images of a batch at most: about thirty posts, so that many batches wait at any time."""
 LONGEST = 300.0
 """Seconds that loading a checkpoint beside the one in use may take on a busy machine."""
 REST = 3.0
@@ -107,7 +109,9 @@ def switch_under_load(directory: Path, checkpoints: Sequence[Path], times: int, 
     def arguments(number: int) -> Sequence[str]:
         return ("recorded", str(files[number]))
 
-    with running(directory / "local", say, arguments, checkpoint=pointer) as here:
+    with running(
+        directory / "local", say, arguments, checkpoint=pointer, max_batch_images=BATCH_IMAGES
+    ) as here:
         load = Load(here.settings.kafka, posts := Posts(SEED, here.picture_port))
         outcomes, stop = Outcomes(here.settings.kafka), threading.Event()
         feeding = threading.Thread(target=_feed, args=(load, outcomes, stop), daemon=True)

@@ -1,6 +1,7 @@
 """A post that breaks the model costs itself, never its neighbours; a broken model costs no post at all."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 import pytest
 
@@ -16,7 +17,11 @@ def prepared(*texts: str) -> list[Prepared]:
 
 
 def outcomes_of(tagger: FakeTagger, *texts: str) -> list[Tagged | Failed]:
-    return tag_batch(tagger, Golden(tagger), Busy(lambda: 0.0), prepared(*texts))
+    return tagged_with(tagger, Golden(tagger), *texts)
+
+
+def tagged_with(tagger: FakeTagger, golden: Golden, *texts: str) -> list[Tagged | Failed]:
+    return list(chain.from_iterable(tag_batch(tagger, golden, Busy(lambda: 0.0), prepared(*texts))))
 
 
 def texts_of(outcomes: Sequence[Tagged | Failed]) -> list[object]:
@@ -51,6 +56,16 @@ def test_the_failing_posts_of_a_batch_are_given_up_and_the_others_are_tagged() -
     assert [["Paris"], boom, ["Rome"], boom, ["Oslo"]] == texts_of(outcomes)
 
 
+def test_what_is_known_is_given_before_the_rest_is_tried() -> None:
+    """Else a stretch of poison posts looks like a worker that stands still, and ends as one, for ever."""
+    tagger = FakeTagger()
+    found = tag_batch(
+        tagger, Golden(tagger), Busy(lambda: 0.0), prepared("BOOM", "BOOM", "in Rome", "in Oslo")
+    )
+    boom = Failed("RuntimeError", "boom in the model")
+    assert [[boom], [boom], [["Rome"], ["Oslo"]]] == [texts_of(part) for part in found]
+
+
 def test_a_poison_post_is_found_in_halves() -> None:
     tagger = Counting()
     outcomes_of(tagger, *["in Paris"] * 63, "BOOM")
@@ -70,7 +85,7 @@ def test_a_fault_that_does_not_come_again_costs_no_post() -> None:
     tagger = FailsTwice()
     golden = Golden(tagger)
     tagger.failures = 2  # the batch, then the first post alone once
-    outcomes = tag_batch(tagger, golden, Busy(lambda: 0.0), prepared("in Paris", "in Rome"))
+    outcomes = tagged_with(tagger, golden, "in Paris", "in Rome")
     assert [["Paris"], ["Rome"]] == texts_of(outcomes)
 
 

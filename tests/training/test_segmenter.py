@@ -15,6 +15,7 @@ from models.segmenter import FIRST_KNOWN, Segmenter, SegmenterConfig
 from training.conll import DataError
 from training.frequencies import Frequencies
 from training.hashtags import Example
+from training.notice import NOTICE
 from training.segmenter import (
     STATE,
     Run,
@@ -122,6 +123,16 @@ def test_the_written_checkpoint_gives_the_measured_figures(whole: Path) -> None:
     assert [epoch["epoch"] for epoch in report["metrics"]["history"]] == [1, 2]
     assert set(report["metrics"]["exact_match_wordninja"]) == {"stan_large.dev", "boun.dev", "stanford.dev"}
     assert 0 <= report["metrics"]["cross_validation"]["segmenter"] <= 1
+
+
+def test_progress_says_how_good_each_epoch_and_the_whole_is(data: Path, tmp_path: Path) -> None:
+    """They used to be logged only, where nobody looks while it trains."""
+    shown = StringIO()
+    train_segmenter(tmp_path, data, RECIPE, CONFIG, console=Console(file=shown, width=200))
+    lines = shown.getvalue().splitlines()
+    assert ["epoch 1", "epoch 2"] == [line.partition(":")[0] for line in lines if ": loss " in line]
+    assert any(line.startswith("cross-validation on stan_large.train") for line in lines)
+    assert (tmp_path / NOTICE).exists()
 
 
 def test_resuming_nothing_or_another_run_is_refused(data: Path, whole: Path, tmp_path: Path) -> None:
