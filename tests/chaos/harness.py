@@ -57,7 +57,7 @@ class Harness:
         self.strikes = Strikes(self.cluster, deeds, self.takeovers)
         self._threads = [
             Background("tail", self.tail.look, 0.5),
-            Background("ingest", self.ingest.look, 0.05),
+            Background("ingest", self.ingest.look, 0.0),
             Background("health", self.cluster.ask, 1.0),
         ]
         self._began = time.monotonic()

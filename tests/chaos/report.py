@@ -17,6 +17,8 @@ from tests.chaos.verify import innocent, lost
 
 TAKEOVER_LIMIT = SESSION_TIMEOUT + 5.0
 """Seconds that the median takeover may last."""
+LONG_RUN = 100
+"""Faults among which some takeover must have been alone."""
 SHOWN = 20
 
 
@@ -57,7 +59,9 @@ def figures(state: State, facts: Facts, planned: int, acknowledged: int) -> dict
 
 def judge(found: Mapping[str, Any]) -> list[str]:
     """What the figures break beyond the violations that were noted."""
-    median_ = found["takeover_alone"]["median"]
+    median_, measured = found["takeover_alone"]["median"], found["takeover_alone"]["count"]
+    if found["planned"] >= LONG_RUN and not measured:
+        return ["no takeover happened alone, so none could be measured"]
     said = f"takeovers take {median_} s (median), at most {TAKEOVER_LIMIT:g} are promised"
     return [said] if median_ > TAKEOVER_LIMIT else []
 
