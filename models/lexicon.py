@@ -126,7 +126,7 @@ class Lexicon:
             self._before.setdefault(second, {})[first] = pair
         self._spelling = Spelling(self.probabilities)
         self._known: dict[str, float] = {}  # scores of the words met so far
-        self._pairs: dict[tuple[str, str], float] = {}  # and of listed pairs
+        self._pairs: dict[tuple[str, str], float] = {}  # and of pairs of words
         blank = [self._dot(word_features("_" * size)) for size in range(LONGEST + 1)]
         self._unknown = blank  # scores of unknown words of letters, without what their letters add
 
@@ -236,11 +236,12 @@ class Lexicon:
         return score + self._weights["unknown_consonants"] if VOWELS.isdisjoint(word) else score
 
     def _pair_score(self, first: str, second: str, pair: Pair | None) -> float:
-        if pair is None:
-            return self._dot(self._pair_features(first, second, NO_PAIR))
-        score = self._pairs.get((first, second))
+        key = (
+            (first, second) if pair else (first + second, "")
+        )  # an unlisted pair's features are those of both as one
+        score = self._pairs.get(key)
         if score is None:
-            score = self._pairs[first, second] = self._dot(self._pair_features(first, second, pair))
+            score = self._pairs[key] = self._dot(self._pair_features(first, second, pair or NO_PAIR))
         return score
 
     def _pair_features(self, first: str, second: str, pair: Pair) -> dict[str, float]:

@@ -4,6 +4,7 @@ The client's event loop runs only within `look`, so that nothing here is another
 """
 
 import asyncio
+import logging
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,9 @@ from tests.chaos.posts import post
 
 DELIVERY_TIMEOUT = 20.0
 """Seconds for which the client tries to deliver a post."""
+# While the broker is away it says so hundreds of times a second.
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
 SLICE = 0.05
 """Seconds that the client gets at each look, and that passes between two posts at most."""
 

@@ -69,7 +69,9 @@ def fuzz(parent: Parent, sizes: dict[str, int], seed: int, failures: Path) -> in
             if not console.is_terminal and tally.cases.total() % SAY_EVERY == 0:
                 console.print(f"{dict(tally.cases)} after {time.monotonic() - began:.0f} s")
             if outcome.result.problem:
-                progress.console.print(_keep(outcome, seed, failures), markup=False, highlight=False)
+                progress.console.print(
+                    _keep(outcome, seed, failures), markup=False, highlight=False, soft_wrap=True
+                )
     seconds = time.monotonic() - began
     show(tally, console)
     console.print(

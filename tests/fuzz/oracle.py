@@ -46,9 +46,8 @@ def fields_of(value: bytes | None) -> Any:
         raise _Bad
     if depth > SURELY_FINE:
         raise _Open
-    fields = json.loads(text, parse_constant=_refuse, parse_float=_number, parse_int=_integer)
-    _refuse_lone_surrogates(fields)
-    return fields
+    _refuse_lone_surrogates(json.loads(text, parse_int=str, object_pairs_hook=_Pairs))
+    return json.loads(text, parse_constant=_refuse, parse_float=_number, parse_int=_integer)
 
 
 def _depth(text: str) -> int:
@@ -76,15 +75,17 @@ def _integer(text: str) -> int | float:
     return number if -(2**63) <= number < 2**64 else _number(text)
 
 
+class _Pairs(list[tuple[str, Any]]):
+    """An object with all that was written in it: of a key that comes twice too."""
+
+
 def _refuse_lone_surrogates(value: Any) -> None:
     todo = [value]
     while todo:
         each = todo.pop()
         if isinstance(each, str):
             each.encode("utf-8")  # UnicodeEncodeError is a ValueError
-        elif isinstance(each, dict):
-            todo += [*each.keys(), *each.values()]
-        elif isinstance(each, list):
+        elif isinstance(each, list | tuple):
             todo += each
 
 

@@ -10,4 +10,4 @@ def test_words_and_pairs_are_probabilities_of_plain_words() -> None:
     assert found.pairs["new", "york"] > found.pairs["new", "orleans"]
     assert 0.7 < sum(found.words.values()) <= 1  # of all running text; rarer words are in neither list
     assert all(word.isascii() and word.isalnum() for word in found.words)
-    assert found.words["powershell"] == (found.general["powershell"] + found.web["powershell"]) / 2
+    assert found.words["ferret"] == (found.general["ferret"] + found.web["ferret"]) / 2
