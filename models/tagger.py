@@ -10,7 +10,7 @@ them decoded.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
@@ -92,6 +92,9 @@ class Tagger:
         self._precision = _precision(self.device)
         self.version = f"{version}.{self.device.type}.{self._precision}"
         self._images = images
+        self.on_part: Callable[[], None] = lambda: None
+        """Called after each part of a batch, on the device's thread: one very long post may take minutes on a CPU, and
+        whoever watches should know that it goes on."""
 
     @classmethod
     def load(
@@ -220,6 +223,7 @@ class Tagger:
                     (span, confidence, weights[:, row, span.start : span.end].mean(dim=1).tolist())
                     for span, confidence in zip(found[row], confidences[row], strict=True)
                 ]
+            self.on_part()
         return results
 
 

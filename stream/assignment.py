@@ -112,11 +112,12 @@ class Assignment:
 
     async def _check_marks(self, partitions: Sequence[Partition[Done]]) -> None:
         opened = [partition for partition in partitions if not partition.closed]
+        counted = await self._marks.counted(opened)
         bounds = await self._offsets.bounds([partition.id for partition in opened])
         for partition in opened:
             partition.begin, partition.end = bounds[partition.id]
         await self._topic.uuid("checking the counters")  # else these may be another topic's bounds
-        await self._marks.check(opened)
+        await self._marks.check(opened, counted)
 
 
 def _numbers(partitions: Iterable[TopicPartition]) -> str:

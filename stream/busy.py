@@ -16,6 +16,8 @@ class Busy:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._since: dict[int, tuple[float, str]] = {}
+        self.parts = 0
+        """Grows with every `go_on`."""
 
     @contextmanager
     def __call__(self, what: str) -> Iterator[None]:
@@ -26,6 +28,13 @@ class Busy:
             yield
         finally:
             del self._since[thread]
+
+    def go_on(self) -> None:
+        """A part of what this thread does is done: it does not hang, and its time begins anew."""
+        thread = threading.get_ident()
+        if thread in self._since:
+            self._since[thread] = self._clock(), self._since[thread][1]
+            self.parts += 1
 
     def longest(self) -> tuple[float, str]:
         """Seconds and name of what has lasted longest; (0.0, '') while nobody is at work."""

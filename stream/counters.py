@@ -142,11 +142,6 @@ class Counters:
         with redis_faults(self.settings.url):
             return str(await self.client.get(f"{self.root}:generation") or "0")
 
-    async def mark(self, topic_uuid: str, partition: int) -> int | None:
-        """Highest offset counted of this partition; None where none was."""
-        found = await self._read(lambda base: self.client.hget(f"{base}:marks", f"{topic_uuid}:{partition}"))
-        return None if found is None else int(found)
-
     async def marks(self) -> dict[str, int]:
         """`topic UUID:partition` -> highest offset counted."""
         found = await self._read(lambda base: self.client.hgetall(f"{base}:marks"))

@@ -31,15 +31,19 @@ class Marks:
         self._partitions, self._counters = partitions, counters
         self._trust, self._backoff = trust, backoff
 
-    async def check(self, begun: Sequence[Partition[Done]]) -> None:
-        """Doubt the counters where a mark does not fit the log that an assignment begins with, whose bounds must
-        be known. Raises PassingFault."""
-        for partition in begun:
+    async def counted(self, begun: Sequence[Partition[Done]]) -> list[int]:
+        """The last offset counted of each, by whichever worker; -1 for none. Raises PassingFault."""
+        marks = await self._counters.marks()
+        starts = [(partition.begun, partition.id.partition) for partition in begun]
+        return [marks.get(f"{start.topic_id}:{number}", -1) if start else -1 for start, number in starts]
+
+    async def check(self, begun: Sequence[Partition[Done]], counted_of: Sequence[int]) -> None:
+        """Doubt the counters where a mark does not fit the log that an assignment begins with. The log's bounds must
+        have been asked for after the marks: it grows, and what comes is counted. Raises PassingFault."""
+        for partition, counted in zip(begun, counted_of, strict=True):
             start = partition.begun
             if start is None:
                 continue
-            mark = await self._counters.mark(start.topic_id, partition.id.partition)
-            counted = -1 if mark is None else mark
             behind = start.committed is not None and counted + 1 < start.committed
             if behind or counted >= partition.end:
                 await self._trust.doubt(

@@ -93,6 +93,7 @@ def open_sender(kafka: Kafka) -> Iterator[Sender]:
         producer = KafkaProducer(
             bootstrap_servers=kafka.bootstrap_servers.split(","),
             bootstrap_timeout_ms=int(CONNECT_TIMEOUT * 1000),
+            reconnect_backoff_max_ms=1000,  # by default it may notice half a minute late that the broker is back
             acks="all",
             enable_idempotence=True,
             linger_ms=5,

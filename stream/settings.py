@@ -172,7 +172,8 @@ class Worker(Section):
     threads: int = Field(0, ge=0)
     """Threads of the model on a CPU; 0 leaves torch's choice."""
     hang_limit: float = Field(60.0, gt=0)
-    """Seconds that one batch, or one post before it, may keep a thread before the worker ends: it hangs."""
+    """Seconds that one batch (of very long posts: a part of it), or one post before it, may keep a thread before the
+    worker ends: it hangs."""
     stall_limit: float = Field(120.0, gt=0)
     """Seconds with work to do, nothing committed and no named fault to wait for before the worker ends."""
     metrics_host: str = "127.0.0.1"

@@ -6,7 +6,7 @@ are still tagged as they were when the model was loaded. Where they are not, the
 blame: WorkEndedIt. Runs in the device thread; what kills or hangs the process is stream/journal.py's business."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -38,6 +38,9 @@ P = TypeVar("P", bound=PreparedPost)
 class PostTagger(Protocol[P]):
     """models.tagger.Tagger as the worker sees it. `prepare` may be called from several threads at once;
     `tag_prepared` and `canonical` from one at a time: the device thread, and before that the one that loads."""
+
+    on_part: Callable[[], None]
+    """Called in `tag_prepared` after each part of a batch that it works on in parts."""
 
     @property
     def name(self) -> str: ...
@@ -166,6 +169,7 @@ def _once_more(tagger: PostTagger[Any], golden: Golden, busy: Busy, prepared: An
 
 def _work_on(tagger: PostTagger[Any], busy: Busy, batch: Sequence[Any]) -> list[Tagged | Failed]:
     with busy("tagging"):
+        tagger.on_part = busy.go_on
         fault("inferring", [prepared.text for prepared in batch])
         return list(_tag(tagger, batch))
 

@@ -55,6 +55,7 @@ class Watchdog:
         self.busy = Busy(self.clock)
         self._signs = Signs()
         self._beat_at = self._progress_at = 0.0
+        self._parts = 0
         self._told = False
         self._deadline: float | None = None
         self._exit_code = 1
@@ -77,7 +78,7 @@ class Watchdog:
 
     @property
     def stalled(self) -> float:
-        """Seconds since there was progress, or nothing to do, or a named wait."""
+        """Seconds since there was progress, also within a batch, or nothing to do, or a named wait."""
         return self._seconds - self._progress_at
 
     def end_within(self, seconds: float, exit_code: int) -> None:
@@ -101,6 +102,8 @@ class Watchdog:
             self._kill(self._exit_code)
         if self._told:
             return
+        if self.busy.parts != self._parts:
+            self._parts, self._progress_at = self.busy.parts, self._seconds
         lasted, what = self.busy.longest()
         if lasted > self._hang_limit:
             self._end(WorkEndedIt(f"{what} takes more than {self._hang_limit:g} s: it hangs"))

@@ -56,3 +56,12 @@ def test_a_takeover_with_something_else_in_between_is_not_alone() -> None:
     takeovers.disturb()
     takeovers.progress(2, 11_000)
     assert not takeovers.over[0].alone
+
+
+def test_a_partition_that_was_gone_begins_anew() -> None:
+    """A topic made anew has less of them; one that is added later is another."""
+    zombies = Zombies()
+    zombies.look(0.0, True, [], {8: 3}, {8: 5})
+    zombies.look(1.0, True, [], {}, {})
+    zombies.look(LONG_LIMIT + 2, True, [], {}, {8: 5})
+    assert [] == zombies.found

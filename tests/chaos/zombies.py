@@ -58,7 +58,9 @@ class Zombies:
                 self._tell(f"{sight.name} did nothing for {LIMIT:.0f} s, with lag and no fault to wait for")
 
     def _look_at_partitions(self, now: float, servers_run: bool, moved: set[int], behind: set[int]) -> None:
-        for part in self._committed.keys() | behind:
+        there = self._committed.keys() | behind
+        self._moved_at = {part: at for part, at in self._moved_at.items() if part in there}
+        for part in there:
             if not servers_run or part in moved or part not in behind:
                 self._moved_at[part] = now
             idle = now - self._moved_at.setdefault(part, now)

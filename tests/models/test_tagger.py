@@ -85,8 +85,12 @@ def test_a_post_without_tokens_has_no_mentions_beside_one_that_has(tagger: Tagge
 
 
 def test_a_long_post_is_tagged_to_its_end_with_no_mention_twice(tagger: Tagger) -> None:
-    text = " ".join(random.Random(9).choices(WORDS, k=3000))
+    text = " ".join(random.Random(9).choices(WORDS, k=6000))
+    parts = list[None]()
+    tagger.on_part = lambda: parts.append(None)
     mentions = tagger.tag([text])[0]
+    tagger.on_part = lambda: None
+    assert len(parts) > 1  # whoever watches sees it go on
     assert max(m.end for m in mentions) > len(text) * 0.98
     for before, after in pairwise(mentions):
         assert before.end <= after.start

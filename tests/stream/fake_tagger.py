@@ -5,7 +5,7 @@ A post that says BOOM fails whenever it is in a batch; `delay` is what one batch
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from models.canonical import canonical
@@ -29,6 +29,7 @@ class FakeTagger:
 
     def __init__(self, delay: float = 0.0) -> None:
         self._delay = delay
+        self.on_part: Callable[[], None] = lambda: None
 
     def prepare(self, post: Post, pictures: Sequence[Picture]) -> Prepared:
         if "UNPREPARABLE" in post.text:

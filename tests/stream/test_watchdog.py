@@ -74,6 +74,15 @@ def test_one_post_after_another_is_no_hang(dog: Dog) -> None:
     assert [] == dog.failed
 
 
+def test_a_batch_that_goes_on_in_parts_is_neither_a_hang_nor_a_stall(dog: Dog) -> None:
+    """One post of 100,000 characters may take minutes on a small machine."""
+    with dog.busy("tagging"):
+        for _ in range(10):
+            dog.after(9, Signs(behind=True))
+            dog.busy.go_on()
+    assert [] == dog.failed
+
+
 def test_a_loop_that_does_not_turn_ends_the_process_at_once(dog: Dog) -> None:
     dog.after(5, Signs())
     dog.after(11)
