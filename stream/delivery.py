@@ -76,9 +76,8 @@ class Delivery:
 
     async def _deliver_all(self, partition: Partition[Done]) -> None:
         lock = self._delivering[partition]
-        while (
-            not partition.closed
-        ):  # asyncio.wait_for of Python 3.11, which redis-py uses, may swallow `cancel`
+        # `closed`: asyncio.wait_for of Python 3.11, which redis-py uses, may swallow a `cancel`
+        while not partition.closed:
             posts = await partition.work.ready(CHUNK)
             async with lock:
                 await self._deliver(partition, posts)

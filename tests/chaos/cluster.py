@@ -74,10 +74,10 @@ class Cluster:
 
     @property
     def well(self) -> bool:
-        """Whether every worker is ready, and waits for nothing."""
+        """Whether every worker is ready, or has no partition to be ready for, and waits for nothing."""
         said = [each.health for each in self.members if each.process.runs]
         return len(said) == len(self.members) and all(
-            each.get("ready") and not each["waiting"] for each in said
+            (each.get("ready") or not each.get("partitions")) and not each["waiting"] for each in said
         )
 
     def join(self) -> Member:
