@@ -77,7 +77,7 @@ class Cluster:
         """Whether every worker is ready, or has no partition to be ready for, and waits for nothing."""
         said = [each.health for each in self.members if each.process.runs]
         return len(said) == len(self.members) and all(
-            (each.get("ready") or not each.get("partitions")) and not each["waiting"] for each in said
+            each and (each["ready"] or not each["partitions"]) and not each["waiting"] for each in said
         )
 
     def join(self) -> Member:
