@@ -33,7 +33,7 @@ up: install ## Kafka, Redis and workers here, until Ctrl-C
 	$(BIN)/trimod up
 
 test: install ## All tests, also those on a real Kafka and Redis
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 chaos: install ## N faults (200) drawn from SEED (1) into a running group; goes on where it stopped
 	$(BIN)/python -m tests.chaos --faults $(N) --seed $(SEED)

@@ -23,7 +23,7 @@ def example() -> str:
         if section != current:
             lines.append(f"[{section}]")
             current = section
-        lines.append(f"# {field.description}")
+        lines += [f"# {line}" for line in (field.description or "").splitlines()]
         value = _toml(field.default)
         lines.append(f"{key} = {value}\n" if value else f'# {key} = ""\n')
     return "\n".join(lines)
