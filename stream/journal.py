@@ -86,7 +86,10 @@ def suspect(entry: Entry | None, first: int) -> Suspicion:
     killers = {*before.killers, *(() if entry.alone is None else (entry.alone,))}
     left = tuple(sorted(killer for killer in killers if killer >= first))
     if entry.hi is not None and entry.hi >= first:
-        up_to = min(entry.hi, before.up_to) if known else entry.hi
+        # Where the suspects went one at a time and none was alone at this death, the killer is beyond them: a Redis
+        # that was away did not hear of it before.
+        missed = before.deaths >= DEATHS and entry.alone is None
+        up_to = min(entry.hi, before.up_to) if known and not missed else entry.hi
         return Suspicion(before.deaths + 1 if known else 1, up_to, left)
     return Suspicion(before.deaths, before.up_to, left) if known else Suspicion(killers=left)
 
@@ -110,6 +113,7 @@ class Journal:
         self._owner = uuid.uuid4().hex
         self._let_go = self._client.register_script(_LET_GO)
         self._resting_until = 0.0
+        self._noting = asyncio.Lock()
 
     async def claim(self, topic_id: str, partition: int, first: int) -> Claim:
         """Begin an assignment that is read from `first`: find out what its posts are suspected of."""
@@ -123,7 +127,10 @@ class Journal:
 
     async def note(self, taken: Mapping[Claim, int]) -> None:
         """Posts up to these offsets are about to be worked on."""
-        await self._write({claim: (hi, None) for claim, hi in taken.items() if hi > (claim.hi or -1)})
+        async with self._noting:  # side by side, what was noted first could be written last
+            await self._write(
+                {claim: (hi, None) for claim, hi in taken.items() if claim.hi is None or hi > claim.hi}
+            )
 
     async def note_alone(self, claim: Claim, offset: int) -> None:
         """The post at `offset` is about to be worked on, and nothing else is."""

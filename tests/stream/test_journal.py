@@ -1,10 +1,14 @@
 """Who is suspected after which deaths, and that nobody is after an end in order. The Redis side is in
 tests/integration/test_journal.py."""
 
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.journal import Entry, Suspicion, suspect
+from stream.journal import ENTRY, Claim, Entry, Journal, Suspicion, suspect
 
 
 def entry(hi: int | None, alone: int | None = None, **suspicion: int) -> Entry:
@@ -51,6 +55,56 @@ def test_what_is_suspected_outlives_an_end_in_order() -> None:
     """Else a rebalance between two deaths would save the killer."""
     assert Suspicion(1, 20) == after((20, None, 10), (None, None, 12))
     assert Suspicion(2, 20) == after((20, None, 10), (None, None, 12), (30, None, 12))
+
+
+def test_a_killer_that_one_life_failed_to_note_is_found_too() -> None:
+    """Redis was away, or somebody killed the worker for another reason: suspects below the killer must not hide it."""
+    unnoted = after((0, None, 0), (5, None, 0))
+    assert not unnoted.careful(3)
+    assert after((0, None, 0), (5, None, 0), (5, None, 0)).careful(3)
+
+
+class SlowFirst:
+    """A Redis whose first write arrives last, as on a connection of its own; `pages` is what it holds."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, bytes] = {}
+        self._delays = iter((0.05, 0.0))
+
+    def register_script(self, script: str) -> None:
+        pass
+
+    def pipeline(self, transaction: bool) -> "SlowFirst":
+        return self
+
+    def hset(self, key: str, mapping: dict[str, bytes]) -> None:
+        self._new = mapping
+
+    def expire(self, key: str, seconds: int) -> None:
+        pass
+
+    def execute(self) -> Any:
+        new, delay = self._new, next(self._delays)
+
+        async def arrive() -> bool:
+            await asyncio.sleep(delay)
+            self.pages |= new
+            return True
+
+        return arrive()
+
+
+def test_what_is_noted_side_by_side_is_written_in_order() -> None:
+    """Two threads' posts at once: a page that names the lower offset would leave the killer out."""
+
+    async def noted() -> Entry:
+        redis: Any = SlowFirst()
+        counters: Any = SimpleNamespace(client=redis, settings=SimpleNamespace(url="redis://x"), root="r")
+        journal, claim = Journal(counters), Claim("topic:0", Suspicion())
+        await asyncio.gather(journal.note({claim: 0}), journal.note({claim: 2}))
+        return ENTRY.validate_json(redis.pages["topic:0"])
+
+    assert 2 == asyncio.run(noted()).hi
 
 
 @given(
