@@ -117,9 +117,8 @@ def _begins_like_a_pickle(path: Path) -> bool:
             head = file.read(2)
     except OSError:
         return False
-    return (
-        len(head) == 2 and head[0] == 0x80 and 2 <= head[1] <= 5
-    )  # PROTO, of every protocol since Python 2.3
+    # PROTO, of every protocol since Python 2.3
+    return len(head) == 2 and head[0] == 0x80 and 2 <= head[1] <= 5
 
 
 def _refuse_links(directory: Path, name: str) -> None:

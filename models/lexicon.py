@@ -157,9 +157,8 @@ class Lexicon:
                 value = words[start][end - start - 1] + spaces[start]
                 before = self._before.get(folded[start:end], NOTHING)
                 if count == 1 and not before and not (wholes and wholes[0] < start):
-                    found.append(
-                        (beams[start][0][0] + value, start, 0)
-                    )  # no pair: the best before is the best
+                    # no pair: the best before is the best
+                    found.append((beams[start][0][0] + value, start, 0))
                     continue
                 steps = self._steps(folded, beams[start], (start, end), before, value)
                 found += steps if count > 1 else [max(steps)]  # of those with one last word, the best will do
@@ -236,9 +235,8 @@ class Lexicon:
         return score + self._weights["unknown_consonants"] if VOWELS.isdisjoint(word) else score
 
     def _pair_score(self, first: str, second: str, pair: Pair | None) -> float:
-        key = (
-            (first, second) if pair else (first + second, "")
-        )  # an unlisted pair's features are those of both as one
+        # an unlisted pair's features are those of both as one
+        key = (first, second) if pair else (first + second, "")
         score = self._pairs.get(key)
         if score is None:
             score = self._pairs[key] = self._dot(self._pair_features(first, second, pair or NO_PAIR))

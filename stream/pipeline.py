@@ -14,17 +14,15 @@ import itertools
 import logging
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from models.post import Post as PostToTag
 from stream.active import ActiveModel
 from stream.admit import admit, conclude
 from stream.batcher import Batcher
 from stream.busy import Busy, WatchedPool
-from stream.faults import fault
-from stream.fetch import fetch_pictures
 from stream.gate import Gate
 from stream.guard import Guard, cancel_all
 from stream.image_outcomes import ImageOutcome
@@ -32,6 +30,7 @@ from stream.image_urls import ImageUrls
 from stream.journal import Journal
 from stream.metrics import Metrics
 from stream.partition import Partition
+from stream.prepare import prepare_post
 from stream.settings import Settings
 from stream.tagging import Failed, Tagged, tag_batch
 from stream.work import Done, Work
@@ -188,20 +187,8 @@ class Pipeline:
         return [self._prepare(active, work) for work in works]
 
     def _prepare(self, active: ActiveModel, work: Work) -> tuple[Any, list[ImageOutcome]] | Failed:
-        """In a pool thread: the post as the tagger wants it. A post that fails twice is given up."""
-        post = work.post
-        assert post is not None  # only decoded posts are prepared
-        for last in (False, True):
-            try:
-                with self._busy("preparing a post"):
-                    fault("fetching", [post.text])
-                    pictures, outcomes = fetch_pictures(post, self._settings.worker.images_root, work.fetched)
-                    return active.tagger.prepare(PostToTag(post.text, post.hashtags), pictures), outcomes
-            except Exception as error:
-                log.warning("post %s cannot be prepared%s: %r", post.id, " again" if last else "", error)
-                failed = Failed.of(error)
-        active.golden.check_preparing()  # else no post is to blame
-        return failed
+        assert work.post is not None  # only decoded posts are prepared
+        return prepare_post(active, self._busy, self._settings.worker.images_root, work.post, work.fetched)
 
     async def _tag_all(self) -> None:
         while True:
@@ -219,10 +206,10 @@ class Pipeline:
     async def _tag(self, active: ActiveModel, works: list[Work]) -> None:
         began = time.monotonic()
         found = tag_batch(active.tagger, active.golden, self._busy, [work.prepared for work in works])
-        waiting = iter(works)
-        while outcomes := await self._on(self._device, next, found, None):
-            for outcome in outcomes:
-                work = next(waiting)
+        waiting = deque(works)
+        while waiting:
+            for outcome in await self._on(self._device, next, found):
+                work = waiting.popleft()
                 if isinstance(outcome, Failed):
                     self._give_up(work, outcome)
                 else:

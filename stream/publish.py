@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from stream.broker_check import check_broker
 from stream.contracts import MAX_DEAD_BYTES
-from stream.errors import PassingFault
+from stream.errors import PassingFault, one_line
 from stream.records import Out
 from stream.security import aiokafka_options
 from stream.settings import Kafka
@@ -60,7 +60,7 @@ class Publisher:
             raise
         except (KafkaError, OSError) as error:
             await self._discard(producer)
-            raise PassingFault(f"the broker does not confirm our records: {_one_line(error)}") from error
+            raise PassingFault(f"the broker does not confirm our records: {one_line(error)}") from error
 
     async def close(self) -> None:
         """Stop the producer; what is not confirmed by then was not counted and comes again."""
@@ -76,7 +76,7 @@ class Publisher:
                     record.topic, record.value, key=record.key, headers=list(record.headers)
                 )
             except MessageSizeTooLargeError as error:  # over the producer's own bound
-                refused = RecordTooLarge(index, _one_line(error))
+                refused = RecordTooLarge(index, one_line(error))
                 break
             sent.append(confirmation)
         results = await asyncio.gather(*sent, return_exceptions=True)
@@ -85,7 +85,7 @@ class Publisher:
         ]
         for index, failure in errors:
             if isinstance(failure, MessageSizeTooLargeError):
-                raise RecordTooLarge(index, _one_line(failure))
+                raise RecordTooLarge(index, one_line(failure))
         if errors:
             raise errors[0][1]
         if refused:
@@ -109,7 +109,7 @@ class Publisher:
                 except (KafkaError, OSError) as error:
                     await _stop(producer)
                     await asyncio.to_thread(check_broker, self._kafka)  # a refusal is not waited out
-                    raise PassingFault(f"the broker takes no records: {_one_line(error)}") from error
+                    raise PassingFault(f"the broker takes no records: {one_line(error)}") from error
                 self._producer = producer
             return self._producer
 
@@ -124,7 +124,3 @@ async def _stop(producer: AIOKafkaProducer) -> None:
     """Returns when every record of it is confirmed or has failed, at most REQUEST_TIMEOUT later."""
     with contextlib.suppress(KafkaError, OSError):
         await producer.stop()
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -18,7 +18,7 @@ from redis.asyncio.connection import SSLConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from stream.errors import BrokenWorker, PassingFault, Refused, SettingsError
+from stream.errors import BrokenWorker, PassingFault, Refused, SettingsError, one_line
 from stream.security import secret, tls_context, why_refused
 from stream.settings import Redis as RedisSettings
 from stream.tls_link import tls_link
@@ -120,17 +120,13 @@ def redis_faults(url: str) -> Iterator[None]:
         yield
     except _REFUSED as error:
         keys = "redis.username, redis.password"
-        raise Refused(f"Redis at {address(url)} refuses us: {_one_line(error)} ({keys})") from error
+        raise Refused(f"Redis at {address(url)} refuses us: {one_line(error)} ({keys})") from error
     except _AWAY as error:
         if why := why_refused(error):
             raise _refused(url, why) from error
-        raise PassingFault(f"Redis at {address(url)} is away: {_one_line(error)}") from error
+        raise PassingFault(f"Redis at {address(url)} is away: {one_line(error)}") from error
     except exceptions.ResponseError as error:
         # MISCONF: Redis cannot save to disk and takes no writes until it can; redis-py has no class for it.
         if str(error).startswith("MISCONF"):
-            raise PassingFault(f"Redis at {address(url)} takes no writes: {_one_line(error)}") from error
-        raise BrokenWorker(f"Redis at {address(url)} failed: {_one_line(error)}") from error
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+            raise PassingFault(f"Redis at {address(url)} takes no writes: {one_line(error)}") from error
+        raise BrokenWorker(f"Redis at {address(url)} failed: {one_line(error)}") from error

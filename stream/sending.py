@@ -13,6 +13,7 @@ from kafka.errors import KafkaError, MessageSizeTooLargeError, UnknownTopicOrPar
 
 from stream.broker_check import check_broker
 from stream.contracts import MAX_DEAD_BYTES
+from stream.errors import one_line
 from stream.reading import kafka_faults
 from stream.security import kafka_python_options
 from stream.settings import Kafka
@@ -81,7 +82,7 @@ def _reason(error: BaseException) -> str:
         return "larger than its topic takes (max.message.bytes)"
     if isinstance(error, UnknownTopicOrPartitionError):
         return "its topic does not exist"
-    return " ".join(str(error).split()) or type(error).__name__
+    return one_line(error)
 
 
 @contextmanager

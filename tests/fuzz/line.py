@@ -2,9 +2,10 @@
 
 The functions are the worker's own; only what moves posts between them is ours. URLs are judged, but not fetched."""
 
+import asyncio
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from types import SimpleNamespace
@@ -13,13 +14,14 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from models.post import Mention
-from models.post import Post as PostToTag
 from models.tagger import Prepared, Tagger
 from stream.active import ActiveModel
 from stream.admit import admit, conclude
+from stream.batcher import Batcher
 from stream.busy import Busy
-from stream.fetch import Fetched, fetch_pictures
+from stream.fetch import Fetched
 from stream.image_outcomes import HOST_AWAY, NotFetched
+from stream.prepare import prepare_post
 from stream.settings import Settings
 from stream.tagging import Failed, Tagged, tag_batch
 from stream.url_rules import UrlRules
@@ -78,7 +80,7 @@ class Line:
     def run(self, cases: Sequence[Case]) -> list[Result]:
         """The result of each case, in order."""
         passing = [self._take_in(offset, case) for offset, case in enumerate(cases)]
-        for batch in self._batches([each for each in passing if each.prepared is not None]):
+        for batch in asyncio.run(self._batches([each for each in passing if each.prepared is not None])):
             self._tag(batch, cases)
         for each, case in zip(passing, cases, strict=True):
             if each.failed is not None:
@@ -102,17 +104,14 @@ class Line:
         return passing
 
     def _prepare(self, passing: _Passing) -> None:
-        """As the pipeline: twice, then the post is given up."""
         post = passing.work.post
         assert post is not None
-        for _ in range(2):
-            try:
-                pictures, outcomes = fetch_pictures(post, None, self._judged(post.images))
-                passing.prepared = self._active.tagger.prepare(PostToTag(post.text, post.hashtags), pictures)
-                passing.result.images = [outcome.outcome for outcome in outcomes]
-                return
-            except Exception as error:
-                passing.failed = Failed.of(error)
+        prepared = prepare_post(self._active, self._busy, None, post, self._judged(post.images))
+        if isinstance(prepared, Failed):
+            passing.failed = prepared
+        else:
+            passing.prepared, outcomes = prepared
+            passing.result.images = [outcome.outcome for outcome in outcomes]
 
     def _judged(self, images: Sequence[Any]) -> Fetched:
         judged = {}
@@ -125,20 +124,21 @@ class Line:
                     judged[image] = error.outcome
         return judged
 
-    def _batches(self, waiting: Sequence[_Passing]) -> Iterator[list[_Passing]]:
-        """As the batcher cuts them."""
-        batch: list[_Passing] = []
-        tokens = images = 0
-        for each in waiting:
-            tokens += each.prepared.tokens
-            images += len(each.prepared.pictures)
-            limits = self._settings.worker
-            if batch and (tokens > limits.max_batch_tokens or images > limits.max_batch_images):
-                yield batch
-                batch, tokens, images = [], each.prepared.tokens, len(each.prepared.pictures)
-            batch.append(each)
-        if batch:
-            yield batch
+    async def _batches(self, waiting: Sequence[_Passing]) -> list[list[_Passing]]:
+        limits = self._settings.worker
+        batcher = Batcher[_Passing](limits.max_batch_tokens, limits.max_batch_images)
+
+        async def fill() -> None:
+            for each in waiting:
+                await batcher.put(each, each.prepared.tokens, len(each.prepared.pictures))
+
+        batches: list[list[_Passing]] = []
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(fill())
+            while sum(map(len, batches)) < len(waiting):
+                batch, _ = await batcher.take()
+                batches.append(batch)
+        return batches
 
     def _tag(self, batch: Sequence[_Passing], cases: Sequence[Case]) -> None:
         active = self._active

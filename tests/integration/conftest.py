@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from stream.faults import VARIABLE
 from stream.local import LocalKafka, LocalRedis, free_port
 from stream.settings import Kafka, Local, Redis, Settings, Worker
 from stream.topics import ensure_topics
@@ -59,3 +60,10 @@ def settings(kafka: Kafka, redis_url: str, tmp_path: Path) -> Settings:
         worker=Worker(device="cpu", threads=1),
         local=Local(directory=tmp_path / "local", metrics_port=0),
     )
+
+
+@pytest.fixture
+def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of faults (stream/faults.py) of workers that are started now."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "faults"))
+    return tmp_path / "faults"

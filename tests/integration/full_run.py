@@ -16,16 +16,16 @@ from stream.settings import Kafka, Local, Settings, Worker
 from stream.supervisor import environment
 from tests.integration.test_stream_end_to_end import (
     TRIMOD,
-    RealWorker,
     check_events,
     metric,
     read_posts,
     read_reasons,
 )
 from tests.integration.workers import (
-    WorkerProcess,
+    RealWorker,
     committed,
     expected_totals,
+    gone_at_last,
     receipts,
     redis_totals,
     wait_until,
@@ -45,8 +45,7 @@ def settings(directory: Path, images: Path) -> Settings:
 
 
 def run(here: Settings, directory: Path, posts: Path, images: Path, kill: bool) -> None:
-    running: list[WorkerProcess] = [RealWorker(here, directory) for _ in range(2)]
-    try:
+    with gone_at_last([RealWorker(here, directory) for _ in range(2)]) as running:
         wait_until(lambda: all(worker.assigned for worker in running), 180, "two workers have partitions")
         command = [TRIMOD, "ingest", str(posts), "--images-root", str(images)]
         began = time.monotonic()
@@ -62,10 +61,6 @@ def run(here: Settings, directory: Path, posts: Path, images: Path, kill: bool) 
         images_by_outcome = dict(metric("trimod_images_total", running))
         for worker in running:
             worker.stop()
-    finally:
-        for worker in running:
-            if worker.running:
-                worker.kill()
     found = receipts(here.kafka)
     expected, texts = read_posts(here)
     assert expected == read_reasons(here), "a post is missing, or dead without its reason"

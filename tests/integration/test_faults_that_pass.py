@@ -17,7 +17,6 @@ import redis
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from stream.counters import Counters
-from stream.faults import VARIABLE
 from stream.local import LocalKafka, LocalRedis, free_port
 from stream.rebuild import rebuild
 from stream.settings import Kafka, Settings
@@ -79,11 +78,10 @@ def test_a_worker_that_was_stopped_for_longer_than_its_session_comes_back(
 
 
 def test_sigterm_ends_a_worker_in_time_even_with_a_post_that_hangs(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, tmp_path: Path, faults: Path
 ) -> None:
     """What was counted is committed; the rest is left to the next."""
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "faults"))
-    (tmp_path / "faults").write_text("inferring hang text=HANGER\n")
+    faults.write_text("inferring hang text=HANGER\n")
     kafka = settings.kafka
     with workers(settings, tmp_path, 0.0) as running:
         send(kafka, [post(n, "Rome") for n in range(40)])
@@ -285,11 +283,10 @@ def test_a_topic_that_is_made_anew_is_read_from_its_beginning(settings: Settings
 
 
 def test_a_worker_whose_loop_hangs_ends_and_the_next_goes_on(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, tmp_path: Path, faults: Path
 ) -> None:
     """Its consumer's thread would heartbeat on for ever: a zombie with partitions."""
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "faults"))
-    (tmp_path / "faults").write_text("counting hang nth=1\n")
+    faults.write_text("counting hang nth=1\n")
     own = settings.worker.model_copy(update={"hang_limit": 2.0})
     settings = settings.model_copy(update={"worker": own})
     kafka = settings.kafka
@@ -297,7 +294,7 @@ def test_a_worker_whose_loop_hangs_ends_and_the_next_goes_on(
     with workers(settings, tmp_path, 0.0) as running:
         wait_until(lambda: not running[0].running, LONG, "it ends")
         assert (1, True) == (running[0].exit_code, "does not turn" in running[0].log)
-        (tmp_path / "faults").unlink()
+        faults.unlink()
         running.append(WorkerProcess(settings, tmp_path))
         wait_until(lambda: sum(committed(kafka).values()) == 16, LONG, "all is committed")
         assert running[1].stop() < 10

@@ -5,10 +5,7 @@ switch holds up batches is measured by tests/soak/switches.py; that no batch mix
 """
 
 import json
-import os
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +17,17 @@ from models.pointer import point
 from models.tagger import Tagger
 from stream.settings import Settings
 from tests.checkpoints import tiny_checkpoint
-from tests.integration.workers import WorkerProcess, committed, post, read_all, receipts, send, wait_until
+from tests.integration.workers import (
+    RealWorker,
+    WorkerProcess,
+    committed,
+    gone_at_last,
+    post,
+    read_all,
+    receipts,
+    send,
+    wait_until,
+)
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -30,22 +37,9 @@ SWITCHES = 20
 PER_SECOND = 40
 
 
-class RealWorker(WorkerProcess):
-    """`trimod worker` itself."""
-
-    def __init__(self, settings: Settings, directory: Path) -> None:
-        from stream.supervisor import environment
-
-        self._log = directory / "real-worker.log"
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "stream", "worker"], stdout=log, stderr=log,
-                env={**environment(settings), "PYTHONPATH": os.pathsep.join(sys.path)},
-            )  # fmt: skip
-
-    def model(self) -> str:
-        version: str = json.loads(self.get("/health"))["version"]
-        return version
+def model_of(worker: WorkerProcess) -> str:
+    version: str = json.loads(worker.get("/health"))["version"]
+    return version
 
 
 @contextmanager
@@ -77,8 +71,7 @@ def test_twenty_switches_under_load(settings: Settings, tmp_path: Path) -> None:
     point(pointer, checkpoints[0])
     own = settings.worker.model_copy(update={"checkpoint": pointer})
     settings = settings.model_copy(update={"worker": own})
-    worker = RealWorker(settings, tmp_path)
-    try:
+    with gone_at_last([RealWorker(settings, tmp_path)]) as (worker,):
         wait_until(lambda: "assigned partitions" in worker.log or not worker.running, START, "it starts")
         with steady_posts(settings) as sent:
             wait_until(lambda: len(receipts(settings.kafka)) > 0, 60, "it tags")
@@ -87,16 +80,10 @@ def test_twenty_switches_under_load(settings: Settings, tmp_path: Path) -> None:
                 log = f"switched from {versions[(number - 1) % 2]} to {versions[number % 2]}"
                 wanted = (number + 1) // 2
                 wait_until(lambda: worker.log.count(log) == wanted, 60, f"switch {number}")  # noqa: B023
-            assert versions[0] == worker.model()
+            assert versions[0] == model_of(worker)
         wait_until(lambda: sum(committed(settings.kafka).values()) == sent[0], 60, "all is committed")
         longest = longest_pass_of_the_tagger(worker.get("/metrics"))
         assert worker.stop() < 10
-    except BaseException:
-        print(worker.log)
-        raise
-    finally:
-        if worker.running:
-            worker.kill()
     found = receipts(settings.kafka)
     assert sent[0] == len({receipt.post_id for receipt in found})
     assert [] == read_all(settings.kafka, settings.kafka.dead_topic)
@@ -126,10 +113,9 @@ def test_what_cannot_be_trusted_is_refused_and_the_old_one_stays(settings: Setti
     point(pointer, good)
     own = settings.worker.model_copy(update={"checkpoint": pointer})
     settings = settings.model_copy(update={"worker": own})
-    worker = RealWorker(settings, tmp_path)
-    try:
+    with gone_at_last([RealWorker(settings, tmp_path)]) as (worker,):
         wait_until(lambda: "assigned partitions" in worker.log or not worker.running, START, "it starts")
-        version = worker.model()
+        version = model_of(worker)
         point(pointer, bad)
         wait_until(lambda: "is refused" in worker.log, 30, "it is refused")
         health = json.loads(worker.get("/health"))
@@ -143,10 +129,4 @@ def test_what_cannot_be_trusted_is_refused_and_the_old_one_stays(settings: Setti
             lambda: json.loads(worker.get("/health"))["checkpoint"] == "as promoted", 30, "it is mended"
         )
         assert worker.stop() < 10
-    except BaseException:
-        print(worker.log)
-        raise
-    finally:
-        if worker.running:
-            worker.kill()
     assert {version} == {receipt.model_version for receipt in receipts(settings.kafka)}

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from stream.contracts import EntityEvent
 from stream.settings import Fetch, Settings
-from tests.integration.workers import WorkerProcess, post, read_all, receipts, send, wait_until
+from tests.integration.workers import WorkerProcess, gone_at_last, post, read_all, receipts, send, wait_until
 from tests.stream.image_servers import INSIDE, OUTSIDE, png
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -126,8 +126,7 @@ def test_pictures_by_url_count_and_what_fails_costs_nothing(
     here = settings.model_copy(update={"fetch": fetch})
     count = PER_KIND * len(KINDS)
     send(settings.kafka, [post_of(number, port) for number in range(count)])
-    worker = LocalImagesWorker(here, tmp_path, port)
-    try:
+    with gone_at_last([LocalImagesWorker(here, tmp_path, port)]) as (worker,):
         wait_until(lambda: tagged_by(worker) >= count or not worker.running, 150, "all posts are tagged")
         assert worker.running
         assert metric(worker, "trimod_images_total", "outcome", "reason") == {
@@ -138,9 +137,6 @@ def test_pictures_by_url_count_and_what_fails_costs_nothing(
             ("skipped", "host not allowed"): PER_KIND,
         }
         worker.stop()
-    finally:
-        print(worker.log)
-        worker.kill()
     assert 0 == Inside.requests
     check_receipts(settings, count)
     check_weights(settings, count)

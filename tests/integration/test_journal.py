@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from stream.counters import Counters
-from stream.faults import VARIABLE
 from stream.journal import REST, Journal, Suspicion
 from stream.settings import Redis, Settings
 from tests.integration.workers import (
@@ -29,13 +28,6 @@ pytestmark = pytest.mark.integration
 
 COUNT = 48
 KILLER = 21
-
-
-@pytest.fixture
-def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file of faults of workers that are started now."""
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "faults"))
-    return tmp_path / "faults"
 
 
 def lives(settings: Settings, directory: Path) -> Iterator[WorkerProcess]:

@@ -6,7 +6,6 @@ The other tests of workers have a fake tagger; here offsets in text, images and 
 
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -20,9 +19,11 @@ from stream.errors import BadPost
 from stream.settings import Settings
 from stream.supervisor import environment
 from tests.integration.workers import (
+    RealWorker,
     WorkerProcess,
     committed,
     expected_totals,
+    gone_at_last,
     read_all,
     receipts,
     redis_totals,
@@ -32,25 +33,11 @@ from tests.integration.workers import (
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 TRIMOD = str(Path(sys.executable).with_name("trimod"))
+IMAGES = ("--images-root", str(SAMPLES))
 START = 180
 """Seconds at most until a worker has loaded its model and has partitions; on a quiet machine it takes 10."""
 RATE = 40
 """Posts per second while a worker is killed: slow enough for that to be in the middle."""
-
-
-class RealWorker(WorkerProcess):
-    """`trimod worker` with the shipped checkpoint."""
-
-    def __init__(self, settings: Settings, directory: Path) -> None:
-        self._log = directory / f"worker-{time.monotonic_ns()}.log"
-        root = settings.worker.images_root or SAMPLES
-        command = [TRIMOD, "worker", "--images-root", str(root)]
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment(settings))
-
-    @property
-    def assigned(self) -> bool:
-        return "assigned partitions: " in self.log.replace("assigned partitions: none", "")
 
 
 def write_posts(path: Path, rounds: range) -> int:
@@ -69,7 +56,7 @@ def write_posts(path: Path, rounds: range) -> int:
 
 
 def ingest(settings: Settings, path: Path, *options: str) -> subprocess.Popen[bytes]:
-    command = [TRIMOD, "ingest", str(path), "--images-root", str(SAMPLES), *options]
+    command = [TRIMOD, "ingest", str(path), *IMAGES, *options]
     return subprocess.Popen(command, env=environment(settings), stdout=subprocess.DEVNULL)
 
 
@@ -127,8 +114,7 @@ def test_ingest_to_counts_with_the_shipped_model_and_a_killed_worker(
 ) -> None:
     first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
     count = write_posts(first, range(2))
-    running = [RealWorker(settings, tmp_path) for _ in range(2)]
-    try:
+    with gone_at_last([RealWorker(settings, tmp_path, *IMAGES) for _ in range(2)]) as running:
         wait_until(lambda: all(worker.assigned for worker in running), START, "two workers have partitions")
         with ingest(settings, first, "--rate", str(RATE)) as sending:
             wait_until(
@@ -137,7 +123,7 @@ def test_ingest_to_counts_with_the_shipped_model_and_a_killed_worker(
             running.pop(0).kill()
             done = sum(committed(settings.kafka).values())
             assert done < count, "killed too late to show anything"
-            running.append(RealWorker(settings, tmp_path))
+            running.append(RealWorker(settings, tmp_path, *IMAGES))
         assert 0 == sending.returncode
         wait_until(lambda: running[1].assigned, START, "the worker is back")
         count += write_posts(second, range(2, 3))
@@ -148,10 +134,6 @@ def test_ingest_to_counts_with_the_shipped_model_and_a_killed_worker(
         images = metric("trimod_images_total", running)
         assert {("used", ""), ("broken", "undecodable"), ("broken", "unreadable")} == set(images)
         assert all(worker.stop() < 15 for worker in running)
-    finally:
-        for worker in running:
-            print(worker.log)
-            worker.kill()
     expected, texts = read_posts(settings)
     assert count == len(expected)
     assert expected == read_reasons(settings)

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -22,8 +22,12 @@ from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailable
 from stream.contracts import Receipt
 from stream.counters import Counters
 from stream.settings import Kafka, Settings
+from stream.supervisor import environment
 
 SCRIPT = Path(__file__).with_name("worker_with_fake_tagger.py")
+
+
+W = TypeVar("W", bound="WorkerProcess")
 
 
 class WorkerProcess:
@@ -78,10 +82,30 @@ class WorkerProcess:
         return time.monotonic() - began
 
 
+class RealWorker(WorkerProcess):
+    """`trimod worker` itself, with these arguments."""
+
+    def __init__(self, settings: Settings, directory: Path, *arguments: str) -> None:
+        self._log = directory / f"worker-{time.monotonic_ns()}.log"
+        command = [sys.executable, "-m", "stream", "worker", *arguments]
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment(settings))
+
+    @property
+    def assigned(self) -> bool:
+        return "assigned partitions: " in self.log.replace("assigned partitions: none", "")
+
+
 @contextmanager
 def workers(settings: Settings, directory: Path, *delays: float) -> Iterator[list[WorkerProcess]]:
-    """Workers that are all gone at the end; more may be appended."""
-    started = [WorkerProcess(settings, directory, delay) for delay in delays]
+    """Workers with the fake tagger that are all gone at the end; more may be appended."""
+    with gone_at_last([WorkerProcess(settings, directory, delay) for delay in delays]) as started:
+        yield started
+
+
+@contextmanager
+def gone_at_last(started: list[W]) -> Iterator[list[W]]:
+    """Workers that are killed at the end if they still run, and whose logs are printed where something failed."""
     try:
         yield started
     except BaseException:

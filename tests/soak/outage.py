@@ -58,11 +58,7 @@ class Outage:
 
     @property
     def failures(self) -> list[str]:
-        counts, failures = self.counts, []
-        if counts.lost or counts.confirmed != counts.sent:
-            failures.append(f"{counts.lost} posts lost, {counts.sent - counts.confirmed} never taken")
-        if not counts.totals_exact or counts.dead != counts.bad:
-            failures.append("the counts are not exact")
+        failures = self.counts.failures
         if self.seconds_until_caught_up > LIMIT:
             failures.append(f"catching up took more than {LIMIT:.0f} s")
         if not self.named:

@@ -38,6 +38,20 @@ class Counts:
     totals_exact: bool
     """Whether Redis has just the mentions of the first receipt of each post."""
 
+    @property
+    def failures(self) -> list[str]:
+        """What was promised of posts and does not hold."""
+        failures = []
+        if self.confirmed != self.sent:
+            failures.append(f"{self.sent - self.confirmed} posts were not taken by the broker")
+        if self.lost:
+            failures.append(f"{self.lost} posts are lost: no receipt, no dead letter")
+        if self.dead != self.bad:
+            failures.append(f"{self.dead} posts are dead where {self.bad} are bad")
+        if not self.totals_exact:
+            failures.append("the totals in Redis are not those of the receipts")
+        return failures
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -149,15 +163,7 @@ def _latency(latencies: Sequence[tuple[float, float]], began: float) -> dict[str
 def _failures(
     counts: Counts, grows: bool, workers: Sequence[Mapping[str, Any]], bounds: Mapping[str, int]
 ) -> list[str]:
-    failures = []
-    if counts.confirmed != counts.sent:
-        failures.append(f"{counts.sent - counts.confirmed} posts were not taken by the broker")
-    if counts.lost:
-        failures.append(f"{counts.lost} posts are lost: no receipt, no dead letter")
-    if counts.dead != counts.bad:
-        failures.append(f"{counts.dead} posts are dead where {counts.bad} are bad")
-    if not counts.totals_exact:
-        failures.append("the totals in Redis are not those of the receipts")
+    failures = counts.failures
     if grows:
         failures.append("lag was still growing at the end")
     for worker in workers:

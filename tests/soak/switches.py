@@ -59,11 +59,7 @@ class Switches:
 
     @property
     def failures(self) -> list[str]:
-        counts, failures = self.counts, []
-        if counts.lost or counts.dead != counts.bad or not counts.totals_exact:
-            failures.append(
-                f"{counts.lost} posts lost, {counts.dead - counts.bad} failed, or the counts are wrong"
-            )
+        failures = self.counts.failures
         if self.mixed_batches or self.wrong_events:
             failures.append(
                 f"{self.mixed_batches} batches mix two models, {self.wrong_events} events misname theirs"
