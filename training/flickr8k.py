@@ -91,7 +91,7 @@ def _compute(images: Path, names: Sequence[str], path: Path, console: Console) -
     grids = np.lib.format.open_memmap(
         partial, mode="w+", dtype=np.float16, shape=(len(names), REGIONS, FEATURES)
     )
-    encoder = ImageEncoder(cache=0, regions=True)
+    encoder = ImageEncoder(regions=True)
     columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("region features", total=len(names))

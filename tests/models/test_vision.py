@@ -38,11 +38,10 @@ def test_no_words_for_what_is_no_photograph(encoder):
     assert () == encoder.encode([grey])[0].words
 
 
-def test_features_do_not_depend_on_the_neighbours():
+def test_features_do_not_depend_on_the_neighbours(encoder):
     pictures = [photograph("china.jpg"), photograph("flower.jpg"), *map(noise, range(2))]
-    forgetful = ImageEncoder(cache=0)
-    together = forgetful.encode(pictures)
-    alone = [forgetful.encode([picture])[0] for picture in pictures]
+    together = encoder.encode(pictures)
+    alone = [encoder.encode([picture])[0] for picture in pictures]
     assert [each.words for each in alone] == [each.words for each in together]
     for one, many in zip(alone, together, strict=True):
         torch.testing.assert_close(one.pooled, many.pooled, atol=1e-4, rtol=0)
@@ -59,25 +58,6 @@ def test_pooled_features_are_the_networks_own(encoder):
     pooled = encoder.encode([picture])[0].pooled
     torch.testing.assert_close(expected, pooled, atol=1e-4, rtol=1e-4)
     assert (torch.float32, (1280,), False) == (pooled.dtype, tuple(pooled.shape), pooled.requires_grad)
-
-
-def test_each_picture_is_computed_once_and_the_cache_forgets_the_longest_unused(monkeypatch):
-    encoder = ImageEncoder(cache=2)
-    computed = []
-    compute = encoder._compute
-    monkeypatch.setattr(
-        encoder, "_compute", lambda batch: computed.extend(p.key for p in batch) or compute(batch)
-    )
-    a, b, c = map(noise, range(3))
-    first = encoder.encode([a, b, a])
-    assert ["0", "1"] == computed
-    assert first[0] is first[2]
-    encoder.encode([a])  # now b is the longest unused
-    encoder.encode([c])
-    encoder.encode([a])
-    assert ["0", "1", "2"] == computed
-    encoder.encode([b])
-    assert ["0", "1", "2", "1"] == computed
 
 
 def test_more_pictures_than_one_pass_takes(encoder):
