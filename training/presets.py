@@ -25,6 +25,8 @@ class Preset:
     hyper: Mapping[str, Any] = field(default_factory=dict)
     """Fields of the model's configuration that differ from its defaults; labels come from the data."""
     noise: Noise = field(default_factory=Noise)
+    asked: tuple[str, ...] = ()
+    """Of `hyper`, the names that somebody chose beside the preset: they hold for a model to start from, too."""
 
 
 MODERN = Recipe(epochs=10, batch_size=32, rate=2e-3, tune_words=False)
@@ -153,4 +155,5 @@ def changed(preset: Preset, **settings: Any) -> Preset:
     """`preset` with fields of its recipe, or hyper-parameters of its model, set to other values."""
     recipe = {key: settings.pop(key) for key in [field.name for field in fields(Recipe)] if key in settings}
     hyper = {**preset.hyper, **settings}
-    return replace(preset, recipe=replace(preset.recipe, **recipe), hyper=hyper)
+    asked = (*preset.asked, *settings)
+    return replace(preset, recipe=replace(preset.recipe, **recipe), hyper=hyper, asked=asked)

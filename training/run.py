@@ -174,18 +174,31 @@ def _parts(preset: Preset, run: Run, training: Sequence[Sample], labels: tuple[s
         for table in model.word_tables():
             table.weight.requires_grad_(preset.recipe.tune_words or not vectors)
         return Parts(preset.model, model, words, characters, segmenter)
-    stored = load_checkpoint(run.start_from)
-    before = build(stored)
-    hyper = {
-        **asdict(before.model.config),
-        "dropout": preset.hyper.get("dropout", before.model.config.dropout),
-    }
-    model = create(before.name, {**hyper, "labels": labels}, before.words.size, before.characters.size)
-    weights = before.model.state_dict()
-    if before.model.config.labels != labels:
-        weights = {name: tensor for name, tensor in weights.items() if not name.startswith(HEADS)}
-    model.load_state_dict(weights, strict=False)
-    return Parts(before.name, model, before.words, before.characters, segmenter)
+    return _begun(preset, run.start_from, labels, segmenter)
+
+
+def _begun(preset: Preset, checkpoint: Path, labels: tuple[str, ...], segmenter: Segmenter) -> Parts:
+    """The checkpoint's model as it is, but with these labels, the preset's dropout and what was asked for."""
+    before = build(load_checkpoint(checkpoint))
+    if before.name != preset.model:
+        raise DataError(
+            f"--start-from {checkpoint} is of model {before.name}, and this trains {preset.model}"
+        )
+    asked = {name: preset.hyper[name] for name in ("dropout", *preset.asked) if name in preset.hyper}
+    try:
+        config = {**asdict(before.model.config), **asked, "labels": labels}
+        model = create(preset.model, config, before.words.size, before.characters.size)
+        weights = before.model.state_dict()
+        if before.model.config.labels != labels:
+            weights = {name: tensor for name, tensor in weights.items() if not name.startswith(HEADS)}
+        unknown = model.load_state_dict(weights, strict=False).unexpected_keys
+    except (ValueError, RuntimeError) as error:
+        raise DataError(f"--start-from {checkpoint}: {' '.join(str(error).split())[:300]}") from None
+    if unknown:
+        raise DataError(
+            f"--start-from {checkpoint}: this model has no place for its weights {unknown[0]}, ..."
+        )
+    return Parts(preset.model, model, before.words, before.characters, segmenter)
 
 
 def _fill(

@@ -70,6 +70,26 @@ def test_training_goes_on_from_a_checkpoint_with_other_labels(tmp_path: Path, se
     assert ["person", "creative-work"] == [mention.type for mention in mentions]
 
 
+def test_a_checkpoint_to_start_from_takes_what_is_asked_for_or_says_why_not(
+    tmp_path: Path, segmenter: Path
+) -> None:
+    first = Run("trimod", (folder(tmp_path / "data"),), "none", segmenter=segmenter)
+    seeing = changed(PRESETS["trimod"], **{**SMALL, "epochs": 1}, **HYPER, use_pixels=True)
+    begun = train_preset(seeing, first, "cpu", tmp_path / "begun")
+    again, tried = replace(first, start_from=begun), tmp_path / "tried"
+    with pytest.raises(DataError, match="is of model trimod, and this trains cwi"):
+        train_preset(PRESETS["cwi"], again, "cpu", tried)
+    with pytest.raises(DataError, match="no setting depth"):
+        train_preset(changed(PRESETS["trimod"], depth=2), again, "cpu", tried)
+    with pytest.raises(DataError, match=r"start-from .*size mismatch"):
+        train_preset(changed(PRESETS["trimod"], word_hidden=24), again, "cpu", tried)
+    with pytest.raises(DataError, match="no place for its weights"):
+        train_preset(changed(PRESETS["trimod"], use_pixels=False), again, "cpu", tried)
+    preset = changed(PRESETS["trimod"], **{**SMALL, "epochs": 1}, mismatch_penalty=0.5)
+    config = load_checkpoint(train_preset(preset, again, "cpu", tmp_path / "more")).config["trimod"]
+    assert (0.5, 12) == (config["mismatch_penalty"], config["word_size"])
+
+
 def test_word_vectors_fill_the_table_and_bring_their_words(tmp_path: Path, segmenter: Path) -> None:
     vectors = tmp_path / "vectors.txt"
     write_vectors(vectors, ["visits", "unseen"], torch.tensor([[0.5] * 14, [0.25] * 14]))
