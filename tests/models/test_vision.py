@@ -6,6 +6,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 import torch
+from timm.layers import BatchNormAct2d
 
 from models import vision
 from models.errors import PretrainedError
@@ -58,6 +59,10 @@ def test_pooled_features_are_the_networks_own(encoder):
     pooled = encoder.encode([picture])[0].pooled
     torch.testing.assert_close(expected, pooled, atol=1e-4, rtol=1e-4)
     assert (torch.float32, (1280,), False) == (pooled.dtype, tuple(pooled.shape), pooled.requires_grad)
+
+
+def test_no_normalisation_is_left_to_compute(encoder):
+    assert [] == [layer for layer in encoder._network.modules() if isinstance(layer, BatchNormAct2d)]
 
 
 def test_more_pictures_than_one_pass_takes(encoder):
