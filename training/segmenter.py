@@ -2,8 +2,9 @@
 
 Three stages. The network learns from made-up and machine-segmented hashtags, its character table starting from
 skip-gram vectors (section IV-C). It is then tuned on stan_large.train, once per fold without that fold and once
-on all. With the log odds that the fold's network gives to hashtags it has not seen, the lexicon's weights are
-fitted (training/lexicon.py), and the whole is cross-validated.
+on all, each time as the mean of a few tunings' weights (a soup, Wortsman et al. 2022, arXiv:2203.05482). With the
+log odds that the fold's network gives to hashtags it has not seen, the lexicon's weights are fitted
+(training/lexicon.py), and the whole is cross-validated.
 
 `train_segmenter` writes `segmenter.safetensors` (fp16) and `segmenter.json` (configuration, recipe, measured
 figures). The dev files are read once, at the end, to measure. An interrupted run goes on from its last whole
@@ -49,8 +50,8 @@ class SegmenterRecipe:
 
     skip_gram: start the characters from skip-gram vectors. distant, people, synthetic: examples per epoch from
     hashset_distant and hashset_manual (drawn anew, in varying case) and made from text. The tuning epochs go
-    over all of their hashtags from stan_large.train and `tune_mixed` of the first stage's kinds. penalty: of the
-    lexicon's squared weights.
+    over all of their hashtags from stan_large.train and `tune_mixed` of the first stage's kinds. soup: tunings, with
+    random numbers of their own, whose weights are averaged. penalty: of the lexicon's squared weights.
     """
 
     skip_gram: bool = True
@@ -67,6 +68,7 @@ class SegmenterRecipe:
     tune_mixed: int = 1_500
     tune_batch_size: int = 64
     tune_rate: float = 1.2e-3
+    soup: int = 4
     penalty: float = 1e-3
     seed: int = 1
 
@@ -236,11 +238,32 @@ def tune(
     fold: int,
     progress: Progress,
 ) -> Segmenter:
-    """A copy of the network, trained further on these hashtags; random numbers depend on seed and fold alone."""
-    torch.manual_seed(recipe.seed * 1_009 + fold)
-    rng = random.Random(recipe.seed * 2_003 + fold)
-    network = Segmenter(start.config)
-    network.load_state_dict(start.state_dict())
+    """The network trained further on these hashtags, as the mean of a soup; chance depends on seed and fold alone."""
+    task = progress.add_task(f"tuning {fold + 1}/{recipe.folds + 1}", total=recipe.soup)
+    soup = []
+    for draws in range(fold, fold + recipe.soup * (recipe.folds + 1), recipe.folds + 1):
+        soup.append(dict(_tune_once(start, examples, material, recipe, draws).named_parameters()))
+        progress.advance(task)
+    network = _copy(start)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            parameter.copy_(torch.stack([each[name] for each in soup]).mean(dim=0))
+    return network.eval()
+
+
+def _copy(network: Segmenter) -> Segmenter:
+    copied = Segmenter(network.config)
+    copied.load_state_dict(network.state_dict())
+    return copied
+
+
+def _tune_once(
+    start: Segmenter, examples: Sequence[Example], material: Material, recipe: SegmenterRecipe, draws: int
+) -> Segmenter:
+    """One of the soup. draws: which random numbers."""
+    torch.manual_seed(recipe.seed * 1_009 + draws)
+    rng = random.Random(recipe.seed * 2_003 + draws)
+    network = _copy(start)
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.tune_rate)
     batches = []
     for _ in range(recipe.tune_epochs):
@@ -248,12 +271,10 @@ def tune(
         seen = [_maybe_recase(example, 0.4, rng) for example in examples]
         batches += length_batches(seen + mixed, recipe.tune_batch_size, rng)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warm_cosine(20, len(batches)))
-    task = progress.add_task(f"tuning {fold + 1}/{recipe.folds + 1}", total=len(batches))
     network.train()
     for batch in batches:
         _step(network, optimizer, schedule, batch)
-        progress.advance(task)
-    return network.eval()
+    return network
 
 
 def _step(
