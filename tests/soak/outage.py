@@ -31,8 +31,6 @@ RATE = 20.0
 """Posts per second."""
 BEFORE, AFTER = 45.0, 45.0
 """Seconds of load before the outage, and after it at least."""
-BEHIND = 2.0
-"""Seconds' worth of posts that are always in work: with fewer than that not done, the workers have caught up."""
 LIMIT = 30.0
 """Seconds that catching up may take."""
 PATIENCE = 180.0
@@ -46,6 +44,8 @@ class Outage:
     server: str
     away: float
     seconds_until_caught_up: float
+    usually_behind: int
+    """The most posts in work at once before the outage: with no more than these, the workers have caught up."""
     behind_at_return: int
     counts: Counts
     memory_before: list[float]
@@ -74,7 +74,8 @@ class Outage:
         return (
             f"{self.server} away for {self.away:.0f} s at {RATE:.0f} posts/s: {counts.lost} of {counts.sent} posts "
             f"lost, counts {'exact' if counts.totals_exact else 'WRONG'}, {counts.duplicates} tagged twice; "
-            f"{self.behind_at_return} behind at its return, caught up {self.seconds_until_caught_up:.1f} s later; "
+            f"{self.behind_at_return} behind at its return (usually {self.usually_behind}), "
+            f"caught up {self.seconds_until_caught_up:.1f} s later; "
             f"RSS of the workers: {memory} MiB"
         )
 
@@ -89,12 +90,14 @@ class Run:
     def memory(self) -> list[float]:
         return [rss_mib(worker.pid) for worker in self.here.workers if worker.pid]
 
-    def watch(self, seconds: float) -> None:
-        """Let time pass."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+    def watch(self, seconds: float) -> int:
+        """Let time pass; the most posts that were behind in the second half of it."""
+        began, most = time.monotonic(), 0
+        while (passed := time.monotonic() - began) < seconds:
             time.sleep(0.5)
             self.look()
+            most = max(most, self.behind() if passed > seconds / 2 else 0)
+        return most
 
     def look(self) -> None:
         self.here.check()
@@ -105,10 +108,10 @@ class Run:
         broker takes time from the workers, which share the processors with us."""
         return self.load.sent - len(self.outcomes.done)
 
-    def catch_up(self) -> float:
-        """The seconds that it takes."""
+    def catch_up(self, usual: int) -> float:
+        """The seconds until no more than the `usual` number of posts is behind: some are always in work."""
         began = time.monotonic()
-        while self.behind() > BEHIND * RATE and time.monotonic() < began + PATIENCE:
+        while self.behind() > usual and time.monotonic() < began + PATIENCE:
             time.sleep(0.3)
             self.look()
         return time.monotonic() - began
@@ -126,7 +129,7 @@ def outage(directory: Path, name: str, away: float, kind: Sequence[str], say: Sa
         sending = threading.Thread(target=load.steady, args=(RATE, float("inf"), stop), daemon=True)
         sending.start()
         run = Run(here, load, outcomes)
-        run.watch(BEFORE)
+        usual = run.watch(BEFORE)
         before = run.memory()
         say(f"{server.name} goes away")
         server.stop()
@@ -134,7 +137,7 @@ def outage(directory: Path, name: str, away: float, kind: Sequence[str], say: Sa
         named = run.named()
         server.start()
         behind = run.behind()
-        seconds = run.catch_up()
+        seconds = run.catch_up(usual)
         say(f"{server.name} is back, caught up after {seconds:.1f} s")
         run.watch(AFTER)
         stop.set()
@@ -146,7 +149,7 @@ def outage(directory: Path, name: str, away: float, kind: Sequence[str], say: Sa
         after = run.memory()
         here.stop_workers()
         counts = count(here.settings, load, posts, outcomes)
-        return Outage(server.name, away, seconds, behind, counts, before, run.peak, after, named)
+        return Outage(server.name, away, seconds, usual, behind, counts, before, run.peak, after, named)
 
 
 @click.command()
