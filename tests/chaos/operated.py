@@ -26,7 +26,6 @@ class Operated:
         self._kill_at: float | None = None
         self.ended_at = 0.0
         """When (epoch) it was last seen to have ended."""
-        self.starts = 0
         self.on_end: Callable[[int], None] = lambda code: None
 
     @property
@@ -49,7 +48,6 @@ class Operated:
         return self.child.alive and not self.stopped
 
     def start(self) -> None:
-        self.starts += 1
         self._start_at = self._continue_at = self._kill_at = None
         self._start()
 

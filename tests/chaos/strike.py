@@ -33,8 +33,6 @@ class Strike:
     member: Member | None = None
     armed: float = 0.0
     tries: int = 0
-    starts: int = 0
-    """How often the target had been started when it happened."""
     target: Operated | None = None
     deed: Deed | None = None
 
@@ -123,7 +121,9 @@ class Strikes:
 
     def _happened(self, strike: Strike, member: Member, at: float) -> None:
         assert strike.target is not None
-        strike.starts = strike.target.starts
+        if self._server(strike.fault) and strike.armed < strike.target.ended_at < at:
+            strike.member = None  # it was meant for a process that another fault had ended: it comes again
+            return
         if strike.fault.signal == "term":
             strike.target.asked_to_end()
         self._note(strike, at)
@@ -142,7 +142,6 @@ class Strikes:
             strike.target = self.cluster.join().process
         elif kind == "leave":
             strike.target = self.cluster.leave(victim).process
-            strike.starts = strike.target.starts
         else:
             strike.deed = Deed(self.deeds.make_anew if kind == "anew" else self.deeds.add_partition)
 
@@ -152,9 +151,10 @@ class Strikes:
             return strike.deed.over
         target, kind = strike.target, strike.fault.kind
         assert target is not None
+        assert strike.happened is not None
         if strike.fault.signal == "stop":
             return not target.stopped
-        replaced = target.starts > strike.starts
+        replaced = target.ended_at >= strike.happened
         return (
             kind == "join"
             or (replaced and target.child.alive)
