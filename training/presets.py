@@ -14,7 +14,7 @@ from training.recipe import Recipe
 QUIET = Noise(no_image=0, other_image=0, class_words=0, no_hashtags=0, other_spelling=0, unreadable=0)
 """Training input as it is, for the papers' own recipes."""
 MILD = Noise(no_image=0.2, class_words=0.15, other_spelling=0.1, unreadable=0.03)
-"""For pretrained encoders, which bear damage better than word tables do."""
+"""Less of it, for the presets over pretrained encoders."""
 
 
 @dataclass(frozen=True)
