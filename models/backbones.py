@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torchvision.models import get_model
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from models.errors import PretrainedError
+from models.errors import PretrainedError, one_line
 from models.images import SIDE, Picture
 from models.vision import CPU_BATCH, FEATURES, TOP_CLASSES, ImageEncoder, ImageFeatures, class_words
 
@@ -119,8 +119,7 @@ def load_torchvision(name: str, **settings: Any) -> nn.Module:
     try:
         network: nn.Module = get_model(name, weights="DEFAULT", **settings)
     except (OSError, RuntimeError) as error:  # no network; damaged files
-        reason = " ".join(str(error).split())[:200]
         raise PretrainedError(
-            f"the weights of {name} are not on this machine and cannot be downloaded: {reason}"
+            f"the weights of {name} are not on this machine and cannot be downloaded: {one_line(error)[:200]}"
         ) from None
     return network.eval()

@@ -41,6 +41,11 @@ class SequenceTagger(nn.Module, ABC):
         """The tables of word embeddings that pretrained vectors may fill, over the words' vocabulary."""
         return []
 
+    @property
+    def reads_words(self) -> bool:
+        """Whether the words' vocabulary means anything to it; transformers cut words into pieces of their own."""
+        return bool(self.word_tables())
+
     @abstractmethod
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Emissions [batch, length, labels] and weights [modalities, batch, length], which sum to 1 over the first."""

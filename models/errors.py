@@ -24,3 +24,8 @@ class BrokenImage(TrimodError):
 
 class PretrainedError(TrimodError):
     """A pretrained part (text encoder, CNN) that is named but not installed or readable."""
+
+
+def one_line(error: BaseException) -> str:
+    """What a library's error says, without its line breaks; its class where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -141,6 +141,11 @@ class HamLearning(SequenceTagger):
         self.emit = nn.Linear(size, len(config.labels))
         self.crf = ConstrainedCRF(config.labels)
 
+    @property
+    def reads_words(self) -> bool:
+        """Yes: objects' names."""
+        return True
+
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Emissions [batch, length, labels]; no modality weights [0, batch, length]."""
         sentence, tokens = self._read(batch)

@@ -51,8 +51,3 @@ class WorkEndedIt(BrokenWorker):
     """
 
     exit_code = 75
-
-
-def one_line(error: BaseException) -> str:
-    """What a library's error says, without its line breaks; its class where it says nothing."""
-    return " ".join(str(error).split()) or type(error).__name__

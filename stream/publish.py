@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
+from models.errors import one_line
 from stream.broker_check import check_broker
 from stream.contracts import MAX_DEAD_BYTES
-from stream.errors import PassingFault, one_line
+from stream.errors import PassingFault
 from stream.records import Out
 from stream.security import aiokafka_options
 from stream.settings import Kafka

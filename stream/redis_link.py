@@ -18,7 +18,8 @@ from redis.asyncio.connection import SSLConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from stream.errors import BrokenWorker, PassingFault, Refused, SettingsError, one_line
+from models.errors import one_line
+from stream.errors import BrokenWorker, PassingFault, Refused, SettingsError
 from stream.security import secret, tls_context, why_refused
 from stream.settings import Redis as RedisSettings
 from stream.tls_link import tls_link

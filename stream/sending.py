@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
 
+from models.errors import one_line
 from stream.broker_check import check_broker
 from stream.contracts import MAX_DEAD_BYTES
-from stream.errors import one_line
 from stream.reading import kafka_faults
 from stream.security import kafka_python_options
 from stream.settings import Kafka

@@ -19,6 +19,7 @@ from models.base import SequenceTagger
 from models.captioner import Captioner
 from models.checkpoint import MANIFEST, load_checkpoint
 from models.encode import Vocabulary
+from models.errors import one_line
 from models.labels import bio_labels
 from models.look import ImageReader
 from models.parts import Parts, build, build_segmenter, frozen_sha256
@@ -173,7 +174,9 @@ def _parts(preset: Preset, run: Run, training: Sequence[Sample], labels: tuple[s
         _fill(model, words, vectors)
         for table in model.word_tables():
             table.weight.requires_grad_(preset.recipe.tune_words or not vectors)
-        return Parts(preset.model, model, words, characters, segmenter)
+        # What is not read is not shipped either: the words are the training posts'.
+        kept = words if model.reads_words else Vocabulary(())
+        return Parts(preset.model, model, kept, characters, segmenter)
     return _begun(preset, run.start_from, labels, segmenter)
 
 
@@ -193,7 +196,7 @@ def _begun(preset: Preset, checkpoint: Path, labels: tuple[str, ...], segmenter:
             weights = {name: tensor for name, tensor in weights.items() if not name.startswith(HEADS)}
         unknown = model.load_state_dict(weights, strict=False).unexpected_keys
     except (ValueError, RuntimeError) as error:
-        raise DataError(f"--start-from {checkpoint}: {' '.join(str(error).split())[:300]}") from None
+        raise DataError(f"--start-from {checkpoint}: {one_line(error)[:300]}") from None
     if unknown:
         raise DataError(
             f"--start-from {checkpoint}: this model has no place for its weights {unknown[0]}, ..."

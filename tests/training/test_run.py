@@ -105,6 +105,16 @@ def test_word_vectors_fill_the_table_and_bring_their_words(tmp_path: Path, segme
         train_preset(preset, replace(run, vectors=(vectors, vectors)), "cpu", tmp_path / "twice")
 
 
+@pytest.mark.parametrize(("preset", "read"), [("transformer-crf", False), ("bilstm-crf", True)])
+def test_only_a_model_that_reads_the_words_of_training_ships_them(
+    tmp_path: Path, segmenter: Path, preset: str, read: bool
+) -> None:
+    run = Run(preset, (folder(tmp_path / "data"),), "none", segmenter=segmenter)
+    small = changed(PRESETS[preset], **{**SMALL, "epochs": 1})
+    stored = load_checkpoint(train_preset(small, run, "cpu", tmp_path / "out"))
+    assert read == ("visits" in stored.config["vocabulary"]["words"])
+
+
 def test_what_does_not_fit_is_named_before_training(tmp_path: Path, segmenter: Path) -> None:
     run = Run("trimod", (folder(tmp_path / "data"),), "none", segmenter=segmenter)
     with pytest.raises(DataError, match="none of none, captions:NAME and pixels"):
