@@ -8,7 +8,7 @@ sends, so none of its records comes late."""
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
@@ -25,6 +25,8 @@ REQUEST_TIMEOUT = 30.0
 """Seconds after which an unconfirmed record is a fault."""
 STOP_TIMEOUT = 3.0
 """Seconds that a producer gets to stop."""
+RELEASE_TIMEOUT = 1.0
+"""Seconds after its producer stopped in which whoever sent by it must know what became of its records."""
 BATCH_BYTES = 256 * 2**10
 """Bytes of one batch: aiokafka sends one batch per partition at a time, so its default of 16 KiB is a
 brake; well under a topic's `max.message.bytes`, so that only a single record can be too large."""
@@ -46,6 +48,8 @@ class Publisher:
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
         self._producer: AIOKafkaProducer | None = None
+        self._sending: set[asyncio.Timeout] = set()
+        """Of who sends by this producer: ends the wait of those that it would leave waiting for ever."""
         self._lock = asyncio.Lock()
 
     async def publish(self, records: Sequence[Out]) -> None:
@@ -54,14 +58,17 @@ class Publisher:
         Raises RecordTooLarge, Refused where the broker lets us in no more, or PassingFault: then some may
         have been written, and all should be sent again."""
         producer = await self._ready()
+        limit = asyncio.timeout(None)
         try:
-            await self._send(producer, records)
+            async with limit, self._released_with(limit):
+                await self._send(producer, records)
         except RecordTooLarge:
             await self._discard(producer)  # refused by the broker, it leaves a hole in the sequence numbers
             raise
-        except (KafkaError, OSError) as error:
+        except (KafkaError, OSError) as error:  # the TimeoutError of `limit`, too
             await self._discard(producer)
-            raise PassingFault(f"the broker does not confirm our records: {one_line(error)}") from error
+            cause = "their producer ended after a fault of others" if limit.expired() else one_line(error)
+            raise PassingFault(f"the broker does not confirm our records: {cause}") from error
 
     async def close(self) -> None:
         """Stop the producer; what is not confirmed by then was not counted and comes again."""
@@ -119,6 +126,22 @@ class Publisher:
             if producer is not None and self._producer is producer:
                 await _stop(producer)
                 self._producer = None
+                self._release_all()
+
+    @contextlib.asynccontextmanager
+    async def _released_with(self, limit: asyncio.Timeout) -> AsyncIterator[None]:
+        self._sending.add(limit)
+        try:
+            yield
+        finally:
+            self._sending.discard(limit)
+
+    def _release_all(self) -> None:
+        """Whoever still sends by the producer that is stopped may see what became of its records, and waits no longer:
+        a `send` that is asking for a topic's metadata when aiokafka 0.14 closes its client is never answered."""
+        for limit in self._sending:
+            limit.reschedule(asyncio.get_running_loop().time() + RELEASE_TIMEOUT)
+        self._sending = set()
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:
