@@ -1,6 +1,7 @@
 """The page is made of stored JSON alone; what is stored comes from a checkpoint's own metrics."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.checkpoints import tiny_checkpoint
 from training import collect as collecting
 from training import results
 from training.results_page import grouped, page
-from training.tables import Table
+from training.tables import RESULTS, Table
 
 SCORES = {"precision": 70.0, "recall": 72.0, "support": 9}
 
@@ -73,6 +74,12 @@ def test_the_page_has_everything_that_was_kept(folder: Path) -> None:
         "| 1.24 |", "A note.", "    trimod experiment cost", "results/cost/figure.png", "InceptionV3",
     ):  # fmt: skip
         assert expected in made
+
+
+def test_the_page_in_the_repository_is_made_of_the_files_beside_it(tmp_path: Path) -> None:
+    """In a fresh clone, too: what is shown and not kept could be made by nobody else."""
+    kept = shutil.copytree(RESULTS, tmp_path / "results")
+    assert results.OUT.read_text(encoding="utf-8") == page(kept)
 
 
 def test_every_figure_that_the_page_shows_is_there(folder: Path) -> None:
