@@ -54,6 +54,8 @@ def inputs(checkpoint: Path, data: Path) -> None:
 @main.command(epilog="Example: python -m training.results page")
 def page() -> None:
     """Write RESULTS.md and its figures; needs no data and no checkpoint."""
+    if not any(collecting.RUNS.glob("*.json")):
+        raise click.ClickException(f"no run was kept in {collecting.RUNS}: `collect` some first")
     OUT.write_text(made_page(RESULTS), encoding="utf-8")
     click.echo(str(OUT))
 

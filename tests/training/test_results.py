@@ -96,6 +96,16 @@ def test_the_page_is_the_same_each_time(folder: Path) -> None:
     assert page(folder) == page(folder)
 
 
+def test_without_any_run_the_page_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collecting, "RUNS", tmp_path)
+    monkeypatch.setattr(results, "OUT", tmp_path / "RESULTS.md")
+    done = CliRunner().invoke(results.main, ["page"])
+    assert (1, f"Error: no run was kept in {tmp_path}: `collect` some first") == (
+        done.exit_code, done.output.strip(),
+    )  # fmt: skip
+    assert not results.OUT.exists()
+
+
 def test_what_was_not_run_is_not_on_the_page(tmp_path: Path) -> None:
     assert "##" not in page(tmp_path)
 
