@@ -13,7 +13,7 @@ A segmentation's score is the sum of a score of each word, of each space, and of
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -127,7 +127,7 @@ class Lexicon:
         self._spelling = Spelling(self.probabilities)
         self._known: dict[str, float] = {}  # scores of the words met so far
         self._pairs: dict[tuple[str, str], float] = {}  # and of pairs of words
-        blank = [self._dot(word_features("_" * size)) for size in range(LONGEST + 1)]
+        blank = [self.score(word_features("_" * size)) for size in range(LONGEST + 1)]
         self._unknown = blank  # scores of unknown words of letters, without what their letters add
 
     def cut(self, text: str, odds: Sequence[float]) -> list[bool]:
@@ -135,10 +135,7 @@ class Lexicon:
 
         odds: the network's log odds of a space after each character.
         """
-        spaces = [False] * len(text)
-        for end in self.best(text, odds, 1)[0] if text else ():
-            spaces[end - 1] = True
-        return spaces
+        return flags(text, self.best(text, odds, 1)[0] if text else ())
 
     def best(self, text: str, odds: Sequence[float], count: int) -> list[list[int]]:
         """The best segmentations of a non-empty text, best first: the ends of all their words but the last.
@@ -227,10 +224,10 @@ class Lexicon:
         if score is not None:
             return score
         if word in self.words:
-            score = self._known[word] = self._dot(self._word_features(word))
+            score = self._known[word] = self.score(self._word_features(word))
             return score
         if not word.isalpha():
-            return self._dot(self._word_features(word))
+            return self.score(self._word_features(word))
         score = self._unknown[len(word)] + self._weights["unknown_spelling"] * spelling
         return score + self._weights["unknown_consonants"] if VOWELS.isdisjoint(word) else score
 
@@ -239,7 +236,7 @@ class Lexicon:
         key = (first, second) if pair else (first + second, "")
         score = self._pairs.get(key)
         if score is None:
-            score = self._pairs[key] = self._dot(self._pair_features(first, second, pair or NO_PAIR))
+            score = self._pairs[key] = self.score(self._pair_features(first, second, pair or NO_PAIR))
         return score
 
     def _pair_features(self, first: str, second: str, pair: Pair) -> dict[str, float]:
@@ -260,14 +257,15 @@ class Lexicon:
         return found
 
     def _whole_score(self, folded: str) -> float:
-        return self._dot({**self._word_features(folded), **whole_features(folded, folded in self.words)})
+        return self.score({**self._word_features(folded), **whole_features(folded, folded in self.words)})
 
     def _space_scores(self, text: str, odds: Sequence[float]) -> list[float]:
         """Of a space after each character but the last."""
         weights, network = self._weights, self._weights["network"]
         return [weights[name] + network * odd for name, odd in zip(space_features(text), odds, strict=False)]
 
-    def _dot(self, features: Mapping[str, float]) -> float:
+    def score(self, features: Mapping[str, float]) -> float:
+        """Of a segmentation, or of a part of one, with these features."""
         return sum(self._weights[name] * value for name, value in features.items())
 
 
@@ -332,6 +330,19 @@ def _ends(beams: Sequence[Sequence[Step]], rank: int) -> list[int]:
         ends.append(start)
         _, start, rank = beams[start][rank]
     return ends[::-1]
+
+
+def flags(text: str, ends: Iterable[int]) -> list[bool]:
+    """For each character, whether a word but the last ends there."""
+    spaces = [False] * len(text)
+    for end in ends:
+        spaces[end - 1] = True
+    return spaces
+
+
+def rows(described: Iterable[Mapping[str, float]]) -> Tensor:
+    """Features by name as [n, features], in the order of FEATURES."""
+    return torch.tensor([[each.get(name, 0.0) for name in FEATURES] for each in described])
 
 
 def fold(text: str) -> str:

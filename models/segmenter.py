@@ -7,8 +7,8 @@ Deviations: a character is embedded as its letter and, beside it, its case, sinc
 a word's end; the letters' skip-gram vectors only start their table, which goes on learning; characters are never
 corrected, only spaced; and the answer is not each P(s_i) > 0.5 by itself but the best segmentation by a log-linear
 model of these probabilities and of word frequencies, pairs of words and case (models/lexicon.py), which the network
-alone is too small to learn by heart. Reads no files: characters are part of the configuration, the lexicon of the
-weights. Trained by training/segmenter.py.
+alone is too small to learn by heart, corrected by a ranker (models/ranker.py). Reads no files: characters are part of
+the configuration, the lexicon of the weights. Trained by training/segmenter.py.
 """
 
 import threading
@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from models.lexicon import Lexicon, LexiconConfig, empty, unpack
+from models.ranker import Ranker
 
 PADDING = 0
 UNKNOWN_LETTER, UNKNOWN_DIGIT, UNKNOWN_OTHER = 1, 2, 3
@@ -38,7 +39,7 @@ class SegmenterConfig:
     characters: those with an embedding of their own, lower case; all others share one per kind (letter,
     digit, other). kernels: widths of the convolutions, odd, so that each is centred on its character;
     `channels` filters of each. max_length: characters that the network reads; what a hashtag has beyond is
-    split by its case alone.
+    split by its case alone. ranker: hidden units of the network that ranks the lexicon's best; 0: there is none.
     """
 
     characters: str = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -53,6 +54,7 @@ class SegmenterConfig:
     batch_size: int = 256
     memo: int = 50_000
     lexicon: LexiconConfig = field(default_factory=LexiconConfig)
+    ranker: int = 0
 
     def __post_init__(self) -> None:
         if isinstance(self.lexicon, dict):  # as read from JSON
@@ -84,6 +86,7 @@ class Segmenter(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         for name, tensor in empty(config.lexicon).items():
             self.register_buffer(f"lexicon_{name}", tensor)
+        self.ranker = Ranker(config.ranker) if config.ranker else None
         self._lexicon: Lexicon | None = None
         self._memo: OrderedDict[str, str] = OrderedDict()
         self._memo_lock = threading.Lock()
@@ -169,8 +172,13 @@ class Segmenter(nn.Module):
     def _spaces(self, part: str, odds: Sequence[float]) -> list[bool]:
         """Whether a space follows each character of `part`, given the network's log odds for its head."""
         limit = self.config.max_length
-        spaces = self._lexicon.cut(part[:limit], odds) if self._lexicon else [value > 0 for value in odds]
+        spaces = self._cut(part[:limit], odds)
         return spaces if len(part) <= limit else spaces[:-1] + _case_boundaries(part[limit - 1 :])
+
+    def _cut(self, text: str, odds: Sequence[float]) -> list[bool]:
+        if self._lexicon is None:
+            return [value > 0 for value in odds]
+        return self.ranker.cut(self._lexicon, text, odds) if self.ranker else self._lexicon.cut(text, odds)
 
     def _remember(self, answers: dict[str, str]) -> None:
         with self._memo_lock:

@@ -8,25 +8,29 @@ not seen it: one that has is too sure of itself, and would be trusted too much.
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor
 
-from models.lexicon import FEATURES, Lexicon, LexiconConfig, Pair, Word, pack, unpack
+from models.lexicon import FEATURES, Lexicon, LexiconConfig, Pair, Word, pack, rows, unpack
+from models.ranker import Ranker
 from models.segmenter import Segmenter
 from training.frequencies import Frequencies
 from training.hashtags import Example
 
-RAREST = 1e-8  # words of a smaller share of English are not stored
-PAIRS = 100_000  # the web's most frequent pairs that are stored
+RAREST = 1e-9  # words of a smaller share of English are not stored
+PAIRS = 250_000  # the web's most frequent pairs that are stored
 CANDIDATES = 12
 START = {  # a plausible model, to find candidates by
     **{"log_probability": 0.3, "words": -1.5, "unknown": -1.5, "unknown_length": -1.0, "network": 0.5},
     **{"known_1": -2.0, "mixed": -2.5, "pair_information": 0.5, "letter_digit": 2.0, "digit_letter": 1.0},
 }
+
+Cut = Callable[[str, Sequence[float]], list[bool]]
+"""Text and log odds to a flag per character, as Lexicon.cut."""
 
 
 @dataclass(frozen=True)
@@ -73,43 +77,44 @@ def fit(
     units of their features' spread.
     """
     start = Lexicon(found.words, found.pairs, found.config(START))
-    rows: list[Tensor] = []
+    described: list[Tensor] = []
     right: list[int] = []
     for example, row in zip(examples, odds, strict=True):
         text, ends = example.hashtag, list(accumulate(map(len, example.words)))[:-1]
         candidates = start.best(text, row, CANDIDATES)
         if ends not in candidates:
             candidates.append(ends)
-        described = [start.features(text, each, row) for each in candidates]
-        rows.append(torch.tensor([[each.get(name, 0.0) for name in FEATURES] for each in described]))
+        described.append(rows(start.features(text, each, row) for each in candidates))
         right.append(candidates.index(ends))
-    weights = _most_likely(rows, right, penalty)
+    weights = _most_likely(described, right, penalty)
     named = dict(zip(FEATURES, (round(value, 4) for value in weights.tolist()), strict=True))
     return Lexicon(found.words, found.pairs, found.config(named))
 
 
-def add(network: Segmenter, found: Lists, weights: Mapping[str, float]) -> Segmenter:
-    """The network together with the lexicon."""
-    model = Segmenter(replace(network.config, lexicon=found.config(weights)))
-    packed = {f"lexicon_{name}": tensor for name, tensor in pack(found.words, found.pairs).items()}
-    model.load_state_dict({**network.state_dict(), **packed})
+def add(network: Segmenter, found: Lists, weights: Mapping[str, float], ranker: Ranker) -> Segmenter:
+    """The network together with the lexicon and the ranker."""
+    hidden = ranker.first.out_features
+    model = Segmenter(replace(network.config, lexicon=found.config(weights), ranker=hidden))
+    tensors = {f"lexicon_{name}": tensor for name, tensor in pack(found.words, found.pairs).items()}
+    tensors |= {f"ranker.{name}": tensor for name, tensor in ranker.state_dict().items()}
+    model.load_state_dict({**network.state_dict(), **tensors})
     return model.eval()
 
 
-def share_right(lexicon: Lexicon, examples: Sequence[Example], odds: Sequence[Sequence[float]]) -> float:
-    """The share of examples that the lexicon cuts as they should be, given the network's log odds."""
+def share_right(cut: Cut, examples: Sequence[Example], odds: Sequence[Sequence[float]]) -> float:
+    """The share of examples that are cut as they should be, given the network's log odds."""
     right = sum(
-        lexicon.cut(example.hashtag, row) == [space == 1 for space in example.spaces()]
+        cut(example.hashtag, row) == [space == 1 for space in example.spaces()]
         for example, row in zip(examples, odds, strict=True)
     )
     return right / len(examples)
 
 
-def _most_likely(rows: Sequence[Tensor], right: Sequence[int], penalty: float) -> Tensor:
+def _most_likely(described: Sequence[Tensor], right: Sequence[int], penalty: float) -> Tensor:
     """Weights of the features [candidates, features] of each hashtag; convex, by L-BFGS."""
-    group = torch.tensor([index for index, row in enumerate(rows) for _ in row])
-    starts = torch.tensor([0, *accumulate(len(row) for row in rows)])[:-1]
-    features = torch.cat(list(rows)).double()
+    group = torch.tensor([index for index, row in enumerate(described) for _ in row])
+    starts = torch.tensor([0, *accumulate(len(row) for row in described)])[:-1]
+    features = torch.cat(list(described)).double()
     spread = features.std(dim=0, correction=0)
     spread[spread == 0] = 1.0
     features = features / spread
@@ -120,7 +125,7 @@ def _most_likely(rows: Sequence[Tensor], right: Sequence[int], penalty: float) -
     def loss() -> Tensor:
         optimizer.zero_grad()
         scores = features @ weights
-        highest = torch.zeros(len(rows), dtype=torch.double).scatter_reduce(
+        highest = torch.zeros(len(described), dtype=torch.double).scatter_reduce(
             0, group, scores.detach(), "amax", include_self=False
         )
         sums = torch.zeros_like(highest).index_add(0, group, (scores - highest[group]).exp())

@@ -2,9 +2,8 @@
 
 Three stages. The network learns from made-up and machine-segmented hashtags, its character table starting from
 skip-gram vectors (section IV-C). It is then tuned on stan_large.train, once per fold without that fold and once
-on all, each time as the mean of a few tunings' weights (a soup, Wortsman et al. 2022, arXiv:2203.05482). With the
-log odds that the fold's network gives to hashtags it has not seen, the lexicon's weights are fitted
-(training/lexicon.py), and the whole is cross-validated.
+on all. With the log odds that the fold's network gives to hashtags it has not seen, the lexicon's weights are
+fitted (training/lexicon.py) and the ranker trained (training/ranker.py), and the whole is cross-validated.
 
 `train_segmenter` writes `segmenter.safetensors` (fp16) and `segmenter.json` (configuration, recipe, measured
 figures). The dev files are read once, at the end, to measure. An interrupted run goes on from its last whole
@@ -18,6 +17,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from training.frequencies import english
 from training.hashtags import Corpus, Example, read_corpus, read_jsonl, read_tsv, recase, synthesize
 from training.lexicon import Lists, add, fit, lists, share_right
 from training.notice import write_notice
+from training.ranker import train_ranker
 from training.skipgram import character_vectors
 from training.state import save_state
 
@@ -50,8 +51,8 @@ class SegmenterRecipe:
 
     skip_gram: start the characters from skip-gram vectors. distant, people, synthetic: examples per epoch from
     hashset_distant and hashset_manual (drawn anew, in varying case) and made from text. The tuning epochs go
-    over all of their hashtags from stan_large.train and `tune_mixed` of the first stage's kinds. soup: tunings, with
-    random numbers of their own, whose weights are averaged. penalty: of the lexicon's squared weights.
+    over all of their hashtags from stan_large.train and `tune_mixed` of the first stage's kinds. penalty: of the
+    lexicon's squared weights.
     """
 
     skip_gram: bool = True
@@ -68,7 +69,6 @@ class SegmenterRecipe:
     tune_mixed: int = 1_500
     tune_batch_size: int = 64
     tune_rate: float = 1.2e-3
-    soup: int = 4
     penalty: float = 1e-3
     seed: int = 1
 
@@ -238,32 +238,11 @@ def tune(
     fold: int,
     progress: Progress,
 ) -> Segmenter:
-    """The network trained further on these hashtags, as the mean of a soup; chance depends on seed and fold alone."""
-    task = progress.add_task(f"tuning {fold + 1}/{recipe.folds + 1}", total=recipe.soup)
-    soup = []
-    for draws in range(fold, fold + recipe.soup * (recipe.folds + 1), recipe.folds + 1):
-        soup.append(dict(_tune_once(start, examples, material, recipe, draws).named_parameters()))
-        progress.advance(task)
-    network = _copy(start)
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            parameter.copy_(torch.stack([each[name] for each in soup]).mean(dim=0))
-    return network.eval()
-
-
-def _copy(network: Segmenter) -> Segmenter:
-    copied = Segmenter(network.config)
-    copied.load_state_dict(network.state_dict())
-    return copied
-
-
-def _tune_once(
-    start: Segmenter, examples: Sequence[Example], material: Material, recipe: SegmenterRecipe, draws: int
-) -> Segmenter:
-    """One of the soup. draws: which random numbers."""
-    torch.manual_seed(recipe.seed * 1_009 + draws)
-    rng = random.Random(recipe.seed * 2_003 + draws)
-    network = _copy(start)
+    """A copy of the network, trained further on these hashtags; random numbers depend on seed and fold alone."""
+    torch.manual_seed(recipe.seed * 1_009 + fold)
+    rng = random.Random(recipe.seed * 2_003 + fold)
+    network = Segmenter(start.config)
+    network.load_state_dict(start.state_dict())
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.tune_rate)
     batches = []
     for _ in range(recipe.tune_epochs):
@@ -271,10 +250,12 @@ def _tune_once(
         seen = [_maybe_recase(example, 0.4, rng) for example in examples]
         batches += length_batches(seen + mixed, recipe.tune_batch_size, rng)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warm_cosine(20, len(batches)))
+    task = progress.add_task(f"tuning {fold + 1}/{recipe.folds + 1}", total=len(batches))
     network.train()
     for batch in batches:
         _step(network, optimizer, schedule, batch)
-    return network
+        progress.advance(task)
+    return network.eval()
 
 
 def _step(
@@ -356,16 +337,19 @@ def wordninja_exact_match(examples: Sequence[Example]) -> float:
 
 
 def cross_validate(run: Run, parts: Sequence[Sequence[Example]], found: Lists) -> dict[str, float]:
-    """Exact match on stan_large.train, every fold by a network and weights that know only the others."""
-    right = {"segmenter": 0.0, "network_alone": 0.0}
+    """Exact match on stan_large.train, every fold by a network, weights and a ranker that know only the others;
+    beside it, without the ranker and by the network alone."""
+    right = {"segmenter": 0.0, "lexicon_alone": 0.0, "network_alone": 0.0}
     total = sum(map(len, parts))
     for fold, held in enumerate(parts):
         others = [index for index in range(len(parts)) if index != fold]
         examples = [example for index in others for example in parts[index]]
         odds = [row for index in others for row in run.unseen[index]]
         lexicon = fit(found, examples, odds, run.recipe.penalty)
+        ranker = train_ranker(lexicon, examples, odds, run.recipe.seed)
         unseen = run.unseen[fold]
-        right["segmenter"] += share_right(lexicon, held, unseen) * len(held) / total
+        right["segmenter"] += share_right(partial(ranker.cut, lexicon), held, unseen) * len(held) / total
+        right["lexicon_alone"] += share_right(lexicon.cut, held, unseen) * len(held) / total
         alone = (
             [odd > 0 for odd in row[:-1]] == [space == 1 for space in example.spaces()[:-1]]
             for example, row in zip(held, unseen, strict=True)
@@ -382,14 +366,13 @@ def _write(
     validated = cross_validate(run, parts, found)
     shares = ", ".join(f"{name} {share:.1%}" for name, share in validated.items())
     console.print(f"cross-validation on stan_large.train, exactly right: {shares}")
-    lexicon = fit(
-        found,
-        [example for part in parts for example in part],
-        [row for rows in run.unseen for row in rows],
-        run.recipe.penalty,
-    )
-    network.load_state_dict({name: _halved(value) for name, value in network.state_dict().items()})
-    model = add(network, found, lexicon.config.weights)
+    examples = [example for part in parts for example in part]
+    odds = [row for rows in run.unseen for row in rows]
+    lexicon = fit(found, examples, odds, run.recipe.penalty)
+    ranker = train_ranker(lexicon, examples, odds, run.recipe.seed)
+    for module in (network, ranker):
+        module.load_state_dict({name: _halved(value) for name, value in module.state_dict().items()})
+    model = add(network, found, lexicon.config.weights, ranker)
     sets = {name: read_tsv(data / f"hashtags/{name}.tsv").examples for name in DEV_FILES}
     metrics: dict[str, Any] = {
         "exact_match": {name: exact_match(model, examples) for name, examples in sets.items()},

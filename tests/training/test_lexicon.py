@@ -3,8 +3,10 @@
 from math import log
 
 import pytest
+import torch
 
 from models.lexicon import Pair
+from models.ranker import Ranker
 from models.segmenter import Segmenter, SegmenterConfig
 from training.frequencies import Frequencies
 from training.hashtags import Example
@@ -43,7 +45,7 @@ def test_fit_follows_a_network_that_is_right() -> None:
     odds = [[4.0 if space else -4.0 for space in example.spaces()] for example in EXAMPLES]
     lexicon = fit(found, EXAMPLES, odds, penalty=1e-3)
     assert lexicon.config.weights["network"] > 0
-    assert share_right(lexicon, EXAMPLES, odds) == 1.0
+    assert share_right(lexicon.cut, EXAMPLES, odds) == 1.0
 
 
 def test_fit_does_not_follow_a_network_that_is_wrong() -> None:
@@ -56,7 +58,12 @@ def test_fit_does_not_follow_a_network_that_is_wrong() -> None:
 def test_an_added_lexicon_is_in_the_weights() -> None:
     found = lists(ENGLISH, POSTS)
     network = Segmenter(SegmenterConfig(char_dim=4, case_dim=2, channels=4, hidden=4, decoder=4)).eval()
-    model = add(network, found, {"words": -1.0, "unknown_length": -9.0})
+    torch.manual_seed(1)
+    model = add(network, found, {"words": -1.0, "unknown_length": -9.0}, Ranker(2))
     again = Segmenter(model.config).eval()
     again.load_state_dict(model.state_dict())
     assert ["new york day"] == model.segment(["newyorkday"]) == again.segment(["newyorkday"])
+    with torch.no_grad():
+        again.ranker.last.weight.mul_(1000)  # type: ignore[union-attr]
+    again.train().eval()
+    assert ["new york day"] != again.segment(["newyorkday"])  # the ranker has the last word
