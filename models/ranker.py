@@ -8,6 +8,7 @@ such features; here each has a score of its own. Trained by training/ranker.py.
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
@@ -30,6 +31,7 @@ class Ranker(nn.Module):
         added: Tensor = self.last(gelu(self.first(features))).squeeze(-1)
         return added
 
+    @torch.inference_mode()
     def cut(self, lexicon: Lexicon, text: str, odds: Sequence[float]) -> list[bool]:
         """As Lexicon.cut, of a non-empty text: the first of the best by both scores."""
         candidates = lexicon.best(text, odds, CANDIDATES)

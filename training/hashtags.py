@@ -19,6 +19,7 @@ from pathlib import Path
 import orjson
 
 from models.labels import spans
+from models.lexicon import flags
 from training.conll import DataError, LabelledPost, read_conll
 
 CORPORA = (
@@ -45,10 +46,14 @@ class Example:
     def hashtag(self) -> str:
         return "".join(self.words)
 
+    @property
+    def ends(self) -> list[int]:
+        """Where its words but the last end, in characters, as the lexicon gives a segmentation."""
+        return list(accumulate(map(len, self.words[:-1])))
+
     def spaces(self) -> list[int]:
         """The target s_i of eq. 10: 1 for each character that a space follows, 0 for all others."""
-        ends = set(accumulate(len(word) for word in self.words[:-1]))
-        return [int(i + 1 in ends) for i in range(len(self.hashtag))]
+        return [int(flag) for flag in flags(self.hashtag, self.ends)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from itertools import accumulate, pairwise
 import torch
 from torch import Tensor
 
-from models.lexicon import FEATURES, Lexicon, LexiconConfig, Pair, Word, pack, rows, unpack
+from models.lexicon import FEATURES, Lexicon, LexiconConfig, Pair, Word, flags, pack, rows, unpack
 from models.ranker import Ranker
 from models.segmenter import Segmenter
 from training.frequencies import Frequencies
@@ -80,7 +80,7 @@ def fit(
     described: list[Tensor] = []
     right: list[int] = []
     for example, row in zip(examples, odds, strict=True):
-        text, ends = example.hashtag, list(accumulate(map(len, example.words)))[:-1]
+        text, ends = example.hashtag, example.ends
         candidates = start.best(text, row, CANDIDATES)
         if ends not in candidates:
             candidates.append(ends)
@@ -104,10 +104,17 @@ def add(network: Segmenter, found: Lists, weights: Mapping[str, float], ranker: 
 def share_right(cut: Cut, examples: Sequence[Example], odds: Sequence[Sequence[float]]) -> float:
     """The share of examples that are cut as they should be, given the network's log odds."""
     right = sum(
-        cut(example.hashtag, row) == [space == 1 for space in example.spaces()]
+        cut(example.hashtag, row) == flags(example.hashtag, example.ends)
         for example, row in zip(examples, odds, strict=True)
     )
     return right / len(examples)
+
+
+def spreads(features: Tensor) -> Tensor:
+    """The standard deviation of each feature over candidates [n, features]; 1 of one that never changes."""
+    spread = features.std(dim=0, correction=0)
+    spread[spread == 0] = 1.0
+    return spread
 
 
 def _most_likely(described: Sequence[Tensor], right: Sequence[int], penalty: float) -> Tensor:
@@ -115,8 +122,7 @@ def _most_likely(described: Sequence[Tensor], right: Sequence[int], penalty: flo
     group = torch.tensor([index for index, row in enumerate(described) for _ in row])
     starts = torch.tensor([0, *accumulate(len(row) for row in described)])[:-1]
     features = torch.cat(list(described)).double()
-    spread = features.std(dim=0, correction=0)
-    spread[spread == 0] = 1.0
+    spread = spreads(features)
     features = features / spread
     gold = features[starts + torch.tensor(right)]
     weights = torch.zeros(features.shape[1], dtype=torch.double, requires_grad=True)

@@ -6,7 +6,6 @@ has not seen the hashtag.
 """
 
 from collections.abc import Sequence
-from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 from models.lexicon import Lexicon, rows
 from models.ranker import CANDIDATES, Ranker
 from training.hashtags import Example
+from training.lexicon import spreads
 
 UNITS, MEMBERS = 16, 5
 """Hidden units of a network, and how many of these there are."""
@@ -30,7 +30,7 @@ def train_ranker(
     """The ranker of what `lexicon` proposes. odds: the network's, for each example, of one that has not seen it."""
     described, scores, right = [], [], []
     for example, row in zip(examples, odds, strict=True):
-        text, ends = example.hashtag, list(accumulate(map(len, example.words)))[:-1]
+        text, ends = example.hashtag, example.ends
         candidates = lexicon.best(text, row, CANDIDATES)
         if ends in candidates:
             found = [lexicon.features(text, each, row) for each in candidates]
@@ -39,8 +39,7 @@ def train_ranker(
             right.append(candidates.index(ends))
     given = pad_sequence(scores, batch_first=True, padding_value=NEVER)
     known = torch.cat(described)
-    mean, spread = known.mean(dim=0), known.std(dim=0, correction=0)
-    spread[spread == 0] = 1.0
+    mean, spread = known.mean(dim=0), spreads(known)
     normed = (pad_sequence(described, batch_first=True) - mean) / spread
     members = [_member(normed, given, torch.tensor(right), seed * 3_001 + index) for index in range(MEMBERS)]
     return _side_by_side(members, mean, spread)
