@@ -6,6 +6,8 @@ a file per shipped checkpoint: `trimod evaluate` with each kind of input, and th
 """
 
 import json
+import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -75,8 +77,14 @@ def collect(path: Path, data: Path | None, device: str = "auto") -> dict[str, An
         "sets": sorted(name for name in kept["valid"] if not name.endswith(" text only")),
         "seed": kept["recipe"]["seed"],
         **kept,
+        "command": portable(kept["command"]),
     }
     return found | ({"measured": _measured(path, found, data, device)} if data else {})
+
+
+def portable(command: str) -> str:
+    """The command with folders as seen from here: where on a machine they lie is nobody else's business."""
+    return shlex.join(os.path.relpath(part) if os.path.isabs(part) else part for part in shlex.split(command))
 
 
 def _measured(path: Path, found: Mapping[str, Any], data: Path, device: str) -> dict[str, Any]:

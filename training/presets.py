@@ -155,8 +155,17 @@ PRESETS: dict[str, Preset] = {
 
 
 def changed(preset: Preset, **settings: Any) -> Preset:
-    """`preset` with fields of its recipe, or hyper-parameters of its model, set to other values."""
-    recipe = {key: settings.pop(key) for key in [field.name for field in fields(Recipe)] if key in settings}
-    hyper = {**preset.hyper, **settings}
-    asked = (*preset.asked, *settings)
-    return replace(preset, recipe=replace(preset.recipe, **recipe), hyper=hyper, asked=asked)
+    """`preset` with fields of its recipe or its noise, or hyper-parameters of its model, set to other values."""
+    recipe, noise = (_taken(settings, kind) for kind in (Recipe, Noise))
+    return replace(
+        preset,
+        recipe=replace(preset.recipe, **recipe),
+        noise=replace(preset.noise, **noise),
+        hyper={**preset.hyper, **settings},
+        asked=(*preset.asked, *settings),
+    )
+
+
+def _taken(settings: dict[str, Any], kind: type) -> dict[str, Any]:
+    """Those of `settings` that are fields of `kind`, taken out of it."""
+    return {field.name: settings.pop(field.name) for field in fields(kind) if field.name in settings}

@@ -31,6 +31,7 @@ from training.captioner import load_captioner
 from training.conll import DataError
 from training.data import Look, Sample, read_folder, read_more, types_of
 from training.distill import with_targets
+from training.dropout import quicken_dropout
 from training.export import export
 from training.features import read_features
 from training.loop import ValidationSet, train
@@ -125,6 +126,8 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
     parts.model.to(chosen)
     if in_bfloat16(parts.model, chosen):
         halve_frozen(parts.model)
+    if chosen.type == "cpu" and parts.model.config.inputs.text_encoder:
+        quicken_dropout(parts.model)
     class_names = EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]
     disturb = Disturber(preset.noise, [sample.image_words for sample in training], class_names)
     told = run.identity()

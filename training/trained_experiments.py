@@ -9,7 +9,7 @@ import hashlib
 import json
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ from training.checkpoint_experiments import figures
 from training.conll import DataError
 from training.data import Sample, read_folder
 from training.measure import look_of, measure
-from training.noise import Noise
 from training.papers import claim
 from training.presets import PRESETS, Preset, changed
 from training.run import Run, train_preset
@@ -101,12 +100,10 @@ def preset_of(row: Row, setting: Setting, seed: int) -> Preset:
     config, _ = MODELS[preset.model]
     if setting.encoder and (preset.hyper.get("text_encoder") or getattr(config, "text_encoder", "")):
         settings["text_encoder"] = setting.encoder
-    names = {each.name for each in fields(Noise)}
-    noise = {name: settings.pop(name) for name in names & set(settings)}
-    known = {each.name for each in (*fields(config), *fields(preset.recipe))}
+    known = {each.name for each in (*fields(config), *fields(preset.recipe), *fields(preset.noise))}
     if unknown := sorted(set(settings) - known):
         raise DataError(f"row {row.label!r}: preset {row.preset} has no setting {', '.join(unknown)}")
-    return replace(changed(preset, **settings), noise=replace(preset.noise, **noise))
+    return changed(preset, **settings)
 
 
 def run_folder(row: Row, trial: Trial, preset: Preset, setting: Setting) -> Path:

@@ -5,6 +5,7 @@ import torch
 
 from tests.checkpoints import tiny_model
 from training.average import MovingAverage
+from training.presets import PRESETS, changed
 from training.recipe import Recipe, make_optimizer, make_schedule
 
 
@@ -45,3 +46,11 @@ def test_only_what_is_trained_is_averaged_and_it_comes_back() -> None:
     with average.in_place():
         assert pytest.approx(2 / 11 * 0.9 + 9 / 11 * 2) == model.weight.item()
     assert 2.0 == model.weight.item()
+
+
+def test_a_presets_noise_recipe_and_model_are_changed_by_name() -> None:
+    preset = changed(PRESETS["trimod"], no_image=0.5, epochs=3, dropout=0.2)
+
+    assert (0.5, 3, 0.2) == (preset.noise.no_image, preset.recipe.epochs, preset.hyper["dropout"])
+    assert PRESETS["trimod"].noise.other_image == preset.noise.other_image
+    assert ("dropout",) == preset.asked

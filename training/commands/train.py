@@ -95,7 +95,7 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
         click.option("--dropout", type=click.FloatRange(0, 1, max_open=True)),
         click.option(
             "--set", "changes", multiple=True, metavar="NAME=VALUE",
-            help="Any field of the recipe or of the model's configuration, e.g. fusion=cross mismatch_penalty=0.5.",
+            help="Any field of the recipe, the noise or the model's configuration, e.g. fusion=cross no_image=0.5.",
         ),
         click.option("--seed", default=1, show_default=True),
         click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
