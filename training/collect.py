@@ -84,7 +84,9 @@ def collect(path: Path, data: Path | None, device: str = "auto") -> dict[str, An
 
 def portable(command: str) -> str:
     """The command with folders as seen from here: where on a machine they lie is nobody else's business."""
-    return shlex.join(os.path.relpath(part) if os.path.isabs(part) else part for part in shlex.split(command))
+    return shlex.join(
+        os.path.relpath(part) if Path(part).is_absolute() else part for part in shlex.split(command)
+    )
 
 
 def _measured(path: Path, found: Mapping[str, Any], data: Path, device: str) -> dict[str, Any]:

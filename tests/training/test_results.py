@@ -156,7 +156,9 @@ def test_a_checkpoint_that_does_not_say_what_it_is_is_refused(tmp_path: Path) ->
         collecting.collect(tiny_checkpoint(tmp_path / "tiny"), None)
 
 
-def test_a_kept_command_names_no_folder_of_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_kept_command_names_no_folder_of_the_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.chdir(tmp_path)
     typed = f"trimod train cwi --data {tmp_path.parent}/shared/data --out '{tmp_path}/my runs/cwi' --seed 2"
 
