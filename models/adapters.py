@@ -7,6 +7,7 @@ follow the rank.
 """
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +59,23 @@ def merge_adapters(module: nn.Module) -> None:
         for name, layer in list(parent.named_children()):
             if isinstance(layer, LowRankLinear):
                 setattr(parent, name, layer.merged())
+
+
+def lower_rank(weights: Mapping[str, Tensor], rank: int) -> dict[str, Tensor]:
+    """`weights` by name, with each adapter of a higher rank replaced by the nearest of `rank` (Eckart and Young 1936).
+
+    Nearest by the update's Frobenius norm, from its singular values. rank 0 leaves all as it is.
+    """
+    found = dict(weights)
+    for name, down in weights.items():
+        up = weights.get(f"{name.removesuffix('down')}up")
+        if name.endswith(".down") and up is not None and 0 < rank < down.shape[0]:
+            left, sizes, right = torch.linalg.svd(up.float() @ down.float(), full_matrices=False)
+            # Half of each size on either side, and the scale that the other rank brings.
+            halves = (sizes[:rank] * math.sqrt(rank / down.shape[0])).sqrt()
+            found[f"{name.removesuffix('down')}up"] = left[:, :rank] * halves
+            found[name] = halves.unsqueeze(1) * right[:rank]
+    return found
 
 
 def _linear_layers(module: nn.Module) -> list[tuple[nn.Module, str, nn.Linear]]:

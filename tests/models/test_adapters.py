@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from models.adapters import LowRankLinear, add_adapters, halve_frozen, merge_adapters
+from models.adapters import LowRankLinear, add_adapters, halve_frozen, lower_rank, merge_adapters
 
 
 def network() -> nn.Sequential:
@@ -61,3 +61,32 @@ def test_halved_weights_are_the_frozen_ones() -> None:
     kinds = {name: parameter.dtype for name, parameter in adapted.named_parameters()}
     assert torch.bfloat16 == kinds["0.frozen.weight"]
     assert torch.float32 == kinds["0.down"]
+
+
+def _updates(weights: dict[str, torch.Tensor], names: tuple[str, ...] = ("0", "2.0")) -> list[torch.Tensor]:
+    """What each adapter adds to its layer's weights."""
+    found = []
+    for name in names:
+        down, up = weights[f"{name}.down"], weights[f"{name}.up"]
+        found.append(4.0 / down.shape[0] ** 0.5 * up @ down)
+    return found
+
+
+@torch.no_grad()
+def test_a_lower_rank_keeps_the_largest_singular_values_of_the_update() -> None:
+    _, adapted = trained(4)
+    lowered = lower_rank(adapted.state_dict(), 2)
+
+    for before, after in zip(_updates(adapted.state_dict()), _updates(lowered), strict=True):
+        left, sizes, right = torch.linalg.svd(before)
+        nearest = sum(sizes[k] * torch.outer(left[:, k], right[k]) for k in range(2))
+        torch.testing.assert_close(nearest, after)
+    assert torch.equal(adapted.state_dict()["0.frozen.weight"], lowered["0.frozen.weight"])
+
+
+@torch.no_grad()
+def test_a_rank_that_is_not_lower_changes_nothing() -> None:
+    weights = trained(2)[1].state_dict()
+
+    for rank in (0, 2, 8):
+        assert all(torch.equal(weights[name], kept) for name, kept in lower_rank(weights, rank).items())
