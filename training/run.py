@@ -30,7 +30,7 @@ from models.tagger import choose_device
 from training.captioner import load_captioner
 from training.conll import DataError
 from training.data import Look, Sample, read_folder, read_more, types_of
-from training.distill import with_targets
+from training.distill import untagged, with_targets
 from training.dropout import quicken_dropout
 from training.export import export
 from training.features import read_features
@@ -119,9 +119,8 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
     parts = replace(_parts(preset, run, tagged + more, labels), captioner=captioner)
     training = labelled
     if run.teachers:
-        untagged = [replace(sample, tags=["O"] * len(sample.tokens), unsaid=frozenset()) for sample in more]
         training = with_targets(tagged, run.teachers, labels, run.teacher_share, chosen)
-        training += with_targets(untagged, run.teachers, labels, 1.0, chosen) if untagged else []
+        training += with_targets(untagged(more), run.teachers, labels, 1.0, chosen) if more else []
     frozen = frozen_sha256(parts.model)
     parts.model.to(chosen)
     if in_bfloat16(parts.model, chosen):
