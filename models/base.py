@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from models.batch import Batch
 from models.crf import ConstrainedCRF
 from models.inputs import Inputs
+from models.labels import Span, spans
 
 
 class ModelConfig(Protocol):
@@ -29,13 +30,15 @@ class ModelConfig(Protocol):
 
 
 class SequenceTagger(nn.Module, ABC):
-    """Scores the labels of each token; `loss` trains, `forward` gives emissions, `crf` decodes."""
+    """Scores the labels of each token; `loss` trains, `forward` gives emissions, `find` decodes."""
 
     config: Any
     """The model's own ModelConfig."""
     modalities: tuple[str, ...] = ()
     """Names of the rows of the weights that `forward` gives; empty where the model weighs nothing."""
     crf: ConstrainedCRF
+    least_confidence: float = 0.0
+    """Of a mention: 0, and mentions are the likeliest label sequence's; from 0.5, all spans likelier than this."""
 
     def word_tables(self) -> list[nn.Embedding]:
         """The tables of word embeddings that pretrained vectors may fill, over the words' vocabulary."""
@@ -49,6 +52,15 @@ class SequenceTagger(nn.Module, ABC):
     @abstractmethod
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Emissions [batch, length, labels] and weights [modalities, batch, length], which sum to 1 over the first."""
+
+    def find(self, emissions: Tensor, mask: Tensor) -> list[list[tuple[Span, float]]]:
+        """The mentions in each row, each with its confidence: P(exactly this span) under the CRF."""
+        if self.least_confidence:
+            return self.crf.likely_spans(emissions, mask, self.least_confidence)
+        paths = self.crf.decode(emissions, mask)
+        found = [spans([self.crf.labels[label] for label in path]) for path in paths]
+        confidences = self.crf.span_confidence(emissions, mask, found)
+        return [list(zip(*pair, strict=True)) for pair in zip(found, confidences, strict=True)]
 
     def loss(self, batch: Batch) -> Tensor:
         """Mean CRF loss of a batch that carries tags, beside a teacher's where it has targets."""

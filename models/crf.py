@@ -4,11 +4,14 @@ pytorch-crf decodes in a Python loop over posts and knows no constraints. Here V
 BIO constraints hold (an `I-X` only after `B-X` or `I-X`), and each decoded span gets its probability under the same
 constrained distribution: forward and backward sums over legal sequences. The loss is pytorch-crf's, unconstrained.
 
+Beside the likeliest sequence there is another decoding: every span that is likely by itself. The likeliest sequence may
+hold spans that are not (its rivals differ in other places, or each a little), and F1 counts spans.
+
 Shapes: emissions [batch, length, labels]; mask [batch, length] bool, True on tokens, a prefix of each row. Every
 row has a token: a post without tokens skips the CRF.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -120,18 +123,40 @@ class ConstrainedCRF(nn.Module):
         self, emissions: Tensor, mask: Tensor, spans: Sequence[Sequence[Span]]
     ) -> list[list[float]]:
         """P(a legal sequence has exactly this span: its labels and its borders), for each span of each row."""
-        # float64: over a window of 160 tokens the sums of float32 are off by a thousandth.
+        scores, lengths = self._sums(emissions, mask), mask.sum(dim=1).tolist()
+        return [
+            [self._one(scores, row, span, lengths[row]) for span in found] for row, found in enumerate(spans)
+        ]
+
+    @torch.no_grad()
+    def likely_spans(self, emissions: Tensor, mask: Tensor, least: float) -> list[list[tuple[Span, float]]]:
+        """All spans of each row whose `span_confidence` is above `least`, with it, in order.
+
+        least: from 0.5, so that no two of them overlap (both cannot be likelier than not).
+        """
+        scores = self._sums(emissions, mask)
+        marginals = np.exp(scores.forward + scores.backward - scores.log_z[:, None, None])
+        found = []
+        for row, length in enumerate(mask.sum(dim=1).tolist()):
+            starts, begins = np.nonzero(marginals[row, :length, 1::2] > least)
+            candidates = (
+                Span(start, end, self.labels[2 * type_ + 1].removeprefix("B-"))
+                for start, type_ in zip(starts.tolist(), begins.tolist(), strict=True)
+                for end in _ends(marginals[row, :length, 2 * type_ + 2] > least, start)
+            )
+            rated = ((span, self._one(scores, row, span, length)) for span in candidates)
+            found.append([(span, confidence) for span, confidence in rated if confidence > least])
+        return found
+
+    def _sums(self, emissions: Tensor, mask: Tensor) -> "_Scores":
+        """The sums over legal sequences, in float64: over 160 tokens those of float32 are off by a thousandth."""
         emissions = emissions.double()
         start, transitions, end = (score.double() for score in self._scores())
         forward = self._forward(emissions, start, transitions)
         backward = self._backward(emissions, mask, transitions, end)
         log_z = torch.logsumexp(forward[:, 0] + backward[:, 0], dim=1)
         # Spans are few and short: plain arrays beat a launch, and on a GPU a wait, for every one of them.
-        scores = _Scores(*(_array(t) for t in (emissions, forward, backward, log_z, transitions, end)))
-        lengths = mask.sum(dim=1).tolist()
-        return [
-            [self._one(scores, row, span, lengths[row]) for span in found] for row, found in enumerate(spans)
-        ]
+        return _Scores(*(_array(t) for t in (emissions, forward, backward, log_z, transitions, end)))
 
     def _forward(self, emissions: Tensor, start: Tensor, transitions: Tensor) -> Tensor:
         """[batch, length, labels]: log-sum of all ways to stand at a token with a label, its emission included."""
@@ -172,6 +197,15 @@ class _Scores(NamedTuple):
     log_z: Array
     transitions: Array
     end: Array
+
+
+def _ends(goes_on: npt.NDArray[np.bool_], start: int) -> Iterator[int]:
+    """Where a span from `start` may end: after it, and after each token behind it while the span goes on."""
+    yield start + 1
+    for position in range(start + 1, len(goes_on)):
+        if not goes_on[position]:
+            return
+        yield position + 1
 
 
 def _array(tensor: Tensor) -> Array:

@@ -27,7 +27,7 @@ from models.encoders import MAX_GROUP_PIECES
 from models.errors import BrokenImage, CheckpointError
 from models.golden import TEXTS, check
 from models.images import Picture, decode_image
-from models.labels import Span, spans
+from models.labels import Span
 from models.look import ImageReader
 from models.parts import build
 from models.pointer import resolve
@@ -214,14 +214,12 @@ class Tagger:
             )
             with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._precision == "bf16"):
                 emissions, weights = self.model(batch)
-            paths = self.model.crf.decode(emissions, batch.mask)
-            found = [spans([self.labels[label] for label in path]) for path in paths]
-            confidences = self.model.crf.span_confidence(emissions, batch.mask, found)
+            found = self.model.find(emissions, batch.mask)
             weights = weights.float().cpu()
             for row, index in enumerate(group):
                 results[index] = [
                     (span, confidence, weights[:, row, span.start : span.end].mean(dim=1).tolist())
-                    for span, confidence in zip(found[row], confidences[row], strict=True)
+                    for span, confidence in found[row]
                 ]
             self.on_part()
         return results

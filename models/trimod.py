@@ -9,6 +9,7 @@ Deviations from the paper, each named where it stands: the word table may be a p
 place of equations 11-12 over views; the image branch reads *words about the image* (a caption, alt text, class words of
 the CNN) instead of a caption's hidden states, since a benchmark's pixels are not to be had; pooled pixel features
 are masked until a model was trained on pixels (`use_pixels`); hashtags arrive segmented (models/segmenter.py);
+mentions may be the spans that are likely by themselves (`least_confidence`) in the place of equation 16's sequence;
 `mismatch_penalty` answers the limitations section's "visual content may not always directly correlate": in training,
 the weight that the image's words of *another* post get is added to the loss.
 """
@@ -62,6 +63,8 @@ class TriModConfig:
     use_pixels: bool = False
     """Whether pooled image features are read; False until trained on pixels."""
     pooled_size: int = 1280
+    least_confidence: float = 0.0
+    """0: mentions are those of the likeliest sequence (equation 16). From 0.5: all spans likelier than this."""
 
     @property
     def inputs(self) -> Inputs:
@@ -80,6 +83,9 @@ class TriMod(SequenceTagger):
         """`words` and `characters` are the sizes of the vocabularies."""
         super().__init__()
         self.config = config
+        if config.least_confidence and not 0.5 <= config.least_confidence < 1:
+            raise ValueError(f"least_confidence is 0, or from 0.5 to under 1: got {config.least_confidence}")
+        self.least_confidence = config.least_confidence
         self.words: TableWords | TransformerWords
         if config.text_encoder:
             self.words = TransformerWords(

@@ -60,8 +60,8 @@ def predict(model: SequenceTagger, examples: Sequence[Encoded], batch_size: int 
             batch = collate([examples[i] for i in group], model.config.inputs.image_size).to(device)
             with autocast(model):
                 emissions, _ = model(batch)
-            for index, path in zip(group, model.crf.decode(emissions, batch.mask), strict=True):
-                found[index] = spans([model.crf.labels[label] for label in path])
+            for index, mentions in zip(group, model.find(emissions, batch.mask), strict=True):
+                found[index] = [span for span, _ in mentions]
     return found
 
 

@@ -101,6 +101,39 @@ def test_span_confidence_is_the_share_of_sequences_that_have_the_span(
         assert expected_row == pytest.approx(actual_row, abs=1e-5)
 
 
+@pytest.mark.parametrize("least", [0.5, 0.7])
+def test_likely_spans_are_all_that_are_likely_and_no_others(
+    crf: ConstrainedCRF, emissions: torch.Tensor, least: float
+) -> None:
+    """Of all 20 spans of a row, by their share of the written-out sequences; some are not the best sequence's."""
+    expected = []
+    for row, length in zip(emissions, MASK.sum(1), strict=True):
+        scores = legal_sequences(crf, row[:length])
+        weights = {sequence: torch.tensor(score).double().exp() for sequence, score in scores.items()}
+        shares: dict[Span, float] = {}
+        for sequence, weight in weights.items():
+            for span in spans([LABELS[label] for label in sequence]):
+                shares[span] = shares.get(span, 0.0) + float(weight / sum(weights.values()))
+        expected.append(sorted((span, share) for span, share in shares.items() if share > least))
+    actual = crf.likely_spans(emissions, MASK, least)
+
+    assert [[span for span, _ in row] for row in expected] == [[span for span, _ in row] for row in actual]
+    for expected_row, actual_row in zip(expected, actual, strict=True):
+        assert [s for _, s in expected_row] == pytest.approx([s for _, s in actual_row], abs=1e-5)
+
+
+def test_an_unlikely_span_of_the_likeliest_sequence_is_no_likely_span() -> None:
+    """Of PER (0.4), O (0.3) and LOC (0.3), PER is likeliest, and not likely."""
+    crf = ConstrainedCRF(LABELS)
+    for parameter in crf.parameters():
+        torch.nn.init.zeros_(parameter)
+    emissions = torch.tensor([[[0.3, 0.4, 1e-9, 0.3, 1e-9]]]).log()
+    mask = torch.ones(1, 1).bool()
+
+    assert [[1]] == crf.decode(emissions, mask)
+    assert [[]] == crf.likely_spans(emissions, mask, 0.5)
+
+
 def test_confidence_over_a_whole_window_is_as_exact_as_over_a_word(crf: ConstrainedCRF) -> None:
     """In float32 it was off by a thousandth at 160 tokens."""
     emissions = torch.randn(1, 160, len(LABELS), generator=torch.Generator().manual_seed(6)) * 5

@@ -15,6 +15,7 @@ from models.encode import PostEncoder
 from models.errors import CheckpointError
 from models.images import Picture
 from models.post import Mention, Post
+from models.registry import create
 from models.seen import Pixels, Seen
 from models.tagger import Tagger, choose_device
 from models.trimod import TriMod
@@ -62,6 +63,23 @@ def test_every_mention_is_the_text_between_its_offsets(tagger: Tagger, text: str
 
 def spans_of(mentions: list[Mention]) -> list[tuple[int, int, str]]:
     return [(m.start, m.end, m.type) for m in mentions]
+
+
+def test_every_mention_has_the_least_confidence(tagger: Tagger, monkeypatch: pytest.MonkeyPatch) -> None:
+    confidences = [m.confidence for found in tagger.tag(some_posts(200)) for m in found]
+    least = 0.6
+    monkeypatch.setattr(tagger.model, "least_confidence", least)
+    kept = [m.confidence for found in tagger.tag(some_posts(200)) for m in found]
+
+    assert min(confidences) < least < min(kept)
+    # What the likeliest sequence has and is likely enough stays.
+    assert len(kept) >= sum(confidence > least for confidence in confidences) > 0
+
+
+@pytest.mark.parametrize("least", [0.3, -1.0, 1.0])
+def test_a_least_confidence_under_which_mentions_could_overlap_is_refused(least: float) -> None:
+    with pytest.raises(ValueError, match="least_confidence"):
+        create("trimod", {"labels": ["O", "B-PER", "I-PER"], "least_confidence": least}, 3, 3)
 
 
 def test_500_posts_alone_and_in_shuffled_batches_are_tagged_alike(tagger: Tagger) -> None:
