@@ -30,7 +30,7 @@ from models.tagger import choose_device
 from training.captioner import load_captioner
 from training.conll import DataError
 from training.data import Look, Sample, read_folder, read_more, types_of
-from training.distill import untagged, with_targets
+from training.distill import School, Teacher, taught
 from training.dropout import quicken_dropout
 from training.export import export
 from training.features import read_features
@@ -69,8 +69,8 @@ class Run:
     """A folder of `trimod train captioner`, to go into the checkpoint and to see pixels with."""
     start_from: Path | None = None
     """A checkpoint whose weights and vocabularies training begins with."""
-    teachers: tuple[Path, ...] = ()
-    """Checkpoints whose mean opinion is learnt beside the tags; of the `more` folders, in their place."""
+    teachers: tuple[Teacher, ...] = ()
+    """Whose mean opinion is learnt beside the tags; of the `more` folders, in their place."""
     teacher_share: float = 0.5
     """Weight of the teachers in the loss of a post with tags."""
     features: Path = Path("runs/features")
@@ -86,7 +86,7 @@ class Run:
             "vectors": [path.name for path in self.vectors],
             "captioner": self.captioner and _sha256(self.captioner / "captioner.safetensors"),
             "started_from": self.start_from and _sha256(self.start_from / MANIFEST),
-            "teachers": [_sha256(teacher / MANIFEST) for teacher in self.teachers],
+            "teachers": [[each.folder, _sha256(each.path / MANIFEST)] for each in self.teachers],
             "teacher_share": self.teacher_share if self.teachers else None,
         }
 
@@ -103,7 +103,8 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
     if run.visual == "pixels" and "use_pixels" in {f.name for f in fields(MODELS[preset.model][0])}:
         preset = changed(preset, use_pixels=True)
     look = _look(preset, run.features, chosen, captioner) if run.visual == "pixels" else None
-    tagged = [s for folder in run.folders for s in read_folder(folder, "train", run.visual, look)]
+    by_folder = {folder.name: read_folder(folder, "train", run.visual, look) for folder in run.folders}
+    tagged = [sample for samples in by_folder.values() for sample in samples]
     types = types_of(tagged)
     more = [s for folder in run.more for s in read_more(folder, dict(run.renamed), types)]
     valid = [ValidationSet(f.name, read_folder(f, "valid", run.visual, look)) for f in run.folders]
@@ -119,8 +120,8 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
     parts = replace(_parts(preset, run, tagged + more, labels), captioner=captioner)
     training = labelled
     if run.teachers:
-        training = with_targets(tagged, run.teachers, labels, run.teacher_share, chosen)
-        training += with_targets(untagged(more), run.teachers, labels, 1.0, chosen) if more else []
+        school = School(run.teachers, labels, run.teacher_share, chosen, out / "teachers")
+        training = taught(by_folder, more, school)
     frozen = frozen_sha256(parts.model)
     parts.model.to(chosen)
     if in_bfloat16(parts.model, chosen):

@@ -16,6 +16,7 @@ from models.registry import MODELS
 from models.tagger import Tagger
 from tests.checkpoints import tiny_checkpoint
 from training.conll import DataError
+from training.distill import Teacher
 from training.features import read_features
 from training.presets import PRESETS, changed
 from training.run import Run, train_preset
@@ -175,7 +176,7 @@ def test_a_student_learns_from_teachers_alone_where_there_are_no_tags(
     more.mkdir()
     posts = "".join(f"{name}\tB-x\nvisits\tO\n{city}\tO\n\n" for name, city in POSTS)
     (more / "train.conll").write_text(posts)
-    run = Run("trimod", (blank,), "none", more=(more,), segmenter=segmenter, teachers=(teacher,))
+    run = Run("trimod", (blank,), "none", more=(more,), segmenter=segmenter, teachers=(Teacher(teacher),))
     student = train_preset(changed(PRESETS["trimod"], **SMALL, **HYPER), run, "cpu", tmp_path / "student")
     [mentions] = Tagger.load(student, "cpu").tag([Post("Dora visits Bonn")])
     assert [("Dora", "PER"), ("Bonn", "LOC")] == [(m.text, m.type) for m in mentions]

@@ -4,9 +4,12 @@ import importlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from training.distill import Teacher
 
 PARTS = {
     "captioner": "training.commands.train_captioner:captioner",
@@ -83,8 +86,9 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
         click.option("--vectors", type=file, multiple=True, help="Word vectors for the word table (each, if several)."),
         click.option("--start-from", type=folder, help="Checkpoint to begin with; labels may differ."),
         click.option(
-            "--teacher", "teachers", type=folder, multiple=True,
-            help="Checkpoint to learn from beside the tags; repeat for an ensemble. Tags of --more are not read then.",
+            "--teacher", "teachers", multiple=True, metavar="[SET=]PATH",
+            help="Checkpoint to learn from beside the tags, of all posts or of data folder SET's alone; repeat for an "
+            "ensemble. Tags of --more are not read then.",
         ),
         click.option("--text-encoder", metavar="NAME", help="Another transformer: package, folder or hub name."),
         click.option("--captioner", type=folder, help="Folder of `train captioner`, for the checkpoint."),
@@ -126,6 +130,17 @@ def _renamed(pair: str) -> tuple[str, str]:
     return there, here
 
 
+def _teacher(given: str, folders: Sequence[Path]) -> "Teacher":
+    from training.distill import Teacher
+
+    name, equals, path = given.partition("=")
+    if not equals:
+        return Teacher(Path(given))
+    if name not in [folder.name for folder in folders]:
+        raise click.UsageError(f"--teacher {given}: {name} is none of the --data folders")
+    return Teacher(Path(path), name)
+
+
 def _run(
     name: str, out: Path, device: str, segmenter: Path | None, changes: tuple[str, ...], **given: Any
 ) -> None:
@@ -137,6 +152,7 @@ def _run(
         for key in ("folders", "more", "visual", "renamed", "vectors", "captioner", "start_from", "teachers")
     }
     data["renamed"] = tuple(_renamed(pair) for pair in data["renamed"])
+    data["teachers"] = tuple(_teacher(given, data["folders"]) for given in data["teachers"])
     if segmenter is not None:
         data["segmenter"] = segmenter
     settings = {key: value for key, value in given.items() if value is not None}
