@@ -68,12 +68,13 @@ def lower_rank(weights: Mapping[str, Tensor], rank: int) -> dict[str, Tensor]:
     """
     found = dict(weights)
     for name, down in weights.items():
-        up = weights.get(f"{name.removesuffix('down')}up")
+        other = f"{name.removesuffix('down')}up"
+        up = weights.get(other)
         if name.endswith(".down") and up is not None and 0 < rank < down.shape[0]:
             left, sizes, right = torch.linalg.svd(up.float() @ down.float(), full_matrices=False)
             # Half of each size on either side, and the scale that the other rank brings.
             halves = (sizes[:rank] * math.sqrt(rank / down.shape[0])).sqrt()
-            found[f"{name.removesuffix('down')}up"] = left[:, :rank] * halves
+            found[other] = left[:, :rank] * halves
             found[name] = halves.unsqueeze(1) * right[:rank]
     return found
 

@@ -69,6 +69,8 @@ def collect(path: Path, data: Path | None, device: str = "auto") -> dict[str, An
     kept = {key: stored.metrics[key] for key in KEPT if key in stored.metrics}
     if "preset" not in kept or "visual" not in kept:
         raise DataError(f"{path}: its metrics.json does not say of which preset and visual input it is")
+    if "command" in kept:
+        kept["command"] = portable(kept["command"])
     found = {
         "name": name_of(path),
         "checkpoint": stored.id,
@@ -77,7 +79,6 @@ def collect(path: Path, data: Path | None, device: str = "auto") -> dict[str, An
         "sets": sorted(name for name in kept["valid"] if not name.endswith(" text only")),
         "seed": kept["recipe"]["seed"],
         **kept,
-        "command": portable(kept["command"]),
     }
     return found | ({"measured": _measured(path, found, data, device)} if data else {})
 

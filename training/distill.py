@@ -118,8 +118,9 @@ def _opinion(path: Path, samples: Sequence[Sample], school: School) -> list[Tens
     """A teacher's marginals of each sample: those in the store, or computed and put there."""
     stored = load_checkpoint(path)
     pooled = [sample.pixels.pooled.sum().item() if sample.pixels else None for sample in samples]
-    read = repr([[(each.tokens, each.image_words, each.hashtags) for each in samples], pooled])
-    kept = school.store / f"{hashlib.sha256(f'{stored.id} {read}'.encode()).hexdigest()[:16]}.safetensors"
+    read = [(each.tokens, each.image_words, each.hashtags) for each in samples]
+    asked = repr([stored.id, list(school.labels), read, pooled])
+    kept = school.store / f"{hashlib.sha256(asked.encode()).hexdigest()[:16]}.safetensors"
     if kept.exists():
         lengths = [len(sample.tokens) for sample in samples]
         return list(torch.split(load_file(kept)["marginals"].float(), lengths))
