@@ -243,7 +243,8 @@ def test_the_broker_away_for_a_while_loses_and_doubles_nothing(settings: Setting
     server = LocalKafka(tmp_path / "kafka", free_port(consecutive=2), heap="256m")
     server.start()
     kafka = settings.kafka.model_copy(update={"bootstrap_servers": server.bootstrap_servers})
-    own = settings.worker.model_copy(update={"stall_limit": 20.0})
+    slow = {"max_batch_tokens": 32}  # ten seconds of work: it must not be done before the broker is killed
+    own = settings.worker.model_copy(update={"stall_limit": 20.0, **slow})
     settings = settings.model_copy(update={"kafka": kafka, "worker": own})
     try:
         ensure_topics(kafka)
