@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from models.lexicon import Lexicon, LexiconConfig, empty, unpack
+from models.lexicon import Lexicon, LexiconConfig, empty, no_collection, unpack
 from models.ranker import Ranker
 
 PADDING = 0
@@ -192,7 +192,8 @@ class Segmenter(nn.Module):
         """
         if self.config.lexicon.words:
             packed = {name: self.get_buffer(f"lexicon_{name}") for name in empty(self.config.lexicon)}
-            self._lexicon = Lexicon(*unpack(packed), self.config.lexicon)
+            with no_collection():
+                self._lexicon = Lexicon(*unpack(packed), self.config.lexicon)
         self._forget()
 
     def _forget(self) -> None:

@@ -18,7 +18,7 @@ class Spelling:
 
     def __init__(self, words: Mapping[str, float]) -> None:
         text = " " + "".join(f"{word} " for word in words)
-        kinds = _kinds(torch.tensor(list(text.encode()), dtype=torch.uint8))
+        kinds = _kinds(torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8))
         ends = kinds == BOUNDARY
         weights = torch.tensor(list(words.values())).div(2).exp()
         weight = torch.cat([weights, torch.zeros(1)])[(ends.cumsum(0) - 1)]  # of the word that a byte is in
