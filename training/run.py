@@ -103,7 +103,9 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
     if run.visual == "pixels" and "use_pixels" in {f.name for f in fields(MODELS[preset.model][0])}:
         preset = changed(preset, use_pixels=True)
     look = _look(preset, run.features, chosen, captioner) if run.visual == "pixels" else None
-    by_folder = {folder.name: read_folder(folder, "train", run.visual, look) for folder in run.folders}
+    by_folder: dict[str, list[Sample]] = {}
+    for folder in run.folders:  # two may have one name
+        by_folder.setdefault(folder.name, []).extend(read_folder(folder, "train", run.visual, look))
     tagged = [sample for samples in by_folder.values() for sample in samples]
     types = types_of(tagged)
     more = [s for folder in run.more for s in read_more(folder, dict(run.renamed), types)]

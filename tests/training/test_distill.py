@@ -26,11 +26,11 @@ def school(store: Path, *teachers: Teacher, labels: tuple[str, ...] = ("O", "B-P
 
 def test_every_second_post_is_cut_as_twitter_2017_cuts() -> None:
     tags = ["O", "B-ORG", *["O"] * 7]
-    [coarse], [fine] = both_cuts([Sample(TOKENS, tags, ["ice"]), Sample(TOKENS, tags, ["ice"])])
+    [coarse], [fine] = both_cuts([Sample(TOKENS, tags, ["ice"]), Sample(TOKENS, tags, ["rink"])])
 
     assert (TOKENS, CUT) == (coarse.tokens, fine.tokens)
     assert (["O"] * 9, ["O"] * 13) == (coarse.tags, fine.tags)
-    assert [["ice"], ["ice"]] == [coarse.image_words, fine.image_words]
+    assert [["ice"], ["rink"]] == [coarse.image_words, fine.image_words]
     assert (False, True) == (is_finely_cut([coarse]), is_finely_cut([fine]))
 
 
