@@ -59,7 +59,7 @@ def build(stored: Checkpoint) -> Parts:
         raise ValueError(
             f"missing weights {sorted(set(missing) - frozen)}, unknown weights {sorted(unexpected)}"
         )
-    return Parts(name, model, words, characters, build_segmenter(stored), _build_captioner(stored))
+    return Parts(name, model, words, characters, build_segmenter(stored), build_captioner(stored))
 
 
 def build_segmenter(stored: Checkpoint) -> Segmenter:
@@ -69,7 +69,8 @@ def build_segmenter(stored: Checkpoint) -> Segmenter:
     return segmenter.eval()
 
 
-def _build_captioner(stored: Checkpoint) -> Captioner | None:
+def build_captioner(stored: Checkpoint) -> Captioner | None:
+    """The captioner of a checkpoint, in float32, if it has one."""
     if "captioner" not in stored.config:
         return None
     captioner = Captioner(CaptionerConfig.of(stored.config["captioner"]))

@@ -18,7 +18,7 @@ from training import controls, plots
 from training.data import Sample, read_folder
 from training.evaluate import ImageSource
 from training.measure import Measured, look_of, measure, prepare, tag_samples
-from training.tables import Table, Value
+from training.tables import Table, Value, mean_row
 
 Control = Callable[[list[Sample]], list[Sample]]
 
@@ -28,6 +28,8 @@ REPLACED = 0.2
 """Share of hashtags that becomes random letters (trimod-summary, next check 2)."""
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 TIMED_POSTS, BATCH = 200, 32
+DRAWS = 5
+"""Shuffles, or choices of hashtags, over which the mean is taken: one of them is worth +-0.2 F1."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,11 @@ class Bench:
 
 def modalities(bench: Bench, progress: Progress) -> Table:
     """Text alone, with what is seen in the image, with the hashtags' words, and with both."""
-    inputs: dict[str, Control] = {
-        "text + image + hashtags": list,
-        "text + image": controls.without_hashtags,
-        "text + hashtags": controls.without_images,
-        "text": lambda samples: controls.without_hashtags(controls.without_images(samples)),
+    inputs: dict[str, Sequence[Control]] = {
+        "text + image + hashtags": [list],
+        "text + image": [controls.without_hashtags],
+        "text + hashtags": [controls.without_images],
+        "text": [lambda samples: controls.without_hashtags(controls.without_images(samples))],
     }
     return _compared(
         bench, progress, "Modalities at inference", inputs, "text",
@@ -72,13 +74,15 @@ def modalities(bench: Bench, progress: Progress) -> Table:
 
 def shuffled(bench: Bench, progress: Progress) -> Table:
     """The control against shortcuts: another post's image must not cost more than ALLOWED_LOSS against none."""
-    inputs: dict[str, Control] = {
-        "own image": list,
-        "another post's image": partial(controls.with_others_images, seed=bench.seed),
-        "no image": controls.without_images,
+    inputs: dict[str, Sequence[Control]] = {
+        "own image": [list],
+        "another post's image": [
+            partial(controls.with_others_images, seed=bench.seed + draw) for draw in range(DRAWS)
+        ],
+        "no image": [controls.without_images],
     }
     if bench.images:
-        inputs["stranger's picture, through the CNN"] = controls.without_images
+        inputs["stranger's picture, through the CNN"] = [controls.without_images]
     table = _compared(
         bench, progress, "Own image against another's", inputs, "no image",
         [f"Another's image should cost at most {ALLOWED_LOSS} against no image."],
@@ -94,11 +98,14 @@ def shuffled(bench: Bench, progress: Progress) -> Table:
 def hashtag_noise(bench: Bench, progress: Progress) -> Table:
     """A fifth of the hashtags become random letters."""
     changed = f"{REPLACED:.0%} of hashtags random"
-    inputs: dict[str, Control] = {
-        "as written": list,
-        changed: partial(controls.with_random_hashtags, share=REPLACED, seed=bench.seed),
-        "all hashtags random": partial(controls.with_random_hashtags, share=1.0, seed=bench.seed),
-        "hashtags' words not read": controls.without_hashtags,
+    seeds = range(bench.seed, bench.seed + DRAWS)
+    inputs: dict[str, Sequence[Control]] = {
+        "as written": [list],
+        changed: [partial(controls.with_random_hashtags, share=REPLACED, seed=seed) for seed in seeds],
+        "all hashtags random": [
+            partial(controls.with_random_hashtags, share=1.0, seed=seed) for seed in seeds
+        ],
+        "hashtags' words not read": [controls.without_hashtags],
     }
     return _compared(
         bench, progress, "Noise in hashtags", inputs, "as written",
@@ -209,30 +216,36 @@ def _compared(
     bench: Bench,
     progress: Progress,
     title: str,
-    inputs: Mapping[str, Control],
+    inputs: Mapping[str, Sequence[Control]],
     baseline: str,
     notes: Sequence[str],
     looked_at: frozenset[str] = frozenset(),
 ) -> Table:
     """Every checkpoint on every set with each of `inputs`, against one of them.
 
-    looked_at: the inputs to which the bench's pictures are added.
+    inputs: by kind; where one is drawn at random, as many draws, of which the mean counts. looked_at: the inputs to
+    which the bench's pictures are added.
     """
     rows: list[dict[str, Value]] = []
     panels: dict[str, list[plots.Dot]] = {folder.name: [] for folder in bench.folders}
     for label, tagger in bench.taggers():
         for name, samples in bench.sets(tagger).items():
-            measured = {
-                kind: measure(
-                    tagger, control(samples), progress, f"{name}, {kind}",
-                    bench.images if kind in looked_at else None,
-                )
-                for kind, control in inputs.items()
-            }  # fmt: skip
-            for kind, each in measured.items():
-                row = {"checkpoint": label, "set": name, "input": kind, **figures(each)}
-                rows.append({**row, f"against {baseline}": each.f1 - measured[baseline].f1})
-                panels[name].append(plots.Dot(", ".join([*_label(bench, label), kind]), each.f1))
+            found = {}
+            for kind, draws in inputs.items():
+                pictures = bench.images if kind in looked_at else None
+                about = f"{name}, {kind}"
+                found[kind] = [
+                    figures(measure(tagger, control(samples), progress, about, pictures)) for control in draws
+                ]
+            against = float(mean_row(found[baseline])["F1"] or 0)
+            for kind, drawn in found.items():
+                means, f1 = mean_row(drawn), [float(each["F1"] or 0) for each in drawn]
+                spread = f"{min(f1):.2f} to {max(f1):.2f}" if len(f1) > 1 else None
+                row = {"checkpoint": label, "set": name, "input": kind, "draws": len(drawn), **means}
+                mean = float(means["F1"] or 0)
+                rows.append({**row, "lowest to highest": spread, f"against {baseline}": mean - against})
+                dot = plots.Dot(", ".join([*_label(bench, label), kind]), mean, min(f1), max(f1))
+                panels[name].append(dot)
     plots.dots(panels, title, bench.out / "figure.png")
     columns = list(dict.fromkeys(column for row in rows for column in row))
     return Table(title, columns, rows, notes)

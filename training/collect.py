@@ -23,8 +23,8 @@ from training.tables import RESULTS
 
 RUNS, INPUTS = RESULTS / "runs", RESULTS / "inputs"
 KEPT = (
-    "preset", "data", "visual", "recipe", "noise", "vectors", "started_from", "valid", "epoch", "epochs", "seconds",
-    "parameters", "trained_parameters", "command",
+    "preset", "data", "visual", "recipe", "noise", "vectors", "started_from", "teachers", "valid", "epoch", "epochs",
+    "seconds", "parameters", "trained_parameters", "command",
 )  # fmt: skip
 """What is kept of metrics.json (training/run.py writes it)."""
 
@@ -76,6 +76,7 @@ def collect(path: Path, data: Path | None, device: str = "auto") -> dict[str, An
         "checkpoint": stored.id,
         "model": stored.config["model"],
         "text_encoder": stored.config[stored.config["model"]].get("text_encoder", ""),
+        "config": {k: v for k, v in stored.config[stored.config["model"]].items() if k != "labels"},
         "sets": sorted(name for name in kept["valid"] if not name.endswith(" text only")),
         "seed": kept["recipe"]["seed"],
         **kept,

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from training.checkpoint_experiments import CHECKPOINT_EXPERIMENTS, Bench
 from training.conll import DataError
 from training.evaluate import ImageSource
+from training.part_experiments import PART_EXPERIMENTS
 from training.run import data_hashes
 from training.tables import Table
 from training.trained_experiments import Setting, run_experiment
@@ -25,6 +26,7 @@ from training.trials import TRAINED_EXPERIMENTS
 def listed() -> dict[str, str]:
     """Every experiment's name with one line of what it is about."""
     on_checkpoints = {name: _about(made) for name, made in CHECKPOINT_EXPERIMENTS.items()}
+    on_checkpoints |= {name: _about(made) for name, (made, _) in PART_EXPERIMENTS.items()}
     return on_checkpoints | {name: each.title for name, each in TRAINED_EXPERIMENTS.items()}
 
 
@@ -57,6 +59,14 @@ def on_checkpoints(
     sets = ", ".join(folder.name for folder in folders)
     about = f"Validation splits of {sets}; visual input {visual}; strict scores, in percent."
     return _written(replace(table, notes=[*table.notes, about]), out, _facts(folders))
+
+
+def on_parts(name: str, checkpoints: Sequence[Path], data: Path, out: Path) -> Table:
+    """Run experiment `name` on the parts of trained checkpoints, and write its result to `out`."""
+    made, folder = PART_EXPERIMENTS[name]
+    with _progress() as progress:
+        table = made(labels_of(checkpoints), data, out, progress)
+    return _written(table, out, _facts([data / folder]))
 
 
 def with_training(name: str, setting: Setting, out: Path) -> Table:

@@ -96,7 +96,7 @@ def _compute(images: Path, names: Sequence[str], path: Path, console: Console) -
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("region features", total=len(names))
         for start in range(0, len(names), _DECODED_AT_ONCE):
-            pictures = [_picture(images / name) for name in names[start : start + _DECODED_AT_ONCE]]
+            pictures = [picture(images / name) for name in names[start : start + _DECODED_AT_ONCE]]
             for row, features in enumerate(encoder.encode(pictures), start):
                 assert features.regions is not None
                 grids[row] = features.regions.numpy()
@@ -105,7 +105,8 @@ def _compute(images: Path, names: Sequence[str], path: Path, console: Console) -
     partial.replace(path)
 
 
-def _picture(path: Path) -> Picture:
+def picture(path: Path) -> Picture:
+    """A photograph's pixels. Raises DataError."""
     try:
         return decode_image(path.read_bytes())
     except (OSError, BrokenImage) as error:

@@ -15,7 +15,9 @@ from training.tables import Value, grid
 
 Run = Mapping[str, Any]
 Key = tuple[str, str, str]
-"""Preset, sets trained on, visual input."""
+"""Preset (with the run's name, where another run of it differs in more than its seed), sets, visual input."""
+SAME = ("data", "noise", "vectors", "started_from", "teachers", "config", "trained_parameters")
+"""What runs of one group have in common, beside the key and their recipe."""
 
 INTRODUCTION = """# Results
 
@@ -46,10 +48,17 @@ def page(folder: Path) -> str:
 
 def grouped(runs: Sequence[Run]) -> dict[Key, list[Run]]:
     """Runs that differ in their seed alone."""
-    groups: dict[Key, list[Run]] = defaultdict(list)
+    groups: dict[Key, dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:
-        groups[run["preset"], " + ".join(run["sets"]), run["visual"]].append(run)
-    return dict(sorted(groups.items()))
+        recipe = {key: value for key, value in run.get("recipe", {}).items() if key != "seed"}
+        known = json.dumps([recipe, *(run.get(key) for key in SAME)], sort_keys=True)
+        groups[run["preset"], " + ".join(run["sets"]), run["visual"]][known].append(run)
+    found = {}
+    for (preset, sets, visual), settings in groups.items():
+        for group in settings.values():
+            name = preset if len(settings) == 1 else f"{preset} ({group[0]['name']})"
+            found[name, sets, visual] = group
+    return dict(sorted(found.items()))
 
 
 def _read(paths: Iterable[Path]) -> list[dict[str, Any]]:

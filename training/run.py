@@ -22,7 +22,7 @@ from models.encode import Vocabulary
 from models.errors import one_line
 from models.labels import bio_labels
 from models.look import ImageReader
-from models.parts import Parts, build, build_segmenter, frozen_sha256
+from models.parts import Parts, build, build_captioner, build_segmenter, frozen_sha256
 from models.registry import MODELS, create
 from models.seen import Seen
 from models.segmenter import Segmenter, SegmenterConfig
@@ -66,7 +66,8 @@ class Run:
     vectors: tuple[Path, ...] = ()
     """Word vectors for the model's word tables, in their order."""
     captioner: Path | None = None
-    """A folder of `trimod train captioner`, to go into the checkpoint and to see pixels with."""
+    """A folder of `trimod train captioner`, or a checkpoint with one, to go into the checkpoint and to see pixels
+    with."""
     start_from: Path | None = None
     """A checkpoint whose weights and vocabularies training begins with."""
     teachers: tuple[Teacher, ...] = ()
@@ -84,7 +85,7 @@ class Run:
             "visual": self.visual,
             **({"renamed": self.renamed} if self.renamed else {}),
             "vectors": [path.name for path in self.vectors],
-            "captioner": self.captioner and _sha256(self.captioner / "captioner.safetensors"),
+            "captioner": self.captioner and _sha256(_captioner_file(self.captioner)),
             "started_from": self.start_from and _sha256(self.start_from / MANIFEST),
             "teachers": [[each.folder, _sha256(each.path / MANIFEST)] for each in self.teachers],
             "teacher_share": self.teacher_share if self.teachers else None,
@@ -99,13 +100,11 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
     if len({folder.name for folder in run.folders}) < len(run.folders):
         raise DataError("the data folders must differ in name: scores are reported by it")
     chosen = choose_device(device)
-    captioner = load_captioner(run.captioner) if run.captioner else None
+    captioner = _captioner(run.captioner) if run.captioner else None
     if run.visual == "pixels" and "use_pixels" in {f.name for f in fields(MODELS[preset.model][0])}:
         preset = changed(preset, use_pixels=True)
     look = _look(preset, run.features, chosen, captioner) if run.visual == "pixels" else None
-    by_folder: dict[str, list[Sample]] = {}
-    for folder in run.folders:  # two may have one name
-        by_folder.setdefault(folder.name, []).extend(read_folder(folder, "train", run.visual, look))
+    by_folder = {folder.name: read_folder(folder, "train", run.visual, look) for folder in run.folders}
     tagged = [sample for samples in by_folder.values() for sample in samples]
     types = types_of(tagged)
     more = [s for folder in run.more for s in read_more(folder, dict(run.renamed), types)]
@@ -151,6 +150,21 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
     }
     export(out / "checkpoint", parts, best.weights, metrics, frozen, run.name)
     return out / "checkpoint"
+
+
+def _captioner_file(folder: Path) -> Path:
+    """What tells one captioner from another."""
+    manifest = folder / MANIFEST
+    return manifest if manifest.exists() else folder / "captioner.safetensors"
+
+
+def _captioner(folder: Path) -> Captioner:
+    if not (folder / MANIFEST).exists():
+        return load_captioner(folder)
+    captioner = build_captioner(load_checkpoint(folder))
+    if captioner is None:
+        raise DataError(f"checkpoint {folder} has no captioner")
+    return captioner
 
 
 def _look(preset: Preset, features: Path, device: torch.device, captioner: Captioner | None) -> Look:

@@ -1,6 +1,7 @@
 """A table of figures, as Markdown for a reader and as JSON for whatever is made of it next."""
 
 import json
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -41,6 +42,12 @@ def grid(columns: Sequence[str], rows: Sequence[Mapping[str, Value]]) -> str:
     lines = [f"| {' | '.join(columns)} |", "|" + " --- |" * len(columns)]
     lines += [f"| {' | '.join(shown(row.get(column)) for column in columns)} |" for row in rows]
     return "\n".join(lines)
+
+
+def mean_row(rows: Sequence[Mapping[str, Value]]) -> dict[str, Value]:
+    """The mean of every figure over the rows that have it."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: statistics.fmean(float(row[name] or 0) for row in rows if name in row) for name in names}
 
 
 def shown(value: Value) -> str:

@@ -26,7 +26,7 @@ from training.measure import look_of, measure
 from training.papers import claim
 from training.presets import PRESETS, Preset, changed
 from training.run import Run, train_preset
-from training.tables import Table, Value
+from training.tables import Table, Value, mean_row
 from training.trials import Row, TrainedExperiment, Trial
 
 
@@ -83,12 +83,8 @@ def _conditions(setting: Setting) -> list[str]:
 
 def summary(found: Sequence[Mapping[str, Value]]) -> dict[str, Value]:
     """The mean of every figure over the seeds, and how far F1 spreads."""
-    names = dict.fromkeys(name for each in found for name in each)
-    means: dict[str, Value] = {
-        name: statistics.fmean(float(each[name] or 0) for each in found if name in each) for name in names
-    }
     f1 = [float(each["F1"] or 0) for each in found]
-    return {"seeds": len(found), **means, "lowest": min(f1), "highest": max(f1)}
+    return {"seeds": len(found), **mean_row(found), "lowest": min(f1), "highest": max(f1)}
 
 
 def preset_of(row: Row, setting: Setting, seed: int) -> Preset:

@@ -14,7 +14,7 @@ from models.segmenter import Segmenter, SegmenterConfig
 from models.tagger import Tagger
 from tests.checkpoints import tiny_checkpoint
 from training import experiments, papers, trained_experiments
-from training.checkpoint_experiments import CHECKPOINT_EXPERIMENTS
+from training.checkpoint_experiments import CHECKPOINT_EXPERIMENTS, DRAWS
 from training.commands.experiment import experiment
 from training.conll import DataError
 from training.presets import QUIET, Preset
@@ -201,3 +201,15 @@ def test_rows_are_trained_once_and_tabulated_with_the_papers_figure(
     (data / "twitter2015" / "train.txt").write_text(POSTS + "more\tO\n")
     with pytest.raises(DataError, match="other data"):
         run([*arguments, "--out", str(tmp_path / "3")])
+
+
+def test_what_is_drawn_at_random_is_drawn_several_times(checkpoint: Path, data: Path, tmp_path: Path) -> None:
+    """One shuffle is worth +-0.2 F1, and what another's image may cost is 0.5."""
+    out = tmp_path / "result"
+    run(["shuffled-images", str(checkpoint), "--data", str(data), "--set", "twitter2015", "--out", str(out)])
+    drawn = {row["input"]: row for row in rows_of(out)}
+    assert (1, DRAWS, 1) == tuple(
+        drawn[kind]["draws"] for kind in ("own image", "another post's image", "no image")
+    )
+    low, high = map(float, drawn["another post's image"]["lowest to highest"].split(" to "))
+    assert low - 0.005 <= drawn["another post's image"]["F1"] <= high + 0.005

@@ -115,6 +115,13 @@ def test_runs_are_one_group_if_only_their_seed_differs() -> None:
     assert [1, 2, 1] == [len(group) for group in found.values()]
 
 
+def test_runs_that_differ_in_a_setting_are_told_apart_by_name() -> None:
+    """The mean of a student's and its teacher's F1 would say nothing of either."""
+    taught = run(1, 75.0, name="student", teachers=[["", "ab12"]], recipe={"seed": 1})
+    found = grouped([run(1, 70.0, recipe={"seed": 1}), run(2, 71.0, recipe={"seed": 2}), taught])
+    assert {"cwi (cwi-1)": 2, "cwi (student)": 1} == {key[0]: len(group) for key, group in found.items()}
+
+
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
     """A run's folder: a tiny checkpoint with metrics as training/run.py writes them."""

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from models import DEFAULT_CHECKPOINT
 from models.checkpoint import load_checkpoint
 from models.look import ImageReader, grid_boxes
 from models.post import Post
@@ -91,6 +92,19 @@ def test_a_checkpoint_to_start_from_takes_what_is_asked_for_or_says_why_not(
     assert (0.5, 12) == (config["mismatch_penalty"], config["word_size"])
 
 
+def test_a_captioner_may_come_out_of_a_checkpoint(tmp_path: Path, segmenter: Path) -> None:
+    """The shipped one is as good as the folder that it was trained in."""
+    run = Run(
+        "trimod", (folder(tmp_path / "data"),), "none", segmenter=segmenter, captioner=DEFAULT_CHECKPOINT
+    )
+    small = changed(PRESETS["trimod"], **{**SMALL, "epochs": 1}, **HYPER)
+    expected = load_checkpoint(DEFAULT_CHECKPOINT).tensors["captioner.output.weight"]
+    actual = load_checkpoint(train_preset(small, run, "cpu", tmp_path / "out")).tensors
+    assert torch.equal(expected, actual["captioner.output.weight"])
+    with pytest.raises(DataError, match="has no captioner"):
+        train_preset(small, replace(run, captioner=segmenter), "cpu", tmp_path / "none")
+
+
 def test_word_vectors_fill_the_table_and_bring_their_words(tmp_path: Path, segmenter: Path) -> None:
     vectors = tmp_path / "vectors.txt"
     write_vectors(vectors, ["visits", "unseen"], torch.tensor([[0.5] * 14, [0.25] * 14]))
@@ -124,6 +138,10 @@ def test_what_does_not_fit_is_named_before_training(tmp_path: Path, segmenter: P
         train_preset(changed(PRESETS["trimod"], text_encode="x"), run, "cpu", tmp_path / "out")
     with pytest.raises(DataError, match=r"neither train\.txt nor train\.conll"):
         train_preset(PRESETS["trimod"], replace(run, folders=(tmp_path,)), "cpu", tmp_path / "out")
+    (other := tmp_path / "other").mkdir()
+    twice = replace(run, folders=(tmp_path / "data", folder(other / "data")))
+    with pytest.raises(DataError, match="differ in name"):
+        train_preset(PRESETS["trimod"], twice, "cpu", tmp_path / "out")
 
 
 @pytest.mark.parametrize("name", list(PRESETS))

@@ -62,13 +62,15 @@ def experiment(
     from models import DEFAULT_CHECKPOINT
     from training import experiments
     from training.checkpoint_experiments import CHECKPOINT_EXPERIMENTS
+    from training.part_experiments import PART_EXPERIMENTS
     from training.tables import RESULTS
     from training.trained_experiments import Setting
+    from training.trials import TRAINED_EXPERIMENTS
 
     known = experiments.listed()
     if show:
         for each, about in known.items():
-            kind = "on checkpoints" if each in CHECKPOINT_EXPERIMENTS else "with training"
+            kind = "with training" if each in TRAINED_EXPERIMENTS else "on checkpoints"
             click.echo(f"{each:20} {kind:15} {about}")
         return
     if name not in known:
@@ -90,6 +92,8 @@ def experiment(
             device=device,
             out=out,
         )
+    elif name in PART_EXPERIMENTS:
+        table = experiments.on_parts(name, checkpoints or (DEFAULT_CHECKPOINT,), data, out)
     else:
         if checkpoints:
             raise click.UsageError(f"{name} trains its own checkpoints: it takes none")

@@ -91,7 +91,7 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
             "ensemble. Tags of --more are not read then.",
         ),
         click.option("--text-encoder", metavar="NAME", help="Another transformer: package, folder or hub name."),
-        click.option("--captioner", type=folder, help="Folder of `train captioner`, for the checkpoint."),
+        click.option("--captioner", type=folder, help="Folder of `train captioner`, or a checkpoint with one."),
         click.option("--epochs", type=click.IntRange(1)),
         click.option("--batch-size", type=click.IntRange(1)),
         click.option("--rate", type=float, help="Peak learning rate of all but the text encoder."),
