@@ -32,7 +32,7 @@ demo: install ## Posts in, entity events out, on a real Kafka and Redis; ends by
 up: install ## Kafka, Redis and workers here, until Ctrl-C
 	$(BIN)/trimod up
 
-test: install ## All tests, also those on a real Kafka and Redis
+test: install accurate ## All tests, also those on a real Kafka and Redis
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 chaos: install ## N faults (200) drawn from SEED (1) into a running group; goes on where it stopped
@@ -65,7 +65,7 @@ docs: $(VENV)/.installed ## Schemas of the topics and the settings' example file
 results: $(VENV)/.installed ## training/RESULTS.md and its figures, from training/results/
 	$(BIN)/python -m training.results page
 
-accurate: $(ACCURATE) ## MPNet-base (405 MB), which the trimod-accurate checkpoint needs
+accurate: $(ACCURATE) ## MPNet-base (405 MB), which deploy/checkpoints/trimod-accurate needs
 
 kafka: $(LIBS)/.installed ## Apache Kafka from Maven Central, into .local/kafka
 

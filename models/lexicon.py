@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -84,34 +84,24 @@ Step = tuple[float, int, int]
 class LexiconConfig:
     """Sizes of the stored lists (no words: no lexicon) and the weights of `FEATURES`; what has none counts 0.
 
-    words, pairs: how many are stored; size: bytes of the words' text. sources: log probabilities per word, 2 as
-    in `Word`, or 1 in checkpoints from before the lists were kept apart.
+    words, pairs: how many are stored; size: bytes of the words' text. sources: log probabilities per word, as in
+    `Word`.
     """
 
     words: int = 0
     size: int = 0
     pairs: int = 0
-    sources: int = 1
+    sources: int = 2
     weights: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.weights) - set(FEATURES))
         if unknown:
             raise ValueError(f"the lexicon has no features {unknown}: it was stored by another version")
-
-    @classmethod
-    def read(cls, stored: Mapping[str, Any]) -> "LexiconConfig":
-        """From JSON. The first checkpoints weigh single words only, by three numbers."""
-        if "weight" not in stored:
-            return cls(**stored)
-        weight = stored["weight"]
-        weights = {
-            "network": 1.0,
-            "log_probability": weight,
-            "unknown": -weight * stored["unknown"],
-            "unknown_length": -weight * stored["unknown_per_char"],
-        }
-        return cls(stored["words"], stored["size"], weights=weights)
+        if self.sources != len(Word._fields):
+            raise ValueError(
+                f"the lexicon has {self.sources} log probabilities per word: it was stored by another version"
+            )
 
 
 class Lexicon:
@@ -370,7 +360,7 @@ def empty(config: LexiconConfig) -> dict[str, Tensor]:
     """Zeros of the kinds and sizes of what `pack` gives; no pairs are stored if there are none."""
     tensors = {
         "text": torch.zeros(config.size, dtype=torch.uint8),
-        "scores": torch.zeros((config.words, 2)[: config.sources], dtype=torch.float16),
+        "scores": torch.zeros(config.words, config.sources, dtype=torch.float16),
     }
     if config.pairs:
         tensors["pairs"] = torch.zeros(config.pairs, 2, dtype=torch.int32)
@@ -392,15 +382,12 @@ def no_collection() -> Iterator[None]:
 
 
 def unpack(packed: Mapping[str, Tensor]) -> tuple[dict[str, Word], dict[tuple[str, str], Pair]]:
-    """The inverse of `pack`, on whatever device and in whatever precision the tensors are by now.
-
-    A single log probability per word, as older checkpoints have, counts as that of both lists.
-    """
+    """The inverse of `pack`, on whatever device and in whatever precision the tensors are by now."""
     words = packed["text"].to("cpu", torch.uint8).numpy().tobytes().decode().split()
     pairs = {}
     if "pairs" in packed:
         known = packed["pair_scores"].to("cpu", torch.float32).tolist()
         for (first, second), values in zip(packed["pairs"].tolist(), known, strict=True):
             pairs[words[first], words[second]] = Pair._make(values)
-    scores = packed["scores"].to("cpu", torch.float32).reshape(len(words), -1).expand(-1, 2)
+    scores = packed["scores"].to("cpu", torch.float32)
     return dict(zip(words, map(Word._make, scores.tolist()), strict=True)), pairs

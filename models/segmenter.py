@@ -58,7 +58,7 @@ class SegmenterConfig:
 
     def __post_init__(self) -> None:
         if isinstance(self.lexicon, dict):  # as read from JSON
-            object.__setattr__(self, "lexicon", LexiconConfig.read(self.lexicon))
+            object.__setattr__(self, "lexicon", LexiconConfig(**self.lexicon))
         object.__setattr__(self, "kernels", tuple(self.kernels))
         if not self.kernels or any(width % 2 == 0 for width in self.kernels):
             raise ValueError(f"kernels must be odd widths, got {self.kernels}")

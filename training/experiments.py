@@ -16,8 +16,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from training.checkpoint_experiments import CHECKPOINT_EXPERIMENTS, Bench
 from training.conll import DataError
 from training.evaluate import ImageSource
+from training.papers import T15, T17
 from training.part_experiments import PART_EXPERIMENTS
 from training.run import data_hashes
+from training.silver import SOURCE, silver
 from training.tables import Table
 from training.trained_experiments import Setting, run_experiment
 from training.trials import TRAINED_EXPERIMENTS
@@ -27,6 +29,7 @@ def listed() -> dict[str, str]:
     """Every experiment's name with one line of what it is about."""
     on_checkpoints = {name: _about(made) for name, made in CHECKPOINT_EXPERIMENTS.items()}
     on_checkpoints |= {name: _about(made) for name, (made, _) in PART_EXPERIMENTS.items()}
+    on_checkpoints["silver"] = _about(silver)
     return on_checkpoints | {name: each.title for name, each in TRAINED_EXPERIMENTS.items()}
 
 
@@ -76,6 +79,15 @@ def with_training(name: str, setting: Setting, out: Path) -> Table:
     with _progress() as progress:
         table = run_experiment(experiment, setting, progress, out)
     return _written(table, out, _facts([setting.data / part for part in sorted(sets)]))
+
+
+def on_silver(checkpoints: Sequence[Path], setting: Setting, out: Path) -> Table:
+    """Run the silver experiment (training/silver.py), which both takes checkpoints and trains."""
+    with _progress() as progress:
+        table = silver(labels_of(checkpoints), setting, progress, out)
+    seeds = f"One seed; vectors: {', '.join(path.name for path in setting.vectors) or 'none'}."
+    facts = _facts([setting.data / part for part in (SOURCE, T15, T17)])
+    return _written(replace(table, notes=[*table.notes, seeds]), out, facts)
 
 
 def _written(table: Table, out: Path, facts: Mapping[str, Any]) -> Table:

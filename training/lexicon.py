@@ -43,7 +43,7 @@ class Lists:
     def config(self, weights: Mapping[str, float]) -> LexiconConfig:
         """The configuration of a lexicon of these."""
         size = len(" ".join(self.words))
-        return LexiconConfig(len(self.words), size, len(self.pairs), sources=2, weights=dict(weights))
+        return LexiconConfig(len(self.words), size, len(self.pairs), weights=dict(weights))
 
 
 def lists(english: Frequencies, posts: Sequence[Sequence[str]]) -> Lists:

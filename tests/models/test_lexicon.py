@@ -19,14 +19,7 @@ WORDS = {
 PAIRS = {("the", "x"): Pair(1.5, 0.0), ("x", "files"): Pair(4.0, 2.0), ("file", "s"): Pair(0.0, 1.0)}
 SIZES = {"words": len(WORDS), "size": len(" ".join(WORDS)), "pairs": len(PAIRS), "sources": 2}
 EVERY = LexiconConfig(**SIZES, weights={name: (7 * i % 11 - 5) / 10 for i, name in enumerate(FEATURES)})
-SAME = {word: Word(each.general, each.general) for word, each in WORDS.items() if each.general}
-UNIGRAMS = {
-    "words": len(SAME),
-    "size": len(" ".join(SAME)),
-    "weight": 0.7,
-    "unknown": 6.0,
-    "unknown_per_char": 2.0,
-}
+UNIGRAMS = LexiconConfig(**SIZES, weights={"network": 1.0, "log_probability": 0.7, "unknown": -4.2})
 
 
 def score(lexicon: Lexicon, text: str, ends: list[int], odds: list[float]) -> float:
@@ -117,7 +110,7 @@ def test_an_unknown_text_of_any_length_can_stay_whole() -> None:
 
 def test_characters_whose_lower_case_is_longer_do_not_shift_the_cut() -> None:
     """'İ'.lower() is two characters."""
-    lexicon = Lexicon(WORDS, PAIRS, LexiconConfig.read(UNIGRAMS))
+    lexicon = Lexicon(WORDS, PAIRS, UNIGRAMS)
     assert [True, False, False, False] == lexicon.cut("İthe", [5.0, 0.0, 0.0, 0.0])
 
 
@@ -154,20 +147,9 @@ def test_a_loaded_segmenter_uses_its_lexicon() -> None:
     assert ["The X Files", "files the"] == segmenter.segment(["TheXFiles", "filesthe"])
 
 
-def test_lexicon_of_the_first_checkpoints_still_counts_as_it_did() -> None:
-    """They store three numbers and no pairs: weight * (log probability, or -(6 + 2n) for n unknown letters)."""
-    segmenter = indifferent(LexiconConfig.read(UNIGRAMS))
-    packed = {f"lexicon_{name}": tensor for name, tensor in pack(SAME, {}).items() if "pair" not in name}
-    packed["lexicon_scores"] = packed["lexicon_scores"][:, 0]
-    segmenter.load_state_dict({**segmenter.state_dict(), **packed})
-    assert ["The X Files", "the xq"] == segmenter.segment(["TheXFiles", "thexq"])
-    ours = Lexicon(SAME, {}, LexiconConfig.read(UNIGRAMS))
-    weights, features = ours.config.weights, ours.features("theqq", [3], [0.0, 0.0, 0.25, 0.0, 0.0])
-    value = sum(weights.get(name, 0.0) * each for name, each in features.items())
-    assert pytest.approx(0.25 + 0.7 * (-2.0 - (6.0 + 2 * 2.0))) == value
-
-
-def test_configuration_survives_json_and_refuses_unknown_features() -> None:
-    assert EVERY == LexiconConfig.read(asdict(EVERY))
+def test_configuration_survives_json_and_refuses_what_it_does_not_know() -> None:
+    assert EVERY == LexiconConfig(**asdict(EVERY))
+    with pytest.raises(ValueError, match="stored by another version"):
+        LexiconConfig(sources=1)
     with pytest.raises(ValueError, match=r"no features \['colour'\]"):
         LexiconConfig(weights={"colour": 1.0})

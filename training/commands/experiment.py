@@ -65,12 +65,12 @@ def experiment(
     from training.part_experiments import PART_EXPERIMENTS
     from training.tables import RESULTS
     from training.trained_experiments import Setting
-    from training.trials import TRAINED_EXPERIMENTS
 
     known = experiments.listed()
     if show:
+        neither_trains = {**CHECKPOINT_EXPERIMENTS, **PART_EXPERIMENTS}
         for each, about in known.items():
-            kind = "with training" if each in TRAINED_EXPERIMENTS else "on checkpoints"
+            kind = "on checkpoints" if each in neither_trains else "with training"
             click.echo(f"{each:20} {kind:15} {about}")
         return
     if name not in known:
@@ -95,12 +95,14 @@ def experiment(
     elif name in PART_EXPERIMENTS:
         table = experiments.on_parts(name, checkpoints or (DEFAULT_CHECKPOINT,), data, out)
     else:
-        if checkpoints:
-            raise click.UsageError(f"{name} trains its own checkpoints: it takes none")
         overrides = {"epochs": epochs} if epochs else {}
         seeded = tuple(range(1, seeds + 1))
-        table = experiments.with_training(
-            name, Setting(data, runs, visual, seeded, overrides, encoder, vectors, device), out
-        )
+        setting = Setting(data, runs, visual, seeded, overrides, encoder, vectors, device)
+        if name == "silver":
+            table = experiments.on_silver(checkpoints or (DEFAULT_CHECKPOINT,), setting, out)
+        elif checkpoints:
+            raise click.UsageError(f"{name} trains its own checkpoints: it takes none")
+        else:
+            table = experiments.with_training(name, setting, out)
     click.echo(table.markdown())
     click.echo(f"Written to {out}", err=True)
