@@ -56,7 +56,8 @@ def grouped(runs: Sequence[Run]) -> dict[Key, list[Run]]:
     found = {}
     for (preset, sets, visual), settings in groups.items():
         for group in settings.values():
-            name = preset if len(settings) == 1 else f"{preset} ({group[0]['name']})"
+            alone = len(settings) == 1 or group[0]["name"] == preset
+            name = preset if alone else f"{preset} ({group[0]['name']})"
             found[name, sets, visual] = group
     return dict(sorted(found.items()))
 
