@@ -204,7 +204,7 @@ def test_rows_are_trained_once_and_tabulated_with_the_papers_figure(
 
 
 def test_what_is_drawn_at_random_is_drawn_several_times(checkpoint: Path, data: Path, tmp_path: Path) -> None:
-    """One shuffle is worth +-0.2 F1, and what another's image may cost is 0.5."""
+    """One shuffle is worth up to +-0.4 F1, and what another's image may cost is 0.5."""
     out = tmp_path / "result"
     run(["shuffled-images", str(checkpoint), "--data", str(data), "--set", "twitter2015", "--out", str(out)])
     drawn = {row["input"]: row for row in rows_of(out)}

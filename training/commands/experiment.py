@@ -99,6 +99,8 @@ def experiment(
         seeded = tuple(range(1, seeds + 1))
         setting = Setting(data, runs, visual, seeded, overrides, encoder, vectors, device)
         if name == "silver":
+            if seeds > 1:
+                raise click.UsageError("--seeds: silver trains each of its models once")
             table = experiments.on_silver(checkpoints or (DEFAULT_CHECKPOINT,), setting, out)
         elif checkpoints:
             raise click.UsageError(f"{name} trains its own checkpoints: it takes none")
