@@ -18,6 +18,7 @@ from training import controls, plots
 from training.data import Sample, read_folder
 from training.evaluate import ImageSource
 from training.measure import Measured, look_of, measure, prepare, tag_samples
+from training.scoring import Score
 from training.tables import Table, Value, mean_row
 
 Control = Callable[[list[Sample]], list[Sample]]
@@ -253,15 +254,19 @@ def _compared(
 
 def figures(measured: Measured) -> dict[str, Value]:
     """A row's figures: strict precision, recall and F1, partial F1, and strict F1 of each type."""
-    overall = measured.strict["overall"]
-    by_type = {name: each.f1 for name, each in measured.strict.items() if name != "overall"}
-    return {
-        "precision": overall.precision,
-        "recall": overall.recall,
-        "F1": overall.f1,
-        "partial F1": measured.partial["overall"].f1,
-        **by_type,
-    }
+    partial_f1 = measured.partial["overall"].f1
+    return {**overall_figures(measured.strict), "partial F1": partial_f1, **type_figures(measured.strict)}
+
+
+def overall_figures(scores: Mapping[str, Score]) -> dict[str, Value]:
+    """Precision, recall and F1 over all types."""
+    overall = scores["overall"]
+    return {"precision": overall.precision, "recall": overall.recall, "F1": overall.f1}
+
+
+def type_figures(scores: Mapping[str, Score]) -> dict[str, Value]:
+    """F1 of each type."""
+    return {name: each.f1 for name, each in scores.items() if name != "overall"}
 
 
 def _label(bench: Bench, label: str) -> list[str]:

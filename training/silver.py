@@ -7,24 +7,21 @@ the labelled validation sets say, of which only the text can be read. Nor can si
 the tagger that made them saw what it saw.
 """
 
-import hashlib
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 from rich.progress import Progress
 
-from models.checkpoint import MANIFEST
 from models.tagger import Tagger
 from training import controls, plots
-from training.checkpoint_experiments import figures
+from training.checkpoint_experiments import figures, overall_figures, type_figures
 from training.data import read_folder
 from training.label import LabelledLine, agreement, label, write_conll
 from training.measure import look_of, measure
 from training.papers import T15, T17
 from training.presets import PRESETS, changed
 from training.run import Run, train_preset
-from training.scoring import Score
 from training.tables import Table, Value
 from training.trained_experiments import Setting
 
@@ -45,7 +42,14 @@ def silver(checkpoints: Mapping[str, Path], setting: Setting, progress: Progress
     rows: list[dict[str, Value]] = []
     for other in others:
         agreed = agreement(labelled[first], labelled[other])
-        rows.append({"model": other, "scored on": f"{SOURCE}, all posts", **_figures(agreed)})
+        rows.append(
+            {
+                "model": other,
+                "scored on": f"{SOURCE}, all posts",
+                **overall_figures(agreed),
+                **type_figures(agreed),
+            }
+        )
     folder = setting.runs / "silver" / first
     _write(labelled[first], folder, setting.data / SOURCE / "images")
     for preset in STUDENTS:
@@ -67,9 +71,8 @@ def silver(checkpoints: Mapping[str, Path], setting: Setting, progress: Progress
 
 def _labels(name: str, checkpoint: Path, setting: Setting, progress: Progress) -> list[LabelledLine]:
     """The posts as a checkpoint tags them; tagged now if they were not before."""
-    version = hashlib.sha256((checkpoint / MANIFEST).read_bytes()).hexdigest()[:8]
-    stored = setting.runs / "silver" / f"{name}.{version}.txt"
     tagger = Tagger.load(checkpoint, setting.device)
+    stored = setting.runs / "silver" / f"{name}.{tagger.version}.txt"
     return label(setting.data / SOURCE / "posts.jsonl", tagger, stored, progress)
 
 
@@ -106,9 +109,3 @@ def _trained(
         found = figures(measure(tagger, samples, progress, f"{preset}, {name}"))
         rows.append({"model": preset, "trained on": f"silver, {visual}", "scored on": name, **found})
     return rows
-
-
-def _figures(scores: Mapping[str, Score]) -> dict[str, Value]:
-    overall = scores["overall"]
-    by_type = {name: each.f1 for name, each in scores.items() if name != "overall"}
-    return {"precision": overall.precision, "recall": overall.recall, "F1": overall.f1, **by_type}

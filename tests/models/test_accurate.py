@@ -5,7 +5,7 @@ import pytest
 from models import DEFAULT_CHECKPOINT
 from models.post import Post
 from models.tagger import Tagger
-from tests.models.test_shipped import texts
+from tests.models.test_shipped import assert_alike, texts
 
 CHECKPOINT = DEFAULT_CHECKPOINT.parent / "trimod-accurate"
 
@@ -31,5 +31,4 @@ def test_posts_alone_and_in_a_batch_are_tagged_alike(tagger: Tagger) -> None:
     assert sum(map(len, together)) > 30
     for post, expected in zip(posts, together, strict=True):
         [actual] = tagger.tag([post])
-        assert [(m.start, m.end, m.type) for m in expected] == [(m.start, m.end, m.type) for m in actual]
-        assert [m.confidence for m in expected] == pytest.approx([m.confidence for m in actual], abs=1e-4)
+        assert_alike(expected, actual)

@@ -35,6 +35,12 @@ def texts(count: int) -> list[str]:
     ]
 
 
+def assert_alike(expected: list[Mention], actual: list[Mention]) -> None:
+    """The same mentions, as sure of each as far as batches can differ."""
+    assert [(m.start, m.end, m.type) for m in expected] == [(m.start, m.end, m.type) for m in actual]
+    assert [m.confidence for m in expected] == pytest.approx([m.confidence for m in actual], abs=1e-4)
+
+
 def test_it_is_under_50_megabytes() -> None:
     assert sum(path.stat().st_size for path in DEFAULT_CHECKPOINT.iterdir()) < 50e6
 
@@ -56,6 +62,5 @@ def test_500_posts_alone_and_in_shuffled_batches_are_tagged_alike_and_in_place(t
     assert sum(map(len, alone)) > 300
     for index, expected in enumerate(alone):
         actual = together[index]
-        assert [(m.start, m.end, m.type) for m in expected] == [(m.start, m.end, m.type) for m in actual]
-        assert [m.confidence for m in expected] == pytest.approx([m.confidence for m in actual], abs=1e-4)
+        assert_alike(expected, actual)
         assert all(m.text == posts[index].text[m.start : m.end] for m in expected)
