@@ -33,6 +33,15 @@ def listed() -> dict[str, str]:
     return on_checkpoints | {name: each.title for name, each in TRAINED_EXPERIMENTS.items()}
 
 
+def kind_of(name: str) -> str:
+    """What experiment `name` is made from: "on checkpoints", "on parts" of them, "silver", or "with training"."""
+    if name in CHECKPOINT_EXPERIMENTS:
+        return "on checkpoints"
+    if name in PART_EXPERIMENTS:
+        return "on parts"
+    return "silver" if name == "silver" else "with training"
+
+
 def labels_of(checkpoints: Sequence[Path]) -> dict[str, Path]:
     """A short label for each checkpoint: its folder's name, or its run's. Raises DataError if two are the same."""
     labelled = {(path.parent.name if path.name == "checkpoint" else path.name): path for path in checkpoints}

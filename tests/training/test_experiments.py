@@ -112,6 +112,25 @@ def test_an_unknown_experiment_is_named() -> None:
     assert "nothing: is no experiment" in result.output
 
 
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("silver", "--visual=none"),
+        ("silver", "--seeds=3"),
+        ("captions", "--epochs=1"),
+        ("cost", "--runs=elsewhere"),
+        ("cwi-table-9", "--images=folder"),
+        ("cwi-table-9", "a/checkpoint"),
+    ],
+)
+def test_what_an_experiment_does_not_read_is_refused(name: str, given: str) -> None:
+    """Passed over, it would look as if the result had been made with it."""
+    result = CliRunner().invoke(experiment, [name, given, "--data", "nowhere"])
+    assert 2 == result.exit_code
+    option = given.partition("=")[0] if given.startswith("--") else "checkpoints"
+    assert f"does not read {option}" in result.output
+
+
 def test_checkpoints_with_one_name_are_refused() -> None:
     with pytest.raises(DataError, match="differ in name"):
         experiments.labels_of([Path("a/run/checkpoint"), Path("b/run")])

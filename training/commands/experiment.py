@@ -3,6 +3,15 @@
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
+
+READ = {
+    "on checkpoints": ("checkpoints", "sets", "visual", "images", "device"),
+    "on parts": ("checkpoints",),
+    "silver": ("checkpoints", "runs", "epochs", "vectors", "device"),
+    "with training": ("visual", "runs", "seeds", "epochs", "encoder", "vectors", "device"),
+}
+"""What each kind of experiment reads beside --data and --out; the rest is refused, not passed over."""
 
 
 @click.command(
@@ -61,17 +70,13 @@ def experiment(
     """Run the experiment NAME, on CHECKPOINTS or with training of its own; print and store its table and figure."""
     from models import DEFAULT_CHECKPOINT
     from training import experiments
-    from training.checkpoint_experiments import CHECKPOINT_EXPERIMENTS
-    from training.part_experiments import PART_EXPERIMENTS
     from training.tables import RESULTS
     from training.trained_experiments import Setting
 
     known = experiments.listed()
     if show:
-        neither_trains = {**CHECKPOINT_EXPERIMENTS, **PART_EXPERIMENTS}
         for each, about in known.items():
-            kind = "on checkpoints" if each in neither_trains else "with training"
-            click.echo(f"{each:20} {kind:15} {about}")
+            click.echo(f"{each:20} {experiments.kind_of(each):15} {about}")
         return
     if name not in known:
         raise click.UsageError(
@@ -80,7 +85,9 @@ def experiment(
     if data is None:
         raise click.UsageError("--data: the folder with the sets is needed")
     out = out or RESULTS / name
-    if name in CHECKPOINT_EXPERIMENTS:
+    kind = experiments.kind_of(name)
+    _refuse_unread(name, kind)
+    if kind == "on checkpoints":
         folders = [data / each for each in sets]
         table = experiments.on_checkpoints(
             name,
@@ -92,19 +99,24 @@ def experiment(
             device=device,
             out=out,
         )
-    elif name in PART_EXPERIMENTS:
+    elif kind == "on parts":
         table = experiments.on_parts(name, checkpoints or (DEFAULT_CHECKPOINT,), data, out)
     else:
         overrides = {"epochs": epochs} if epochs else {}
         seeded = tuple(range(1, seeds + 1))
         setting = Setting(data, runs, visual, seeded, overrides, encoder, vectors, device)
-        if name == "silver":
-            if seeds > 1:
-                raise click.UsageError("--seeds: silver trains each of its models once")
+        if kind == "silver":
             table = experiments.on_silver(checkpoints or (DEFAULT_CHECKPOINT,), setting, out)
-        elif checkpoints:
-            raise click.UsageError(f"{name} trains its own checkpoints: it takes none")
         else:
             table = experiments.with_training(name, setting, out)
     click.echo(table.markdown())
     click.echo(f"Written to {out}", err=True)
+
+
+def _refuse_unread(name: str, kind: str) -> None:
+    """Raises UsageError for what was given and would not be read."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+        if given and parameter.name not in ("name", "data", "out", *READ[kind]):
+            raise click.UsageError(f"{name} ({kind}) does not read {parameter.opts[0]}")
