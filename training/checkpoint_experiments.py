@@ -231,25 +231,42 @@ def _compared(
     panels: dict[str, list[plots.Dot]] = {folder.name: [] for folder in bench.folders}
     for label, tagger in bench.taggers():
         for name, samples in bench.sets(tagger).items():
-            found = {}
+            found = dict[str, list[dict[str, Value]]]()
             for kind, draws in inputs.items():
-                pictures = bench.images if kind in looked_at else None
-                about = f"{name}, {kind}"
-                found[kind] = [
-                    figures(measure(tagger, control(samples), progress, about, pictures)) for control in draws
-                ]
-            against = float(mean_row(found[baseline])["F1"] or 0)
-            for kind, drawn in found.items():
-                means, f1 = mean_row(drawn), [float(each["F1"] or 0) for each in drawn]
-                spread = f"{min(f1):.2f} to {max(f1):.2f}" if len(f1) > 1 else None
-                row = {"checkpoint": label, "set": name, "input": kind, "draws": len(drawn), **means}
-                mean = float(means["F1"] or 0)
-                rows.append({**row, "lowest to highest": spread, f"against {baseline}": mean - against})
-                dot = plots.Dot(", ".join([*_label(bench, label), kind]), mean, min(f1), max(f1))
-                panels[name].append(dot)
+                about, pictures = f"{name}, {kind}", bench.images if kind in looked_at else None
+                drawn = (measure(tagger, control(samples), progress, about, pictures) for control in draws)
+                found[kind] = [figures(measured) for measured in drawn]
+            known = {"checkpoint": label, "set": name}
+            rows += [{**known, **row} for row in _against(baseline, found)]
+            panels[name] += [_dot([*_label(bench, label), kind], drawn) for kind, drawn in found.items()]
     plots.dots(panels, title, bench.out / "figure.png")
     columns = list(dict.fromkeys(column for row in rows for column in row))
     return Table(title, columns, rows, notes)
+
+
+def _against(baseline: str, found: Mapping[str, Sequence[dict[str, Value]]]) -> Iterator[dict[str, Value]]:
+    """A row for each kind of input: means over its draws, and what F1 is more than that of `baseline`."""
+    means = {kind: mean_row(drawn) for kind, drawn in found.items()}
+    for kind, mean in means.items():
+        f1 = _f1(found[kind])
+        spread = f"{min(f1):.2f} to {max(f1):.2f}" if len(f1) > 1 else None
+        more = float(mean["F1"] or 0) - float(means[baseline]["F1"] or 0)
+        yield {
+            "input": kind,
+            "draws": len(f1),
+            **mean,
+            "lowest to highest": spread,
+            f"against {baseline}": more,
+        }
+
+
+def _dot(label: Sequence[str], drawn: Sequence[dict[str, Value]]) -> plots.Dot:
+    f1 = _f1(drawn)
+    return plots.Dot(", ".join(label), statistics.fmean(f1), min(f1), max(f1))
+
+
+def _f1(drawn: Sequence[dict[str, Value]]) -> list[float]:
+    return [float(each["F1"] or 0) for each in drawn]
 
 
 def figures(measured: Measured) -> dict[str, Value]:
