@@ -103,10 +103,14 @@ def preset_of(row: Row, setting: Setting, seed: int) -> Preset:
 
 
 def run_folder(row: Row, trial: Trial, preset: Preset, setting: Setting) -> Path:
-    """Where the row's run is: the same for the same preset, overrides, data and visual input, in any experiment."""
+    """Where the row's run is: the same for the same preset, settings, data and visual input, in any experiment.
+
+    A setting that is said is one that is the default: L = 3 of HamLearning's Table 4 is its Table 3's full model.
+    """
     visual = row.visual or setting.visual
     vectors = [path.name for path in _vectors(preset, setting)]
-    says = [preset.model, preset.recipe, sorted(preset.hyper.items()), preset.noise, trial.more, vectors]
+    config = MODELS[preset.model][0](labels=(), **preset.hyper)
+    says = [preset.model, preset.recipe, config, preset.noise, trial.more, vectors]
     digest = hashlib.sha256(repr(says).encode()).hexdigest()[:8]
     name = f"{row.preset}.{'+'.join((*trial.train, *trial.more))}.{visual.replace(':', '-')}.{digest}"
     return setting.runs / f"{name}.seed{preset.recipe.seed}"

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from models.segmenter import Segmenter, SegmenterConfig
 from models.tagger import Tagger
+from models.trimod import TriModConfig
 from tests.checkpoints import tiny_checkpoint
 from training import experiments, papers, trained_experiments
 from training.checkpoint_experiments import CHECKPOINT_EXPERIMENTS, DRAWS
@@ -164,6 +165,7 @@ def test_a_run_is_shared_by_equal_rows_only(tmp_path: Path, monkeypatch: pytest.
 
     first = folder(Row("x", "tiny"))
     assert first == folder(Row("another label", "tiny"), trial=replace(trial, score=("b",)))
+    assert first == folder(Row("x", "tiny", {"fusion": TriModConfig(()).fusion}))
     others = [
         folder(Row("x", "tiny", {"dropout": 0.3})),
         folder(Row("x", "tiny", {"epochs": 2})),
