@@ -6,8 +6,6 @@ a file per shipped checkpoint: `trimod evaluate` with each kind of input, and th
 """
 
 import json
-import os
-import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -19,12 +17,13 @@ from rich.console import Console
 from rich.progress import Progress
 
 from training.conll import DataError
+from training.provenance import portable
 from training.tables import RESULTS
 
 RUNS, INPUTS = RESULTS / "runs", RESULTS / "inputs"
 KEPT = (
-    "preset", "data", "visual", "recipe", "noise", "vectors", "started_from", "teachers", "valid", "epoch", "epochs",
-    "seconds", "parameters", "trained_parameters", "command",
+    "preset", "data", "visual", "recipe", "noise", "vectors", "vectors_from", "started_from", "teachers", "valid",
+    "epoch", "epochs", "seconds", "parameters", "trained_parameters", "command",
 )  # fmt: skip
 """What is kept of metrics.json (training/run.py writes it)."""
 
@@ -82,13 +81,6 @@ def collect(path: Path, data: Path | None, device: str = "auto") -> dict[str, An
         **kept,
     }
     return found | ({"measured": _measured(path, found, data, device)} if data else {})
-
-
-def portable(command: str) -> str:
-    """The command with folders as seen from here: where on a machine they lie is nobody else's business."""
-    return shlex.join(
-        os.path.relpath(part) if Path(part).is_absolute() else part for part in shlex.split(command)
-    )
 
 
 def _measured(path: Path, found: Mapping[str, Any], data: Path, device: str) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 A result is a folder: `table.md` and `table.json` (training/tables.py), and `figure*.png`.
 """
 
-import shlex
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +16,7 @@ from training.conll import DataError
 from training.evaluate import ImageSource
 from training.papers import T15, T17
 from training.part_experiments import PART_EXPERIMENTS
-from training.run import data_hashes
+from training.provenance import data_hashes, origins, typed
 from training.silver import SOURCE, silver
 from training.tables import Table
 from training.trained_experiments import Setting, run_experiment
@@ -87,7 +85,7 @@ def with_training(name: str, setting: Setting, out: Path) -> Table:
     sets = {part for trial in experiment.trials for part in (*trial.train, *trial.more, *trial.score)}
     with _progress() as progress:
         table = run_experiment(experiment, setting, progress, out)
-    return _written(table, out, _facts([setting.data / part for part in sorted(sets)]))
+    return _written(table, out, _facts([setting.data / part for part in sorted(sets)], setting.vectors))
 
 
 def on_silver(checkpoints: Sequence[Path], setting: Setting, out: Path) -> Table:
@@ -95,7 +93,7 @@ def on_silver(checkpoints: Sequence[Path], setting: Setting, out: Path) -> Table
     with _progress() as progress:
         table = silver(labels_of(checkpoints), setting, progress, out)
     seeds = f"One seed; vectors: {', '.join(path.name for path in setting.vectors) or 'none'}."
-    facts = _facts([setting.data / part for part in (SOURCE, T15, T17)])
+    facts = _facts([setting.data / part for part in (SOURCE, T15, T17)], setting.vectors)
     return _written(replace(table, notes=[*table.notes, seeds]), out, facts)
 
 
@@ -105,8 +103,8 @@ def _written(table: Table, out: Path, facts: Mapping[str, Any]) -> Table:
     return table
 
 
-def _facts(folders: Sequence[Path]) -> dict[str, Any]:
-    return {"command": shlex.join(["trimod", *sys.argv[1:]]), "data": data_hashes(folders)}
+def _facts(folders: Sequence[Path], vectors: Sequence[Path] = ()) -> dict[str, Any]:
+    return {"command": typed(), "data": data_hashes(folders), "vectors": origins(vectors)}
 
 
 def _about(made: Callable[..., Table]) -> str:

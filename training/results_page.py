@@ -11,6 +11,7 @@ from typing import Any
 from training import plots
 from training.confusion import Confusion
 from training.papers import PAPERS, SYSTEMS, TYPES, WHY, claim_of_preset
+from training.provenance import Origin
 from training.tables import Value, grid
 
 Run = Mapping[str, Any]
@@ -42,7 +43,12 @@ def page(folder: Path) -> str:
     if experiments:
         sections += ["## Experiments", *map(_experiment, experiments)]
     if runs:
-        sections += [_commands(runs), _data(runs)]
+        sections.append(_commands(runs))
+    made = [*(run.get("vectors_from", {}) for run in runs), *map(_vectors_of, experiments)]
+    if any(made):
+        sections.append(_vectors(made))
+    if runs:
+        sections.append(_data(runs))
     return "\n\n".join(sections) + "\n"
 
 
@@ -211,6 +217,22 @@ def _commands(runs: Sequence[Run]) -> str:
         epochs = f"epoch {run['epoch']} of {len(run['epochs'])}"
         lines.append(f"    # {run['name']}: {run['checkpoint']}, {run['seconds']:.0f} s, {epochs}")
         lines.append(f"    {run['command']}")
+    return "\n".join(lines)
+
+
+def _vectors_of(table: Path) -> Mapping[str, Origin]:
+    found: dict[str, Origin] = json.loads(table.read_text("utf-8"))["facts"].get("vectors", {})
+    return found
+
+
+def _vectors(made: Iterable[Mapping[str, Origin]]) -> str:
+    """The files of word vectors, each with the command that made it, where that is known."""
+    known = {
+        (name, origin["sha256"]): origin.get("command") for each in made for name, origin in each.items()
+    }
+    lines = ["## Word vectors", "", "Each file with its SHA-256, over the command that made it:", ""]
+    for (name, sha256), command in sorted(known.items()):
+        lines += [f"    # {name}: {sha256}", f"    {command or '# not made here'}"]
     return "\n".join(lines)
 
 

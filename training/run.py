@@ -1,9 +1,6 @@
 """One training run of any preset: data folders to vocabularies, a model, a run of the loop, and a checkpoint."""
 
-import hashlib
 import json
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -38,6 +35,7 @@ from training.loop import ValidationSet, train
 from training.noise import Disturber
 from training.precision import in_bfloat16
 from training.presets import Preset, changed
+from training.provenance import data_hashes, origins, sha256_of, typed
 from training.vectors import read_vectors
 
 LEAST_WORDS, LEAST_CHARACTERS = 2, 5
@@ -85,9 +83,9 @@ class Run:
             "visual": self.visual,
             **({"renamed": self.renamed} if self.renamed else {}),
             "vectors": [path.name for path in self.vectors],
-            "captioner": self.captioner and _sha256(_captioner_file(self.captioner)),
-            "started_from": self.start_from and _sha256(self.start_from / MANIFEST),
-            "teachers": [[each.folder, _sha256(each.path / MANIFEST)] for each in self.teachers],
+            "captioner": self.captioner and sha256_of(_captioner_file(self.captioner)),
+            "started_from": self.start_from and sha256_of(self.start_from / MANIFEST),
+            "teachers": [[each.folder, sha256_of(each.path / MANIFEST)] for each in self.teachers],
             "teacher_share": self.teacher_share if self.teachers else None,
         }
 
@@ -137,6 +135,7 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
     best = train(parts.model, parts.encoder, segment, training, valid, disturb, preset.recipe, out, identity)
     metrics = {
         **told,
+        "vectors_from": origins(run.vectors),
         "recipe": asdict(preset.recipe),
         "noise": asdict(preset.noise),
         "valid": best.scores,
@@ -146,7 +145,7 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
         "bfloat16": in_bfloat16(parts.model, chosen),
         "parameters": sum(parameter.numel() for parameter in parts.model.parameters()),
         "trained_parameters": sum(p.numel() for p in parts.model.parameters() if p.requires_grad),
-        "command": shlex.join(["trimod", *sys.argv[1:]]),
+        "command": typed(),
     }
     export(out / "checkpoint", parts, best.weights, metrics, frozen, run.name)
     return out / "checkpoint"
@@ -270,16 +269,3 @@ def vocabularies(
     words = Vocabulary.of((w.lower() for s in samples for w in s.tokens + s.image_words), LEAST_WORDS)
     extra = (word for entries in vectors for word in entries)
     return Vocabulary(tuple(dict.fromkeys((*words.entries, *extra)))), characters
-
-
-def data_hashes(folders: Sequence[Path]) -> dict[str, str]:
-    """SHA-256 of each labelled file and caption file, by folder and name."""
-    files = sorted(file for folder in folders for file in folder.iterdir() if file.is_file())
-    return {f"{file.parent.name}/{file.name}": _sha256(file) for file in files}
-
-
-def _sha256(file: Path) -> str:
-    try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError as error:
-        raise DataError(f"cannot read {file}: {error.strerror}") from None

@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
     }
     report["scores"] = {"overall": {**SCORES, "f1": 73.21}, "LOC": {**SCORES, "f1": 80.04}}
     collecting.store([report], tmp_path / "inputs" / "trimod.json")
-    facts = {"command": "trimod experiment cost", "data": {}}
+    facts = {"command": "trimod experiment cost", "data": {}, "vectors": {"glove.txt": {"sha256": "34cd"}}}
     Table("Cost", ["a"], [{"a": 1.239}], ["A note."], facts).write(tmp_path / "cost")
     (tmp_path / "cost" / "figure.png").touch()
     return tmp_path
@@ -72,6 +72,7 @@ def test_the_page_has_everything_that_was_kept(folder: Path) -> None:
     for expected in (
         "trimod train cwi --seed 2", "`12ab`", "| twitter2015 | text only | 70.00 | 72.00 | 73.21 | 80.04 |",
         "| 1.24 |", "A note.", "    trimod experiment cost", "results/cost/figure.png", "InceptionV3",
+        "    # glove.txt: 34cd\n    # not made here",
     ):  # fmt: skip
         assert expected in made
 

@@ -1,6 +1,7 @@
 """Word vector files of the three kinds, the corpora they are made of, and both ways of making them."""
 
 import gzip
+import hashlib
 import json
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from rich.console import Console
 from models.pretrained import load_encoder, load_wordpieces
 from training.commands.train_vectors import vectors as command
 from training.conll import DataError
+from training.provenance import origins, typed
 from training.vectors import read_vectors, write_vectors
 from training.vectors_corpus import Corpus
 from training.vectors_distilled import (
@@ -130,6 +132,18 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
 
     assert words == read_vectors(tmp_path / "deep" / "v.txt")[0]
     assert torch.equal(table, read_vectors(tmp_path / "deep" / "v.txt")[1])
+
+
+def test_vectors_are_signed_with_the_command_that_made_them(tmp_path: Path) -> None:
+    """A run keeps it; vectors that were changed or put there since are somebody else's."""
+    corpus, out = _file(tmp_path / "a.txt", "riga nba riga nba\n" * 9), tmp_path / "v.txt"
+    asked = ["--corpus", str(corpus), "--size", "2", "--epochs", "1", "--out", str(out)]
+    assert 0 == CliRunner().invoke(command, asked).exit_code
+    signed = origins([out])["v.txt"]
+    assert {"sha256": hashlib.sha256(out.read_bytes()).hexdigest(), "command": typed()} == signed
+
+    out.write_text(out.read_text().replace("riga", "rome"))
+    assert {"v.txt": {"sha256": hashlib.sha256(out.read_bytes()).hexdigest()}} == origins([out])
 
 
 def _plain(path: Path, vocabulary: set[str] | None = None) -> tuple[list[str], list[list[float]]]:

@@ -50,6 +50,7 @@ def vectors(
     """Make word vectors (word2vec by gensim, or distilled) and write them to OUT."""
     from rich.console import Console
 
+    from training.provenance import sign
     from training.vectors import write_vectors
     from training.vectors_corpus import Corpus
 
@@ -68,4 +69,5 @@ def vectors(
 
         words, table = train_word2vec(posts, Word2VecRecipe(size=size, epochs=epochs, least=least, seed=seed))
     write_vectors(out, words, table)
+    sign(out)
     console.print(f"{len(words)} words, {size} wide: {out}")

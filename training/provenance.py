@@ -1,0 +1,64 @@
+"""Where a result comes from: the command as it was typed, hashes of its data, and how its word vectors were made."""
+
+import hashlib
+import json
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from training.conll import DataError
+
+Origin = dict[str, str]
+"""`sha256` of a file of word vectors, and the `command` that made it, where `trimod train vectors` did."""
+
+
+def typed() -> str:
+    """The command that is running, as a person would type it here."""
+    return portable(shlex.join(["trimod", *sys.argv[1:]]))
+
+
+def portable(command: str) -> str:
+    """The command with folders as seen from here: where on a machine they lie is nobody else's business."""
+    return shlex.join(
+        os.path.relpath(part) if Path(part).is_absolute() else part for part in shlex.split(command)
+    )
+
+
+def data_hashes(folders: Sequence[Path]) -> dict[str, str]:
+    """SHA-256 of each labelled file and caption file, by folder and name."""
+    files = sorted(file for folder in folders for file in folder.iterdir() if file.is_file())
+    return {f"{file.parent.name}/{file.name}": sha256_of(file) for file in files}
+
+
+def sha256_of(file: Path) -> str:
+    """Raises DataError that names a file which cannot be read."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DataError(f"cannot read {file}: {error.strerror}") from None
+
+
+def sign(vectors: Path) -> None:
+    """Write `FILE.json` beside word vectors that the running command has made."""
+    origin = {"sha256": sha256_of(vectors), "command": typed()}
+    _beside(vectors).write_text(json.dumps(origin, indent=1) + "\n", encoding="utf-8")
+
+
+def origins(vectors: Sequence[Path]) -> dict[str, Origin]:
+    """By file name; the command only where the file beside it is still about these very vectors."""
+    return {path.name: _origin(path) for path in vectors}
+
+
+def _origin(vectors: Path) -> Origin:
+    now = sha256_of(vectors)
+    try:
+        signed = json.loads(_beside(vectors).read_text(encoding="utf-8"))
+        return {"sha256": now, "command": signed["command"]} if signed["sha256"] == now else {"sha256": now}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"sha256": now}  # somebody else's vectors
+
+
+def _beside(vectors: Path) -> Path:
+    return vectors.with_name(vectors.name + ".json")
