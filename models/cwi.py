@@ -19,8 +19,9 @@ Readings of what the paper leaves open:
 - `regularised=False` (Table 9) leaves out layers 15-17, so the convolutions that follow the pools are linear.
 
 Deviations: words about the image come from a caption where there are no pixels (its first five content words; with
-pixels, the class words of an ImageNet CNN, as in the paper); padding is masked after each layer, where Keras lets it
-run through the convolutions; `dropout` on the inputs of both BiLSTMs and of the CRF, which the paper does not have (0).
+pixels, the captioner's words where there is one, then those of an ImageNet CNN's classes that it gives a tenth or more,
+where the paper always has five); padding is masked after each layer, where Keras lets it run through the convolutions;
+`dropout` on the inputs of both BiLSTMs and of the CRF, which the paper does not have (0).
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
 
 from models.base import SequenceTagger
 from models.cwi import CWI, CWIConfig
@@ -31,7 +33,22 @@ def create(name: str, hyper: Mapping[str, Any], words: int, characters: int) -> 
             f"model {name} has no setting {', '.join(unknown)}; it has: {', '.join(sorted(known))}"
         )
     # JSON has lists where configurations have tuples.
-    config = config_class(**{key: tuple(v) if isinstance(v, list) else v for key, v in hyper.items()})
+    settings = {key: tuple(v) if isinstance(v, list) else v for key, v in hyper.items()}
+    check_values(config_class, settings)
+    config = config_class(**settings)
     if config.labels != tuple(bio_labels([label[2:] for label in config.labels[1::2]])):
         raise ValueError(f"labels must be O, then B-X and I-X of each type, got {', '.join(config.labels)}")
     return model_class(config, words, characters)
+
+
+def check_values(kind: type, settings: Mapping[str, Any]) -> None:
+    """Raises ValueError, naming it, for a value that its field of the dataclass `kind` does not take.
+
+    A word in the place of true or false, or a choice that is none, would else train something without a sound.
+    """
+    types = get_type_hints(kind)
+    for name, value in settings.items():
+        try:
+            TypeAdapter(types[name]).validate_python(value, strict=True)
+        except ValidationError as error:
+            raise ValueError(f"{name}={value!r}: {error.errors()[0]['msg']}") from None

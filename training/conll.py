@@ -6,6 +6,7 @@ First column token, last column BIO tag; a blank line ends a post. OTHER is read
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from models.errors import TrimodError
@@ -38,7 +39,20 @@ def read_conll(path: Path) -> list[LabelledPost]:
     posts = list(_posts(path, text.split("\n")))
     if not posts:
         raise DataError(f"{path} holds no posts")
+    begun = sum(tag.startswith("B-") for post in posts for tag in post.tags)
+    orphans = sum(_orphans(post) for post in posts)
+    if orphans > begun:
+        raise DataError(
+            f"{path}: {orphans} entities begin with I-, and {begun} with B-: it is IOB1, where BIO is wanted, with B- "
+            "on the first token of every entity"
+        )
     return posts
+
+
+def _orphans(post: LabelledPost) -> int:
+    """Entities whose first tag is an I-."""
+    pairs = pairwise(["O", *post.tags])
+    return sum(tag.startswith("I-") and before[2:] != tag[2:] for before, tag in pairs)
 
 
 def _posts(path: Path, lines: list[str]) -> Iterator[LabelledPost]:

@@ -23,6 +23,7 @@ from models.tagger import Prepared, Tagger
 from models.tokens import Token
 from models.words import words_of
 from training.conll import DataError, LabelledPost
+from training.features import ENDINGS, image_file
 from training.scoring import score
 
 BATCH = 64
@@ -31,22 +32,20 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ImageSource:
-    """Where the posts' images come from: `FOLDER/<image id>.jpg`, or a random one of the folder for every post."""
+    """Where the posts' images come from: a folder's files that are called after their ids, or random ones of it."""
 
     folder: Path
     random_seed: int | None = None
 
     def pictures(self, posts: Sequence[LabelledPost]) -> Iterator[list[Picture]]:
         """The pictures of each post, in order; none where its file is missing. Raises DataError on an empty folder."""
-        files = sorted(
-            path for path in self.folder.glob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png")
-        )
+        files = sorted(path for path in self.folder.glob("*") if path.suffix.lower() in ENDINGS)
         if not files:
             raise DataError(f"no images in {self.folder}")
         chosen = random.Random(self.random_seed)
         for post in posts:
-            path = self.folder / f"{post.image_id}.jpg" if self.random_seed is None else chosen.choice(files)
-            yield _decoded(path)
+            own = self.random_seed is None
+            yield _decoded(image_file(self.folder, post.image_id) if own else chosen.choice(files))
 
 
 def evaluate(

@@ -1,6 +1,6 @@
 """What is seen in a data set's images, computed once and kept: pooled features, words, and regions of them.
 
-One folder for each data set and kind of features, with `features.safetensors` (float16) and `words.json`; it may be
+One folder for each data set and way of looking, with `features.safetensors` (float16) and `words.json`; it may be
 deleted at any time. Looking itself is models/look.py's, so training sees what serving sees.
 """
 
@@ -16,17 +16,18 @@ from safetensors.torch import save_file
 from models.errors import BrokenImage
 from models.images import Picture, decode_image
 from models.look import ImageReader
-from models.seen import NOTHING_SEEN, Pixels, Seen
+from models.seen import Pixels, Seen
 
 TOGETHER = 32
 """Images looked at in one go."""
+ENDINGS = (".jpg", ".jpeg", ".png")
 WEIGHTS, WORDS = "features.safetensors", "words.json"
 
 
 def read_features(store: Path, images: Mapping[str, Path], reader: ImageReader) -> dict[str, Seen]:
     """What is seen in each of `images` (id -> file), from `store`, which is made or added to where it lacks some.
 
-    An image that is missing or cannot be decoded is NOTHING_SEEN.
+    An image that is missing or cannot be decoded has nothing seen in it, and is looked for again the next time.
     """
     known = _read(store)
     new = [name for name in images if name not in known]
@@ -37,6 +38,12 @@ def read_features(store: Path, images: Mapping[str, Path], reader: ImageReader) 
     if new:
         _write(store, known)
     return {name: known[name] for name in images}
+
+
+def image_file(folder: Path, name: str) -> Path:
+    """The file of an image by its id; the first of ENDINGS where there is none."""
+    files = [folder / f"{name}{ending}" for ending in ENDINGS]
+    return next((file for file in files if file.is_file()), files[0])
 
 
 def _picture(path: Path) -> Sequence[Picture]:
@@ -50,11 +57,11 @@ def _read(store: Path) -> dict[str, Seen]:
     if not (store / WORDS).exists():
         return {}
     words = json.loads((store / WORDS).read_text(encoding="utf-8"))
-    seen = {name: NOTHING_SEEN for name, found in words.items() if found is None}
+    seen = dict[str, Seen]()
     with safe_open(store / WEIGHTS, framework="pt") as file:
         stored = {part: file.get_tensor(part) for part in file.keys()}  # noqa: SIM118
     ends = stored["counts"].cumsum(0).tolist()
-    for row, (name, found) in enumerate((n, w) for n, w in words.items() if w is not None):
+    for row, (name, found) in enumerate(words.items()):
         kept = slice(ends[row] - int(stored["counts"][row]), ends[row])
         cut = (stored["regions"][kept], stored["boxes"][kept]) if "regions" in stored else ()
         seen[name] = Seen(tuple(found), Pixels(stored["pooled"][row].float(), *cut))
@@ -63,7 +70,8 @@ def _read(store: Path) -> dict[str, Seen]:
 
 def _write(store: Path, seen: Mapping[str, Seen]) -> None:
     store.mkdir(parents=True, exist_ok=True)
-    found = [each.pixels for each in seen.values() if each.pixels is not None]
+    kept = {name: each for name, each in seen.items() if each.pixels is not None}
+    found = [each.pixels for each in kept.values() if each.pixels is not None]
     if not found:
         return
     regions = [pixels.regions for pixels in found if pixels.regions is not None]
@@ -73,5 +81,5 @@ def _write(store: Path, seen: Mapping[str, Seen]) -> None:
         tensors["regions"] = torch.cat([each.half() for each in regions])
         tensors["boxes"] = torch.cat([pixels.boxes for pixels in found if pixels.boxes is not None])
     save_file(tensors, store / WEIGHTS)
-    words = {name: None if each.pixels is None else each.words for name, each in seen.items()}
+    words = {name: each.words for name, each in kept.items()}
     (store / WORDS).write_text(json.dumps(words), encoding="utf-8")

@@ -1,7 +1,7 @@
 """Noise in the training input, drawn anew each epoch.
 
-So that the model learns to do without captions, with captions of another's image, with the class words that serving
-adds, with hashtags spelt in either way, and with damaged words.
+So that the model learns to do without images, with another's image, with the class words that serving adds, with
+hashtags spelt in either way, and with damaged words.
 """
 
 import random
@@ -22,9 +22,9 @@ class Noise:
     """How often (shares of posts, per epoch) the training input is disturbed."""
 
     no_image: float = 0.30
-    """Posts that lose their caption (design, section 7); class words may still come in its place."""
+    """Posts that lose their image: its words, and its pixels (design, section 7); class words may still come."""
     other_image: float = 0.07
-    """Posts that get another post's caption."""
+    """Posts that get another post's image, words and pixels."""
     class_words: float = 0.30
     """Posts that get random class words of the CNN beside (or in place of) their caption."""
     no_hashtags: float = 0.15
@@ -37,20 +37,22 @@ class Noise:
 class Disturber:
     """Applies Noise to samples, with the caller's stream of randomness."""
 
-    def __init__(self, noise: Noise, captions: Sequence[list[str]], class_names: Sequence[str]) -> None:
+    def __init__(self, noise: Noise, samples: Sequence[Sample], class_names: Sequence[str]) -> None:
+        """samples: whose images may come in the place of a post's own. class_names: the CNN's."""
         self.noise = noise
-        self.captions = [words for words in captions if words]
+        self.others = [each for each in samples if each.image_words or each.pixels]
         self.class_names = class_names
 
     def __call__(self, sample: Sample, stream: random.Random) -> Sample:
         """A disturbed copy."""
         draw = stream.random
-        words, other_image = list(sample.image_words), False
+        words, pixels, other_image = list(sample.image_words), sample.pixels, False
         chance = draw()
         if chance < self.noise.no_image:
-            words = []
-        elif chance < self.noise.no_image + self.noise.other_image and self.captions:
-            words, other_image = stream.choice(self.captions), True
+            words, pixels = [], None
+        elif chance < self.noise.no_image + self.noise.other_image and self.others:
+            other = stream.choice(self.others)
+            words, pixels, other_image = other.image_words, other.pixels, True
         if draw() < self.noise.class_words:
             names = stream.sample(self.class_names, stream.randint(1, 4))
             words = words + [word for name in names for word in words_of(name)]
@@ -58,7 +60,12 @@ class Disturber:
         tokens = [UNREADABLE if draw() < self.noise.unreadable else token for token in respelled.tokens]
         hashtags = draw() >= self.noise.no_hashtags
         return replace(
-            respelled, tokens=tokens, image_words=words, hashtags=hashtags, other_image=other_image
+            respelled,
+            tokens=tokens,
+            image_words=words,
+            pixels=pixels,
+            hashtags=hashtags,
+            other_image=other_image,
         )
 
 

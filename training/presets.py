@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from models.registry import check_values
+from training.conll import DataError
 from training.noise import Noise
 from training.recipe import Recipe
 
@@ -162,7 +164,10 @@ PRESETS: dict[str, Preset] = {
 
 
 def changed(preset: Preset, **settings: Any) -> Preset:
-    """`preset` with fields of its recipe or its noise, or hyper-parameters of its model, set to other values."""
+    """`preset` with fields of its recipe or its noise, or hyper-parameters of its model, set to other values.
+
+    Raises DataError for a value that a recipe or noise cannot have; the model's are checked when it is made.
+    """
     recipe, noise = (_taken(settings, kind) for kind in (Recipe, Noise))
     return replace(
         preset,
@@ -175,4 +180,9 @@ def changed(preset: Preset, **settings: Any) -> Preset:
 
 def _taken(settings: dict[str, Any], kind: type) -> dict[str, Any]:
     """Those of `settings` that are fields of `kind`, taken out of it."""
-    return {field.name: settings.pop(field.name) for field in fields(kind) if field.name in settings}
+    taken = {field.name: settings.pop(field.name) for field in fields(kind) if field.name in settings}
+    try:
+        check_values(kind, taken)
+    except ValueError as error:
+        raise DataError(str(error)) from None
+    return taken

@@ -20,6 +20,10 @@ Key = tuple[str, str, str]
 SAME = ("data", "noise", "vectors", "started_from", "teachers", "config", "trained_parameters")
 """What runs of one group have in common, beside the key and their recipe."""
 
+WEIGHTS = """With `fusion=cross`, as in both shipped models, the text has read the image's words before it is weighed
+(equations 11-12 come last): the weights say what is added at the end, not what an image was worth. That is what the
+experiments on modalities measure."""
+
 INTRODUCTION = """# Results
 
 Made by `make results` from the JSON files in [results](results/); no figure of ours is typed in. All of ours are on
@@ -172,7 +176,7 @@ def _best(run: Run, set_: str, folder: Path) -> list[str]:
     lines = [f"![What {title} takes for what](results/figures/confusion-{set_}.png)"]
     if found["weights"]:
         plots.modality_weights({"mean": found["weights"]}, title, folder / f"weights-{set_}.png")
-        lines += [f"![Modality weights of {title}](results/figures/weights-{set_}.png)"]
+        lines += [f"![Modality weights of {title}](results/figures/weights-{set_}.png)", "", WEIGHTS]
     return lines
 
 

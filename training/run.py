@@ -1,12 +1,15 @@
 """One training run of any preset: data folders to vocabularies, a model, a run of the loop, and a checkpoint."""
 
+import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from rich.console import Console
 from safetensors.torch import load_file
 from torchvision.models import EfficientNet_B0_Weights
 
@@ -30,7 +33,7 @@ from training.data import Look, Sample, read_folder, read_more, types_of
 from training.distill import School, Teacher, taught
 from training.dropout import quicken_dropout
 from training.export import export
-from training.features import read_features
+from training.features import image_file, read_features
 from training.loop import ValidationSet, train
 from training.noise import Disturber
 from training.precision import in_bfloat16
@@ -38,8 +41,12 @@ from training.presets import Preset, changed
 from training.provenance import data_hashes, origins, sha256_of, typed
 from training.vectors import read_vectors
 
+log = logging.getLogger(__name__)
+
 LEAST_WORDS, LEAST_CHARACTERS = 2, 5
 """Times that a word and a character must occur in training to have an embedding of their own."""
+FREQUENT = 100_000
+"""Lines of a file of word vectors, which is sorted by frequency, whose words a model knows beside training's own."""
 HEADS = ("emit.", "crf.")
 """Weights that belong to a label set: made anew where training goes on with other labels."""
 
@@ -59,15 +66,15 @@ class Run:
     not at all was not looked for there: an O may hide it."""
     renamed: tuple[tuple[str, str], ...] = ()
     """Types of the further folders, and what `folders` call them."""
-    segmenter: Path = DEFAULT_CHECKPOINT
-    """A checkpoint, or a folder of `trimod train segmenter`."""
+    segmenter: Path | None = None
+    """A checkpoint, or a folder of `trimod train segmenter`; None: that of `start_from`, or the shipped one."""
     vectors: tuple[Path, ...] = ()
     """Word vectors for the model's word tables, in their order."""
     captioner: Path | None = None
     """A folder of `trimod train captioner`, or a checkpoint with one, to go into the checkpoint and to see pixels
-    with."""
+    with; None: that of `start_from`, if it has one."""
     start_from: Path | None = None
-    """A checkpoint whose weights and vocabularies training begins with."""
+    """A checkpoint whose weights, vocabularies, segmenter and captioner training begins with."""
     teachers: tuple[Teacher, ...] = ()
     """Whose mean opinion is learnt beside the tags; of the `more` folders, in their place."""
     teacher_share: float = 0.5
@@ -98,10 +105,12 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
     if len({folder.name for folder in run.folders}) < len(run.folders):
         raise DataError("the data folders must differ in name: scores are reported by it")
     chosen = choose_device(device)
-    captioner = _captioner(run.captioner) if run.captioner else None
+    if run.start_from and run.vectors:
+        raise DataError("--vectors: the checkpoint of --start-from brings its own")
+    captioner = _captioner(run)
     if run.visual == "pixels" and "use_pixels" in {f.name for f in fields(MODELS[preset.model][0])}:
         preset = changed(preset, use_pixels=True)
-    look = _look(preset, run.features, chosen, captioner) if run.visual == "pixels" else None
+    look = _look(preset, run, chosen, captioner) if run.visual == "pixels" else None
     by_folder = {folder.name: read_folder(folder, "train", run.visual, look) for folder in run.folders}
     tagged = [sample for samples in by_folder.values() for sample in samples]
     types = types_of(tagged)
@@ -128,7 +137,7 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
     if chosen.type == "cpu" and parts.model.config.inputs.text_encoder:
         quicken_dropout(parts.model)
     class_names = EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]
-    disturb = Disturber(preset.noise, [sample.image_words for sample in training], class_names)
+    disturb = Disturber(preset.noise, training, class_names)
     told = run.identity()
     identity = json.dumps([told, asdict(parts.model.config), parts.words.entries])
     segment = parts.segmenter.segment
@@ -157,34 +166,49 @@ def _captioner_file(folder: Path) -> Path:
     return manifest if manifest.exists() else folder / "captioner.safetensors"
 
 
-def _captioner(folder: Path) -> Captioner:
+def _captioner(run: Run) -> Captioner | None:
+    folder = run.captioner or run.start_from
+    if folder is None:
+        return None
     if not (folder / MANIFEST).exists():
         return load_captioner(folder)
     captioner = build_captioner(load_checkpoint(folder))
-    if captioner is None:
+    if captioner is None and run.captioner:
         raise DataError(f"checkpoint {folder} has no captioner")
     return captioner
 
 
-def _look(preset: Preset, features: Path, device: torch.device, captioner: Captioner | None) -> Look:
+def _look(preset: Preset, run: Run, device: torch.device, captioner: Captioner | None) -> Look:
     """What the preset's model needs to know about images, from their pixels."""
     config = MODELS[preset.model][0](labels=(), **preset.hyper)
     reader = ImageReader(config.inputs, device, 0, captioner)
-    kind = ".".join([config.inputs.regions, *(["captioned"] if captioner else [])])
+    source = run.captioner or run.start_from
+    captions = sha256_of(_captioner_file(source)) if captioner and source else None
 
     def look(folder: Path, ids: Sequence[str]) -> dict[str, Seen]:
-        images = {name: folder / "images" / f"{name}.jpg" for name in ids}
-        return read_features(features / f"{folder.name}.{kind}", images, reader)
+        # Another folder, CNN, detector or captioner sees something else.
+        looking = hashlib.sha256(repr([folder.resolve(), config.inputs, captions]).encode()).hexdigest()[:8]
+        images = {name: image_file(folder / "images", name) for name in ids}
+        seen = read_features(run.features / f"{folder.name}.{looking}", images, reader)
+        missing = sum(each.pixels is None for each in seen.values())
+        if seen and missing == len(seen):
+            raise DataError(f"{folder / 'images'} has none of the {len(seen)} images that the posts name")
+        if missing:
+            log.warning("%s: %d of %d images are missing or broken", folder / "images", missing, len(seen))
+        return seen
 
     return look
 
 
 def _parts(preset: Preset, run: Run, training: Sequence[Sample], labels: tuple[str, ...]) -> Parts:
     """An untrained model with its vocabularies, or the one to start from, with the labels of the data."""
-    segmenter = load_segmenter(run.segmenter)
+    segmenter = load_segmenter(run.segmenter or run.start_from or DEFAULT_CHECKPOINT)
     if run.start_from is None:
-        vectors = [read_vectors(path) for path in run.vectors]
-        words, characters = vocabularies(training, [entries for entries, _ in vectors])
+        own, characters = vocabularies(training)
+        console = Console(stderr=True)
+        vectors = [read_vectors(path, own.entries, FREQUENT, console) for path in run.vectors]
+        known = (word for entries, _ in vectors for word in entries)
+        words = Vocabulary(tuple(dict.fromkeys((*own.entries, *known))))
         try:
             model = create(preset.model, {**preset.hyper, "labels": labels}, words.size, characters.size)
         except ValueError as error:
@@ -231,6 +255,8 @@ def _fill(
     distilled vectors (principal components) carry most.
     """
     tables = model.word_tables()
+    if vectors and not tables:
+        raise DataError("--vectors: this model has no word table, it reads its text encoder's pieces")
     if len(vectors) == 1:
         vectors = [vectors[0]] * len(tables)
     if vectors and len(vectors) != len(tables):
@@ -261,11 +287,8 @@ def load_segmenter(folder: Path) -> Segmenter:
     return segmenter.eval()
 
 
-def vocabularies(
-    samples: Sequence[Sample], vectors: Sequence[Sequence[str]] = ()
-) -> tuple[Vocabulary, Vocabulary]:
-    """Words and characters that occur often enough in training; all words that have vectors are known too."""
+def vocabularies(samples: Sequence[Sample]) -> tuple[Vocabulary, Vocabulary]:
+    """Words and characters that occur often enough in training."""
     characters = Vocabulary.of((c for s in samples for token in s.tokens for c in token), LEAST_CHARACTERS)
     words = Vocabulary.of((w.lower() for s in samples for w in s.tokens + s.image_words), LEAST_WORDS)
-    extra = (word for entries in vectors for word in entries)
-    return Vocabulary(tuple(dict.fromkeys((*words.entries, *extra)))), characters
+    return words, characters

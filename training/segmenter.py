@@ -217,12 +217,10 @@ class Run:
     def restore(self, path: Path) -> None:
         """Go on from a stored run; DataError if there is none or it was another recipe."""
         if not path.exists():
-            raise DataError(f"nothing to resume: {path} does not exist; start without --resume")
+            raise DataError(f"nothing to resume: {path} does not exist")
         state = torch.load(path, weights_only=True)
         if (state["recipe"], state["config"]) != (_plain(self.recipe), _plain(self.config)):
-            raise DataError(
-                f"{path} is of a run with other settings; repeat those, or start without --resume"
-            )
+            raise DataError(f"{path} is of a run with other settings; repeat those, or give another --out")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])

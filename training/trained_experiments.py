@@ -2,7 +2,8 @@
 
 A run's folder is named after everything that makes it this run, so that experiments share runs: the full HamLearning
 of its Table 3 is that of Tables 4 and 5. A finished run is scored again only if its checkpoint is another than before;
-an unfinished one goes on from its last epoch. What could not be run is not in the table; the rest is.
+an unfinished one goes on from its last epoch. A row that cannot be trained ends the experiment without a table; what
+was trained before it is kept.
 """
 
 import hashlib

@@ -25,22 +25,23 @@ _BUFFER = 1 << 20
 
 
 def read_vectors(
-    path: Path, vocabulary: Collection[str] | None = None, console: Console | None = None
+    path: Path, vocabulary: Collection[str] | None = None, first: int = 0, console: Console | None = None
 ) -> tuple[list[str], Tensor]:
     """The words of a file (`.txt`, `.vec`, either with `.gz`) in its order and their vectors, float32 [n, size].
 
-    With `vocabulary` only its words, which hold no spaces. The models look words up in lower case: where a file that
-    keeps case lacks `riga` itself, its first word with that lower case (`Riga`) stands in. A word's first line
-    counts, later ones are passed over. Raises DataError that names file and line.
+    With `vocabulary` only its words, which are lower case and hold no spaces, and those of the file's first so many
+    lines; all in lower case, as the models look them up: where a file that keeps case lacks `riga` itself, its first
+    word with that lower case (`Riga`) stands in. A word's first line counts, later ones are passed over. Raises
+    DataError that names file and line.
     """
     if not path.is_file():
         raise DataError(f"there are no word vectors at {path}")
     wanted = None if vocabulary is None else frozenset(vocabulary)
     exact: dict[str, Row] = {}
     folded: dict[str, Row] = {}
-    lines = _Lines(path, wanted, console)
+    lines = _Lines(path, wanted, first, console)
     for word, row in lines:
-        if wanted is None or word in wanted:
+        if wanted is None or word == word.lower():
             exact.setdefault(word, row)
         else:
             folded.setdefault(word.lower(), row)
@@ -61,10 +62,12 @@ def write_vectors(path: Path, words: Sequence[str], vectors: Tensor) -> None:
 
 
 class _Lines:
-    """The lines of a file whose word, as it is or in lower case, is wanted: (word, vector)."""
+    """The first lines of a file, and those whose word, as it is or in lower case, is wanted: (word, vector)."""
 
-    def __init__(self, path: Path, wanted: frozenset[str] | None, console: Console | None) -> None:
-        self.path, self.wanted, self.console = path, wanted, console
+    def __init__(
+        self, path: Path, wanted: frozenset[str] | None, first: int, console: Console | None
+    ) -> None:
+        self.path, self.wanted, self.first, self.console = path, wanted, first, console
         self.number = self.size = 0
 
     def __iter__(self) -> Iterator[tuple[str, Row]]:
@@ -127,7 +130,8 @@ class _Lines:
         return word, row
 
     def _is_wanted(self, word: str) -> bool:
-        return self.wanted is None or word in self.wanted or word.lower() in self.wanted
+        frequent = self.number <= self.first
+        return frequent or self.wanted is None or word in self.wanted or word.lower() in self.wanted
 
     def _error(self, what: str) -> DataError:
         return DataError(f"{self.path}:{self.number}: {what}")

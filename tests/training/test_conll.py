@@ -31,6 +31,10 @@ def test_files_with_more_columns_and_document_starts(tmp_path: Path) -> None:
         ("a\n", ":1: 'a' is no"),
         ("\tO\n", ":1: .* is no"),
         ("\n", "holds no posts"),
+        (
+            "EU\tI-ORG\nin\tO\nNew\tI-LOC\nYork\tI-LOC\n",
+            "2 entities begin with I-, and 0 with B-: it is IOB1",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, reason: str) -> None:

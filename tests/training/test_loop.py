@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from models.batch import collate
 from models.encode import PostEncoder
 from models.inputs import Inputs
 from models.parts import Parts
@@ -17,7 +18,7 @@ from tests.checkpoints import CHARACTERS, WORDS, tiny_model
 from training.conll import DataError
 from training.data import Sample, encode
 from training.export import export
-from training.loop import ValidationSet, predict, train
+from training.loop import Trainer, ValidationSet, predict, train
 from training.noise import Disturber, Noise
 from training.recipe import Recipe
 
@@ -50,7 +51,11 @@ def parts(dropout: float = 0.0) -> tuple[TriMod, PostEncoder]:
 
 def run(out: Path, epochs: int, recipe: Recipe, noise: Noise = QUIET) -> TriMod:
     model, encoder = parts(dropout=0.3)
-    disturb = Disturber(noise, [["a"], ["hockey"]], ["tabby cat", "palace", "pier", "ox", "fly"])
+    disturb = Disturber(
+        noise,
+        [Sample([], [], [word]) for word in ("a", "hockey")],
+        ["tabby cat", "palace", "pier", "ox", "fly"],
+    )
     valid = [ValidationSet("same", SAMPLES)]
     stop_after(epochs, lambda: train(model, encoder, segment, SAMPLES, valid, disturb, recipe, out))
     return model
@@ -115,6 +120,21 @@ def test_a_run_with_other_settings_is_not_taken_up(tmp_path: Path, recipe: Recip
     run(tmp_path, 1, recipe)
     with pytest.raises(DataError, match="with other settings"):
         run(tmp_path, 1, Recipe(epochs=9))
+
+
+def test_a_step_takes_the_mean_gradient_of_the_batches_that_it_accumulates() -> None:
+    model, encoder = parts()
+    labels = model.crf.labels
+    halves = [
+        [encode(each, encoder, segment, labels) for each in part] for part in (SAMPLES[:8], SAMPLES[8:24])
+    ]
+    first, second = (model.loss(collate(part, model.config.inputs.image_size)) for part in halves)
+    loss = (first + second) / 2
+    expected = model.emit.weight.detach() - 0.01 * torch.autograd.grad(loss, model.emit.weight)[0]
+
+    recipe = Recipe(optimizer="sgd", rate=0.01, schedule="constant", weight_decay=0, clip=1e9, accumulate=2)
+    assert loss.item() == pytest.approx(Trainer(model, encoder, segment, recipe, 2).step(halves))
+    torch.testing.assert_close(expected, model.emit.weight.detach())
 
 
 def test_predictions_come_in_the_examples_order() -> None:

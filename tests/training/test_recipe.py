@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+from models.trimod import TriModConfig
 from tests.checkpoints import tiny_model
 from training.average import MovingAverage
+from training.conll import DataError
 from training.presets import PRESETS, changed
 from training.recipe import Recipe, make_optimizer, make_schedule
 
@@ -46,6 +48,27 @@ def test_only_what_is_trained_is_averaged_and_it_comes_back() -> None:
     with average.in_place():
         assert pytest.approx(2 / 11 * 0.9 + 9 / 11 * 2) == model.weight.item()
     assert 2.0 == model.weight.item()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("optimizer", "SGD"), ("epochs", 2.5), ("tune_words", "False"), ("no_image", "half")]
+)
+def test_a_value_that_a_setting_cannot_have_is_named(name: str, value: object) -> None:
+    """A misspelt optimiser used to be AdamW, and the word False used to be true."""
+    with pytest.raises(DataError, match=f"{name}={value!r}: Input should be"):
+        changed(PRESETS["trimod"], **{name: value})
+
+
+def test_table_ii_of_trimod_is_trimod_paper() -> None:
+    recipe, config = PRESETS["trimod-paper"].recipe, TriModConfig((), **PRESETS["trimod-paper"].hyper)
+    assert ("sgd", 0.005, 0.05, 10, 9) == (
+        recipe.optimizer,
+        recipe.rate,
+        recipe.decay,
+        recipe.batch_size,
+        recipe.accumulate,
+    )
+    assert 0.55 == config.dropout
 
 
 def test_a_presets_noise_recipe_and_model_are_changed_by_name() -> None:

@@ -105,6 +105,47 @@ def test_a_captioner_may_come_out_of_a_checkpoint(tmp_path: Path, segmenter: Pat
         train_preset(small, replace(run, captioner=segmenter), "cpu", tmp_path / "none")
 
 
+def test_going_on_from_a_checkpoint_keeps_its_captioner_and_segmenter(
+    tmp_path: Path, segmenter: Path
+) -> None:
+    """Else one's own labels over the shipped model would be served without captions."""
+    data, small = folder(tmp_path / "data"), changed(PRESETS["trimod"], **{**SMALL, "epochs": 1}, **HYPER)
+    first = Run("trimod", (data,), "none", segmenter=segmenter, captioner=DEFAULT_CHECKPOINT)
+    begun = train_preset(small, first, "cpu", tmp_path / "begun")
+    again = Run("trimod", (data,), "none", start_from=begun)
+    before, after = (
+        load_checkpoint(path).tensors
+        for path in (begun, train_preset(small, again, "cpu", tmp_path / "again"))
+    )
+    kept = {name for name in before if name.startswith(("captioner.", "segmenter."))}
+    assert kept
+    assert kept == {name for name in after if not name.startswith("model.")}
+    assert all(torch.equal(before[name], after[name]) for name in kept)
+
+
+def test_word_vectors_that_nothing_would_read_are_refused(tmp_path: Path, segmenter: Path) -> None:
+    vectors = (tmp_path / "vectors.txt",)
+    write_vectors(vectors[0], ["visits"], torch.ones(1, 14))
+    run = Run("trimod", (folder(tmp_path / "data"),), "none", segmenter=segmenter, vectors=vectors)
+    with pytest.raises(DataError, match="--start-from brings its own"):
+        train_preset(PRESETS["trimod"], replace(run, start_from=segmenter), "cpu", tmp_path / "out")
+    with pytest.raises(DataError, match="no word table"):
+        train_preset(PRESETS["transformer-crf"], run, "cpu", tmp_path / "out")
+
+
+def test_vectors_that_keep_case_are_found_in_lower_case(tmp_path: Path, segmenter: Path) -> None:
+    """As GloVe's and Crawl's are, of which names would else stay random."""
+    vectors = tmp_path / "crawl.vec"
+    write_vectors(vectors, ["Riga", "Tokyo"], torch.tensor([[0.5] * 12, [0.25] * 12]))
+    run = Run("trimod", (folder(tmp_path / "data"),), "none", segmenter=segmenter, vectors=(vectors,))
+    small = changed(PRESETS["trimod"], **{**SMALL, "epochs": 1}, **HYPER)
+    stored = load_checkpoint(train_preset(small, run, "cpu", tmp_path / "out"))
+    words, table = stored.config["vocabulary"]["words"], stored.tensors["model.words.embed.weight"]
+    for word, value in (("riga", 0.5), ("tokyo", 0.25)):
+        assert [value] * 12 == table[words.index(word) + 2].tolist()
+    assert not {"Riga", "Tokyo"} & set(words)
+
+
 def test_word_vectors_fill_the_table_and_bring_their_words(tmp_path: Path, segmenter: Path) -> None:
     vectors = tmp_path / "vectors.txt"
     write_vectors(vectors, ["visits", "unseen"], torch.tensor([[0.5] * 14, [0.25] * 14]))
@@ -138,6 +179,8 @@ def test_what_does_not_fit_is_named_before_training(tmp_path: Path, segmenter: P
         train_preset(changed(PRESETS["trimod"], text_encode="x"), run, "cpu", tmp_path / "out")
     with pytest.raises(DataError, match=r"neither train\.txt nor train\.conll"):
         train_preset(PRESETS["trimod"], replace(run, folders=(tmp_path,)), "cpu", tmp_path / "out")
+    with pytest.raises(DataError, match=r"recurrent='bilstm': Input should be 'gru', 'lstm' or 'none'"):
+        train_preset(changed(PRESETS["trimod"], recurrent="bilstm"), run, "cpu", tmp_path / "out")
     (other := tmp_path / "other").mkdir()
     twice = replace(run, folders=(tmp_path / "data", folder(other / "data")))
     with pytest.raises(DataError, match="differ in name"):
@@ -156,7 +199,7 @@ def test_features_of_pixels_are_computed_once_and_kept(tmp_path: Path) -> None:
     reader = ImageReader(config.inputs, torch.device("cpu"), 0)
     file = tmp_path / "one.png"
     Image.fromarray(np.full((64, 64, 3), 90, dtype=np.uint8)).save(file)
-    images = {"one": file, "missing": tmp_path / "none.png"}
+    images = {"one": file, "missing": (late := tmp_path / "late.png")}
     first = read_features(tmp_path / "store", images, reader)
     file.unlink()  # what is known is not looked at again
     again = read_features(tmp_path / "store", images, reader)
@@ -166,6 +209,37 @@ def test_features_of_pixels_are_computed_once_and_kept(tmp_path: Path) -> None:
         assert (49, 1280) == tuple(seen.pixels.regions.shape)
     assert first["one"].words == again["one"].words
     assert again["missing"].pixels is None
+    Image.fromarray(np.full((64, 64, 3), 30, dtype=np.uint8)).save(late)
+    assert read_features(tmp_path / "store", images, reader)["missing"].pixels is not None
+
+
+def test_training_on_pixels_wants_images(
+    tmp_path: Path, segmenter: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All text-only, it would be called a run on pixels none the less."""
+    data = folder(tmp_path / "data")
+    run = Run("trimod", (data,), "pixels", segmenter=segmenter, features=tmp_path / "features")
+    small = changed(PRESETS["trimod"], **{**SMALL, "epochs": 1}, **HYPER)
+    with pytest.raises(DataError, match="images has none of the 16 images that the posts name"):
+        train_preset(small, run, "cpu", tmp_path / "out")
+    (data / "images").mkdir()
+    Image.fromarray(np.full((64, 64, 3), 90, dtype=np.uint8)).save(data / "images" / "3.png")
+    train_preset(small, run, "cpu", tmp_path / "out")
+    assert "15 of 16 images are missing or broken" in caplog.text
+
+
+def test_what_is_seen_is_kept_by_who_looked_and_where(tmp_path: Path, segmenter: Path) -> None:
+    """Another CNN's or captioner's words, or another folder's pictures, must not be taken for one's own."""
+    small = changed(PRESETS["trimod"], **{**SMALL, "epochs": 1}, **HYPER)
+    (tmp_path / "elsewhere").mkdir()
+    for number, data in enumerate((tmp_path / "data", tmp_path / "elsewhere" / "data")):
+        (folder(data) / "images").mkdir()
+        Image.fromarray(np.full((64, 64, 3), 90, dtype=np.uint8)).save(data / "images" / "3.png")
+        run = Run("trimod", (data,), "pixels", segmenter=segmenter, features=tmp_path / "features")
+        for captioner in (None, DEFAULT_CHECKPOINT):
+            out = tmp_path / f"out {number} {captioner is None}"
+            train_preset(small, replace(run, captioner=captioner), "cpu", out)
+    assert 4 == len(list((tmp_path / "features").iterdir()))
 
 
 def test_grid_boxes_go_row_by_row() -> None:
