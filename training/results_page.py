@@ -17,7 +17,10 @@ from training.tables import Value, grid
 Run = Mapping[str, Any]
 Key = tuple[str, str, str]
 """Preset (with the run's name, where another run of it differs in more than its seed), sets, visual input."""
-SAME = ("data", "noise", "vectors", "started_from", "teachers", "config", "trained_parameters")
+SAME = (
+    "data", "noise", "renamed", "captioner", "vectors", "vectors_sha256", "started_from", "teachers", "config",
+    "trained_parameters",
+)  # fmt: skip
 """What runs of one group have in common, beside the key and their recipe."""
 
 WEIGHTS = """With `fusion=cross`, as in both shipped models, the text has read the image's words before it is weighed

@@ -90,6 +90,7 @@ class Run:
             "visual": self.visual,
             **({"renamed": self.renamed} if self.renamed else {}),
             "vectors": [path.name for path in self.vectors],
+            **({"vectors_sha256": [sha256_of(path) for path in self.vectors]} if self.vectors else {}),
             "captioner": self.captioner and sha256_of(_captioner_file(self.captioner)),
             "started_from": self.start_from and sha256_of(self.start_from / MANIFEST),
             "teachers": [[each.folder, sha256_of(each.path / MANIFEST)] for each in self.teachers],

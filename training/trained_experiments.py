@@ -139,9 +139,15 @@ def _scores(row: Row, trial: Trial, setting: Setting, seed: int, progress: Progr
         progress.stop()  # training shows progress of its own
         train_preset(preset, run, setting.device, folder)
         progress.start()
-    elif json.loads((checkpoint / METRICS).read_text("utf-8")).get("data") != run.identity()["data"]:
+    elif _is_other(json.loads((checkpoint / METRICS).read_text("utf-8")), run.identity()):
         raise DataError(f"{folder} holds a run on other data: move it away, or give another --runs")
     return _measured(checkpoint, row, trial, setting, visual, progress)
+
+
+def _is_other(metrics: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
+    """Whether a finished run was on other data, or other vectors of the same name, than is told now."""
+    vectors = told.get("vectors_sha256")
+    return bool(metrics["data"] != told["data"] or metrics.get("vectors_sha256", vectors) != vectors)
 
 
 def _measured(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from models.segmenter import Segmenter, SegmenterConfig
@@ -22,6 +23,7 @@ from training.presets import QUIET, Preset
 from training.recipe import Recipe
 from training.trained_experiments import Setting, preset_of, run_folder, summary
 from training.trials import TRAINED_EXPERIMENTS, Row, TrainedExperiment, Trial
+from training.vectors import write_vectors
 
 POSTS = "".join(
     f"IMGID:{n}\nToronto\tB-ORG\nLeafs\tI-ORG\nwon\tO\nin\tO\n#Riga{n}\tB-LOC\n\nIMGID:1{n}\na\tO\nplayer\tB-PER\n\n"
@@ -210,7 +212,9 @@ def test_rows_are_trained_once_and_tabulated_with_the_papers_figure(
     monkeypatch.setattr(
         trained_experiments, "train_preset", lambda *given: (trained.append(given[3]), train(*given))[1]
     )
+    write_vectors(vectors := tmp_path / "vectors.txt", ["won"], torch.ones(1, 8))
     arguments = ["tiny", "--data", str(data), "--runs", str(tmp_path / "runs"), "--device", "cpu"]
+    arguments += ["--vectors", str(vectors)]
     run([*arguments, "--out", str(tmp_path / "1")])
     assert 4 == len(set(trained))
     run([*arguments, "--out", str(tmp_path / "2")])
@@ -219,6 +223,10 @@ def test_rows_are_trained_once_and_tabulated_with_the_papers_figure(
     rows = rows_of(tmp_path / "1")
     assert [71.61, None, None, None] == [row["paper F1 (test)"] for row in rows]
     assert {"LOC"} >= {key for key in rows[2] if key in papers.TYPES}
+    write_vectors(vectors, ["won"], torch.zeros(1, 8))  # others of the same name
+    with pytest.raises(DataError, match="other data"):
+        run([*arguments, "--out", str(tmp_path / "3")])
+    write_vectors(vectors, ["won"], torch.ones(1, 8))
     (data / "twitter2015" / "train.txt").write_text(POSTS + "more\tO\n")
     with pytest.raises(DataError, match="other data"):
         run([*arguments, "--out", str(tmp_path / "3")])
