@@ -28,6 +28,8 @@ def test_a_mismatched_image_costs_its_share_of_the_weights(fusion: str) -> None:
     config = TriModConfig(LABELS, dropout=0.0, fusion=fusion, heads=4)  # type: ignore[arg-type]
     torch.manual_seed(3)
     model = TriMod(config, WORDS, CHARACTERS).eval()
+    for parameter in model.parameters():  # untrained, all modalities weigh the same
+        torch.nn.init.normal_(parameter, std=0.4)
     posts = [post(seed, captions=True) for seed in range(4)]
     for each in posts[1:3]:
         each.other_image = True
