@@ -32,7 +32,8 @@ INTRODUCTION = """# Results
 Made by `make results` from the JSON files in [results](results/); no figure of ours is typed in. All of ours are on
 *validation* splits, on which the best epoch was chosen too; the papers' are on *test* splits, which are not at hand.
 Precision, recall and F1 in percent: strict ones need the right borders and the right type, as seqeval's strict mode
-counts; the partial F1 beside them is SemEval-2013's, by nervaluate: an overlap counts half, whatever its type.
+counts; the partial F1 beside them is SemEval-2013's, by nervaluate: an overlap counts half, whatever its type. A row
+without it is of the training loop, and the others of the checkpoint as it is served.
 `captions:NAME` are machine-made words about the posts' real images, not pixels."""
 
 
@@ -65,7 +66,7 @@ def grouped(runs: Sequence[Run]) -> dict[Key, list[Run]]:
     for run in runs:
         recipe = {key: value for key, value in run.get("recipe", {}).items() if key != "seed"}
         known = json.dumps([recipe, *(run.get(key) for key in SAME)], sort_keys=True)
-        groups[run["preset"], " + ".join(run["sets"]), run["visual"]][known].append(run)
+        groups[run["preset"], _trained_on(run), run["visual"]][known].append(run)
     found = {}
     for (preset, sets, visual), settings in groups.items():
         for group in settings.values():
@@ -73,6 +74,12 @@ def grouped(runs: Sequence[Run]) -> dict[Key, list[Run]]:
             name = preset if alone else f"{preset} ({group[0]['name']})"
             found[name, sets, visual] = group
     return dict(sorted(found.items()))
+
+
+def _trained_on(run: Run) -> str:
+    """The sets that it was scored on, too, and further folders."""
+    folders = {file.partition("/")[0] for file in run["data"]}
+    return " + ".join([*run["sets"], *sorted(folders.difference(run["sets"]))])
 
 
 def _read(paths: Iterable[Path]) -> list[dict[str, Any]]:

@@ -114,6 +114,8 @@ def test_what_was_not_run_is_not_on_the_page(tmp_path: Path) -> None:
 def test_runs_are_one_group_if_only_their_seed_differs() -> None:
     found = grouped([run(1, 70.0), run(2, 71.0), run(1, 70.0, visual="none"), run(1, 7.0, sets=["a", "b"])])
     assert [1, 2, 1] == [len(group) for group in found.values()]
+    more = run(1, 70.0, data={"twitter2015/train.txt": "1", "mvsa/train.txt": "2"})
+    assert ["twitter2015 + mvsa"] == [trained_on for _, trained_on, _ in grouped([more])]
 
 
 def test_runs_that_differ_in_a_setting_are_told_apart_by_name() -> None:
