@@ -1,9 +1,11 @@
 """Readers of CoNLL-style NER files: Twitter-2015/2017 (`IMGID:` lines), WNUT-17, BTC, Tweebank.
 
-First column token, last column BIO tag; a blank line ends a post. OTHER is read as MISC. Orphan `I-` tags are kept in
-`tags` (scoring reads them strictly, as no entity) and are O in `training_tags`.
+First column token, last column BIO tag; a blank line ends a post; an O without a token is left out, with a warning.
+OTHER is read as MISC. Orphan `I-` tags are kept in `tags` (scoring reads them strictly, as no entity) and are O in
+`training_tags`.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,6 +13,8 @@ from pathlib import Path
 
 from models.errors import TrimodError
 from models.labels import spans, tags_of
+
+log = logging.getLogger(__name__)
 
 
 class DataError(TrimodError):
@@ -67,6 +71,9 @@ def _posts(path: Path, lines: list[str]) -> Iterator[LabelledPost]:
             continue
         columns = line.split("\t") if "\t" in line else line.split()
         token, tag = columns[0], columns[-1].strip()
+        if len(columns) == 2 and not token and tag == "O":  # BTC has some
+            log.warning("%s:%d: a tag without a token is left out", path, number)
+            continue
         if len(columns) < 2 or not token or (tag != "O" and tag[:2] not in ("B-", "I-")):
             raise DataError(f"{path}:{number}: {line!r} is no token<TAB>BIO tag")
         tokens.append(token)

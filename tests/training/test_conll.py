@@ -24,12 +24,20 @@ def test_files_with_more_columns_and_document_starts(tmp_path: Path) -> None:
     assert [LabelledPost(["Farmall"], ["B-ORG"])] == read_conll(path)
 
 
+def test_a_tag_without_a_token_is_left_out_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """BTC's validation file has three, in the middle of posts that are whole otherwise."""
+    path = tmp_path / "a.conll"
+    path.write_text("Farmall\tB-ORG\n\tO\nwon\tO\n")
+    assert [LabelledPost(["Farmall", "won"], ["B-ORG", "O"])] == read_conll(path)
+    assert "a.conll:2: a tag without a token is left out" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("a\tO\nb\tPER\n", r":2: 'b\\tPER' is no token<TAB>BIO tag"),
         ("a\n", ":1: 'a' is no"),
-        ("\tO\n", ":1: .* is no"),
+        ("\tB-PER\n", ":1: .* is no"),
         ("\n", "holds no posts"),
         (
             "EU\tI-ORG\nin\tO\nNew\tI-LOC\nYork\tI-LOC\n",
