@@ -36,12 +36,12 @@ PAPERS = {
 }
 
 WHY = {
-    "trimod": "test split; ours is trained on both sets together, the paper's on each; ResNet-50 and a captioner over "
+    "trimod": "test split; ours is trained on both sets together, the paper's on Twitter-2015; ResNet-50 and a captioner over "
     "the real images, where ours read BLIP-2's captions of them; word vectors of a corpus that is not named",
-    "cwi": "test split; ours is trained on both sets together, the paper's on each, by another recipe (`cwi-paper`); "
+    "cwi": "test split; ours is trained on both sets together, the paper's on Twitter-2015, by `cwi-paper`'s recipe; "
     "GloVe and fastText vectors (500 wide) that are not at hand; InceptionV3's top 5 classes of the real images, where "
     "ours reads five content words of their captions",
-    "hsn": "test split; ours is trained on both sets together, the paper's on each, by another recipe (`hsn-paper`); "
+    "hsn": "test split; ours is trained on both sets together, the paper's on Twitter-2015, by `hsn-paper`'s recipe; "
     "Crawl vectors (300 wide) that are not at hand; the 7 x 7 regions of the real images, where ours reads their "
     "captions' words; its own 6,000 text-only posts in Real-world, where ours are BTC's",
     "hamlearning": "test split; ours is trained on both sets together, the paper's on each; BERT-base, where ours is "
