@@ -36,8 +36,9 @@ PAPERS = {
 }
 
 WHY = {
-    "trimod": "test split; ours is trained on both sets together, the paper's on Twitter-2015; ResNet-50 and a captioner over "
-    "the real images, where ours read BLIP-2's captions of them; word vectors of a corpus that is not named",
+    "trimod": "test split; ours is trained on both sets together, the paper's on Twitter-2015; ResNet-50 and a "
+    "captioner over the real images, where ours read BLIP-2's captions of them; word vectors of a corpus "
+    "that is not named",
     "cwi": "test split; ours is trained on both sets together, the paper's on Twitter-2015, by `cwi-paper`'s recipe; "
     "GloVe and fastText vectors (500 wide) that are not at hand; InceptionV3's top 5 classes of the real images, where "
     "ours reads five content words of their captions",
