@@ -31,9 +31,10 @@ SPECIAL = 4
 class CaptionerConfig:
     """Hyper-parameters.
 
-    vocabulary: the words, without the special ones. objects: k, the regions attended to. max_words: a caption is cut
-    there. beam: hypotheses kept while searching. length_power: a hypothesis' log probability is
-    divided by its length to this power; 0 prefers short captions.
+    vocabulary: the words, without the special ones. objects: k, the regions attended to (TriMod chooses it by
+    validation and does not say it; 16 is ours). max_words: a caption is cut there. beam: hypotheses kept while
+    searching. length_power: a hypothesis' log probability is divided by its length to this power; 0 prefers short
+    captions.
     """
 
     vocabulary: tuple[str, ...]

@@ -5,8 +5,11 @@
 CrossModalFusion is the conclusion's "multi-head self- and cross-modal attention": tokens attend to each other and to
 the words of the other modalities (Vaswani et al. 2017, equation 1), and equations 11-12 weigh what comes of it.
 
-Deviations: each modality has its own W_2 and b (the paper feeds each feature "through a fully connected layer" and
-sums what must then be of one width); an absent modality gets gamma = 0, so it neither counts nor disturbs.
+Deviations: each modality has its own W_2 and b (the paper feeds feature i through a fully connected layer, and sums
+what must then be of one width); its last step, "a 1-dimensional fully connected layer" after the exponential function,
+is in no equation and left out; an absent modality gets gamma = 0, so it neither counts nor disturbs. In
+CrossModalFusion only the text's tokens attend to each other: the words of image and hashtags come out of a transformer
+that did that.
 """
 
 from collections.abc import Sequence

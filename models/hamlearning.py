@@ -8,8 +8,9 @@
 Deviations. Equation 17 lacks its minus sign: the loss is the *negative* log-likelihood. Benchmarks' pixels are not to
 be had (design, section 7): there the objects are the nouns of the image's caption, embedded by equation 3's table E^v,
 without boxes; the image is a learned vector, and the graph joins it with each noun, and the nouns with nothing. With
-pixels, nouns of other words about the image (alt text) stay such objects beside the detected ones, and the image is the
-pooled last feature map of whatever CNN there is. A post without objects goes the same way, but its words read nothing.
+pixels, nouns of other words about the image (alt text, a caption) stay such objects beside the detected ones, and the
+image's own feature comes from the detector's layer (models/objects.py), where the paper has ResNet-152's last feature
+map. A post without objects goes the same way, but its words read nothing.
 
 What the paper leaves open: the textual Transformer has one layer; layers' inner width is 4 times their width; ViT's
 layers are normalised first (Dosovitskiy et al. 2021) and know no positions, as objects have no order but their score;

@@ -6,12 +6,14 @@
 
 Deviations from the paper, each named where it stands: the word table may be a pretrained transformer (the conclusion's
 "pre-trained language models"); fusion may be the conclusion's attention between modalities (`fusion="cross"`) in the
-place of equations 11-12 over views; the image branch reads *words about the image* (a caption, alt text, class words of
-the CNN) instead of a caption's hidden states, since a benchmark's pixels are not to be had; pooled pixel features
-are masked until a model was trained on pixels (`use_pixels`); hashtags arrive segmented (models/segmenter.py);
-mentions may be the spans that are likely by themselves (`least_confidence`) in the place of equation 16's sequence;
-`mismatch_penalty` answers the limitations section's "visual content may not always directly correlate": in training,
-the weight that the image's words of *another* post get is added to the loss.
+place of equations 11-12 over views; hidden widths are taken per direction, as the paper does not say; what is fused is
+dropped out before the output layer too (the paper: the embeddings only); the image branch reads *words about the image*
+(a caption, alt text, class words of the CNN) instead of a caption's hidden states, since a benchmark's pixels are not
+to be had; pooled pixel features are masked until a model was trained on pixels (`use_pixels`); hashtags arrive
+segmented (models/segmenter.py); mentions may be the spans that are likely by themselves (`least_confidence`) in the
+place of equation 16's sequence; `mismatch_penalty` answers the limitations section ("the assumption of strict matching
+between textual content and associated images"): in training, the weight that the image's words of *another* post get is
+added to the loss.
 """
 
 from dataclasses import dataclass

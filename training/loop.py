@@ -84,7 +84,7 @@ class Trainer:
         self.history: list[str] = []
 
     def step(self, batches: Sequence[list[Encoded]]) -> float:
-        """One step on the added-up gradients of some batches; their mean loss."""
+        """One step on the mean gradient of some batches; their mean loss."""
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
         losses = []

@@ -18,7 +18,7 @@ class Recipe:
     epochs: int = 12
     batch_size: int = 32
     accumulate: int = 1
-    """Batches whose gradients are added up for one step."""
+    """Batches whose gradients are averaged for one step."""
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     encoder_rate: float = 1e-4
     """Peak learning rate of the pretrained encoder."""

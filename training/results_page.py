@@ -33,7 +33,8 @@ Made by `make results` from the JSON files in [results](results/); no figure of 
 *validation* splits, on which the best epoch was chosen too; the papers' are on *test* splits, which are not at hand.
 Precision, recall and F1 in percent: strict ones need the right borders and the right type, as seqeval's strict mode
 counts; the partial F1 beside them is SemEval-2013's, by nervaluate: an overlap counts half, whatever its type. A row
-without it is of the training loop, and the others of the checkpoint as it is served.
+without it is of the training loop, and the others of the checkpoint as it is served. Epochs are those trained; the
+best of them counts.
 `captions:NAME` are machine-made words about the posts' real images, not pixels."""
 
 
@@ -123,6 +124,7 @@ def _overall(group: Sequence[Run], set_: str) -> dict[str, Value]:
     overlaps = [run["measured"][set_]["partial"]["overall"]["f1"] for run in group if "measured" in run]
     return {
         "seeds": len(group),
+        "epochs": max(len(run["epochs"]) for run in group),
         "precision": statistics.fmean(each["precision"] for each in scores),
         "recall": statistics.fmean(each["recall"] for each in scores),
         "F1": statistics.fmean(f1),

@@ -108,6 +108,8 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
     chosen = choose_device(device)
     if run.start_from and run.vectors:
         raise DataError("--vectors: the checkpoint of --start-from brings its own")
+    if preset.hyper.get("mismatch_penalty") and not preset.noise.other_image:
+        raise DataError("mismatch_penalty is on posts with another post's image: set other_image above 0 too")
     captioner = _captioner(run)
     if run.visual == "pixels" and "use_pixels" in {f.name for f in fields(MODELS[preset.model][0])}:
         preset = changed(preset, use_pixels=True)

@@ -61,8 +61,8 @@ def folder(tmp_path: Path) -> Path:
 def test_the_page_has_means_over_seeds_beside_the_papers_figure(folder: Path) -> None:
     rows = [line for line in page(folder).splitlines() if line.startswith("| cwi | twitter2015")]
     assert rows[:2] == [
-        "| cwi | twitter2015 | captions:blip2 | 2 | 70.00 | 72.00 | 70.50 | 70.00 to 71.00 |  | 71.61 |",
-        "| cwi | twitter2015 | none | 1 | 70.00 | 72.00 | 61.50 |  | 79.25 | 71.61 |",
+        "| cwi | twitter2015 | captions:blip2 | 2 | 2 | 70.00 | 72.00 | 70.50 | 70.00 to 71.00 |  | 71.61 |",
+        "| cwi | twitter2015 | none | 1 | 2 | 70.00 | 72.00 | 61.50 |  | 79.25 | 71.61 |",
     ]
     assert "| cwi | twitter2015 | none | 70.0 / 72.0 / 82.0 (85.8) |" == rows[3]
 

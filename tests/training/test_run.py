@@ -87,6 +87,8 @@ def test_a_checkpoint_to_start_from_takes_what_is_asked_for_or_says_why_not(
         train_preset(changed(PRESETS["trimod"], word_hidden=24), again, "cpu", tried)
     with pytest.raises(DataError, match="no place for its weights"):
         train_preset(changed(PRESETS["trimod"], use_pixels=False), again, "cpu", tried)
+    with pytest.raises(DataError, match="set other_image above 0"):
+        train_preset(changed(PRESETS["trimod"], mismatch_penalty=0.5, other_image=0), again, "cpu", tried)
     preset = changed(PRESETS["trimod"], **{**SMALL, "epochs": 1}, mismatch_penalty=0.5)
     config = load_checkpoint(train_preset(preset, again, "cpu", tmp_path / "more")).config["trimod"]
     assert (0.5, 12) == (config["mismatch_penalty"], config["word_size"])
