@@ -22,9 +22,9 @@ from training.tables import RESULTS
 
 RUNS, INPUTS = RESULTS / "runs", RESULTS / "inputs"
 KEPT = (
-    "preset", "data", "visual", "recipe", "noise", "renamed", "captioner", "vectors", "vectors_sha256",
-    "vectors_from", "started_from", "teachers", "valid", "epoch", "epochs", "seconds", "parameters",
-    "trained_parameters", "command",
+    "preset", "data", "visual", "recipe", "noise", "renamed", "segmenter", "captioner", "vectors",
+    "vectors_sha256", "vectors_from", "started_from", "teachers", "valid", "epoch", "epochs", "seconds",
+    "parameters", "trained_parameters", "command",
 )  # fmt: skip
 """What is kept of metrics.json (training/run.py writes it)."""
 

@@ -97,8 +97,29 @@ def hashtag_words(tokens: list[str], segment: Segment) -> list[str]:
     return [word for words in segment(hashtags_in(tokens)) for word in words.split()]
 
 
+def in_windows(samples: Sequence[Sample], encoder: PostEncoder) -> list[Sample]:
+    """The samples, but each that is longer than a window as several, which overlap as they do in serving.
+
+    A border moves inwards out of an entity that it would cut.
+    """
+    return [part for sample in samples for part in _parts(sample, windows(encoder.token_ids(sample.tokens)))]
+
+
+def _parts(sample: Sample, bounds: Sequence[tuple[int, int]]) -> list[Sample]:
+    if len(bounds) == 1:
+        return [sample]
+    inside = [tag.startswith("I-") for tag in sample.tags] + [False]
+    found = []
+    for start, end in bounds:
+        whole = [at for at in range(start, end + 1) if not inside[at]]
+        if len(whole) > 1:  # not all one entity
+            kept = slice(whole[0], whole[-1])
+            found.append(replace(sample, tokens=sample.tokens[kept], tags=sample.tags[kept]))
+    return found
+
+
 def encode(sample: Sample, encoder: PostEncoder, segment: Segment, labels: Sequence[str]) -> Encoded:
-    """One training example; a post longer than a window is cut (none of the data sets has one)."""
+    """One training example; of a sample longer than a window, its first (`in_windows` cuts them before)."""
     ids = encoder.token_ids(sample.tokens)
     kept = windows(ids)[0][1]
     encoded = encoder.encode(

@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from models.segmenter import Segmenter, SegmenterConfig
 from models.tagger import choose_device
 from training.captioner import load_captioner
 from training.conll import DataError
-from training.data import Look, Sample, read_folder, read_more, types_of
+from training.data import Look, Sample, in_windows, read_folder, read_more, types_of
 from training.distill import School, Teacher, taught
 from training.dropout import quicken_dropout
 from training.export import export
@@ -82,6 +83,16 @@ class Run:
     features: Path = Path("runs/features")
     """Folder in which features of pixels are kept between runs."""
 
+    @property
+    def captioner_folder(self) -> Path | None:
+        """Where the captioner is, if there is one."""
+        return self.captioner or self.start_from
+
+    @property
+    def segmenter_folder(self) -> Path:
+        """Where the segmenter is."""
+        return self.segmenter or self.start_from or DEFAULT_CHECKPOINT
+
     def identity(self) -> dict[str, Any]:
         """What makes a run in a folder this run and no other, as JSON."""
         return {
@@ -91,7 +102,8 @@ class Run:
             **({"renamed": self.renamed} if self.renamed else {}),
             "vectors": [path.name for path in self.vectors],
             **({"vectors_sha256": [sha256_of(path) for path in self.vectors]} if self.vectors else {}),
-            "captioner": self.captioner and sha256_of(_captioner_file(self.captioner)),
+            "segmenter": sha256_of(_part_file(self.segmenter_folder, "segmenter")),
+            "captioner": self.captioner and sha256_of(_part_file(self.captioner, "captioner")),
             "started_from": self.start_from and sha256_of(self.start_from / MANIFEST),
             "teachers": [[each.folder, sha256_of(each.path / MANIFEST)] for each in self.teachers],
             "teacher_share": self.teacher_share if self.teachers else None,
@@ -129,10 +141,13 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
     torch.manual_seed(preset.recipe.seed)
     labels = tuple(bio_labels(sorted(types)))
     parts = replace(_parts(preset, run, tagged + more, labels), captioner=captioner)
-    training = labelled
+    by_folder = {name: in_windows(found, parts.encoder) for name, found in by_folder.items()}
+    more = in_windows(more, parts.encoder)
+    training = [*chain.from_iterable(by_folder.values()), *more]
     if run.teachers:
         school = School(run.teachers, labels, run.teacher_share, chosen, out / "teachers")
         training = taught(by_folder, more, school)
+    valid = [replace(each, samples=in_windows(each.samples, parts.encoder)) for each in valid]
     frozen = frozen_sha256(parts.model)
     parts.model.to(chosen)
     if in_bfloat16(parts.model, chosen):
@@ -163,14 +178,14 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
     return out / "checkpoint"
 
 
-def _captioner_file(folder: Path) -> Path:
-    """What tells one captioner from another."""
+def _part_file(folder: Path, part: str) -> Path:
+    """What tells one segmenter or captioner from another: `folder` is a checkpoint, or of `trimod train PART`."""
     manifest = folder / MANIFEST
-    return manifest if manifest.exists() else folder / "captioner.safetensors"
+    return manifest if manifest.exists() else folder / f"{part}.safetensors"
 
 
 def _captioner(run: Run) -> Captioner | None:
-    folder = run.captioner or run.start_from
+    folder = run.captioner_folder
     if folder is None:
         return None
     if not (folder / MANIFEST).exists():
@@ -185,8 +200,8 @@ def _look(preset: Preset, run: Run, device: torch.device, captioner: Captioner |
     """What the preset's model needs to know about images, from their pixels."""
     config = MODELS[preset.model][0](labels=(), **preset.hyper)
     reader = ImageReader(config.inputs, device, 0, captioner)
-    source = run.captioner or run.start_from
-    captions = sha256_of(_captioner_file(source)) if captioner and source else None
+    source = run.captioner_folder
+    captions = sha256_of(_part_file(source, "captioner")) if captioner and source else None
 
     def look(folder: Path, ids: Sequence[str]) -> dict[str, Seen]:
         # Another folder, CNN, detector or captioner sees something else.
@@ -205,7 +220,7 @@ def _look(preset: Preset, run: Run, device: torch.device, captioner: Captioner |
 
 def _parts(preset: Preset, run: Run, training: Sequence[Sample], labels: tuple[str, ...]) -> Parts:
     """An untrained model with its vocabularies, or the one to start from, with the labels of the data."""
-    segmenter = load_segmenter(run.segmenter or run.start_from or DEFAULT_CHECKPOINT)
+    segmenter = load_segmenter(run.segmenter_folder)
     if run.start_from is None:
         own, characters = vocabularies(training)
         console = Console(stderr=True)

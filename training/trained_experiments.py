@@ -8,7 +8,6 @@ was trained before it is kept.
 
 import hashlib
 import json
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -61,9 +60,10 @@ def run_experiment(experiment: TrainedExperiment, setting: Setting, progress: Pr
             found = [_scores(row, trial, setting, seed, progress) for seed in setting.seeds]
             stated = claim(*row.system, trial.name) if row.system else None
             paper = stated.f1 if stated else None
-            rows.append({"trial": trial.name, "row": row.label, **summary(found), "paper F1 (test)": paper})
-            f1 = [float(each["F1"] or 0) for each in found]
-            panels[trial.name].append(plots.Dot(row.label, statistics.fmean(f1), min(f1), max(f1), paper))
+            ours = summary(found)
+            rows.append({"trial": trial.name, "row": row.label, **ours, "paper F1 (test)": paper})
+            mean, lowest, highest = (float(ours[name] or 0) for name in ("F1", "lowest", "highest"))
+            panels[trial.name].append(plots.Dot(row.label, mean, lowest, highest, paper))
     plots.dots(panels, experiment.title, out / "figure.png")
     columns = list(dict.fromkeys(column for row in rows for column in row))
     return Table(experiment.title, columns, rows, [*experiment.notes, *_conditions(setting)])

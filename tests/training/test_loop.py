@@ -20,6 +20,7 @@ from training.data import Sample, encode
 from training.export import export
 from training.loop import Trainer, ValidationSet, predict, train
 from training.noise import Disturber, Noise
+from training.presets import QUIET
 from training.recipe import Recipe
 
 NAMES = ["Ann", "Bob", "Cem", "Dora"]
@@ -33,7 +34,6 @@ SAMPLES = [
     for name in NAMES
     for city in CITIES
 ]
-QUIET = Noise(no_image=0, other_image=0, class_words=0, no_hashtags=0, other_spelling=0, unreadable=0)
 
 
 def segment(hashtags: object) -> list[str]:
