@@ -7,6 +7,7 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from models.base import SequenceTagger
+from models.committee import Committee, CommitteeConfig
 from models.cwi import CWI, CWIConfig
 from models.hamlearning import HamLearning, HamLearningConfig
 from models.hsn import HSN, HSNConfig
@@ -14,6 +15,7 @@ from models.labels import bio_labels
 from models.trimod import TriMod, TriModConfig
 
 MODELS: dict[str, tuple[type[Any], type[SequenceTagger]]] = {
+    "committee": (CommitteeConfig, Committee),
     "cwi": (CWIConfig, CWI),
     "hamlearning": (HamLearningConfig, HamLearning),
     "hsn": (HSNConfig, HSN),

@@ -24,7 +24,7 @@ RUNS, INPUTS = RESULTS / "runs", RESULTS / "inputs"
 KEPT = (
     "preset", "data", "visual", "recipe", "noise", "renamed", "segmenter", "captioner", "vectors",
     "vectors_sha256", "vectors_from", "started_from", "teachers", "valid", "epoch", "epochs", "seconds",
-    "parameters", "trained_parameters", "command",
+    "parameters", "trained_parameters", "members", "command",
 )  # fmt: skip
 """What is kept of metrics.json (training/run.py writes it)."""
 
@@ -78,7 +78,7 @@ def collect(path: Path, data: Path | None, device: str = "auto") -> dict[str, An
         "text_encoder": stored.config[stored.config["model"]].get("text_encoder", ""),
         "config": {k: v for k, v in stored.config[stored.config["model"]].items() if k != "labels"},
         "sets": sorted(name for name in kept["valid"] if not name.endswith(" text only")),
-        "seed": kept["recipe"]["seed"],
+        "seed": kept.get("recipe", {}).get("seed"),
         **kept,
     }
     return found | ({"measured": _measured(path, found, data, device)} if data else {})

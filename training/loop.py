@@ -65,6 +65,19 @@ def predict(model: SequenceTagger, examples: Sequence[Encoded], batch_size: int 
     return found
 
 
+def validate(
+    model: SequenceTagger, encoder: PostEncoder, segment: Segment, sets: Sequence[ValidationSet]
+) -> dict[str, dict[str, Score]]:
+    """The model's scores on each set: `NAME` with words about the image, `NAME text only` without."""
+    found = {}
+    for valid in sets:
+        bare = without_images(valid.samples)
+        for name, chosen in ((valid.name, valid.samples), (f"{valid.name} text only", bare)):
+            examples = [encode(sample, encoder, segment, model.crf.labels) for sample in chosen]
+            found[name] = score([spans(sample.tags) for sample in chosen], predict(model, examples))
+    return found
+
+
 class Trainer:
     """Holds what an epoch changes, so that it can be saved and taken up again."""
 
@@ -104,18 +117,6 @@ class Trainer:
     @property
     def image_size(self) -> int:
         return int(self.model.config.inputs.image_size)
-
-    def validate(self, sets: Sequence[ValidationSet]) -> dict[str, dict[str, Score]]:
-        """Scores of the averaged weights: `NAME` with words about the image, `NAME text only` without."""
-        found = {}
-        for valid in sets:
-            bare = without_images(valid.samples)
-            for name, chosen in ((valid.name, valid.samples), (f"{valid.name} text only", bare)):
-                examples = [
-                    encode(sample, self.encoder, self.segment, self.model.crf.labels) for sample in chosen
-                ]
-                found[name] = score([spans(sample.tags) for sample in chosen], predict(self.model, examples))
-        return found
 
     def weights(self) -> dict[str, Tensor]:
         """The trained weights by name, as they are now."""
@@ -180,11 +181,11 @@ def train(
         losses = _epoch(trainer, [disturb(sample, trainer.random) for sample in train_samples], per_epoch)
         trainer.epoch += 1
         with trainer.average.in_place():
-            scores = trainer.validate(valid_sets)
+            scores = validate(model, encoder, segment, valid_sets)
             mean = sum(each["overall"].f1 for each in scores.values()) / len(scores)
             if mean > trainer.best:
                 trainer.best, trainer.best_epoch = mean, trainer.epoch
-                best = {"epoch": trainer.epoch, "scores": _plain(scores), "weights": trainer.weights()}
+                best = {"epoch": trainer.epoch, "scores": plain(scores), "weights": trainer.weights()}
                 save_state(best, out / "best.pt")
         _note(trainer, sum(losses) / len(losses), scores, time.monotonic() - started)
         save_state(trainer.state(), out / "last.pt")
@@ -219,7 +220,8 @@ def _progress() -> Progress:
     return Progress(*columns, TextColumn("loss {task.fields[loss]:.3f}"))
 
 
-def _plain(scores: dict[str, dict[str, Score]]) -> dict[str, Any]:
+def plain(scores: dict[str, dict[str, Score]]) -> dict[str, Any]:
+    """`validate`'s scores as JSON."""
     return {
         name: {type_: asdict(each) for type_, each in by_type.items()} for name, by_type in scores.items()
     }
@@ -227,7 +229,7 @@ def _plain(scores: dict[str, dict[str, Score]]) -> dict[str, Any]:
 
 def _note(trainer: Trainer, loss: float, scores: dict[str, dict[str, Score]], seconds: float) -> None:
     """Put the epoch's figures into the history, and print them."""
-    line = {"epoch": trainer.epoch, "loss": loss, "seconds": round(seconds, 1), "scores": _plain(scores)}
+    line = {"epoch": trainer.epoch, "loss": loss, "seconds": round(seconds, 1), "scores": plain(scores)}
     trainer.history.append(json.dumps(line) + "\n")
     figures = ", ".join(f"{name} {each['overall'].f1:.2f}" for name, each in scores.items())
     print(f"epoch {trainer.epoch}: loss {loss:.3f}, F1 {figures}, {seconds:.0f} s", flush=True)  # noqa: T201

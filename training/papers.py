@@ -145,6 +145,7 @@ SYSTEMS = {
     "trimod-paper": ("trimod", "TriMod"),
     "trimod-small": ("trimod", "TriMod"),
     "trimod-accurate": ("trimod", "TriMod"),
+    "committee": ("trimod", "TriMod"),
     "cwi": ("cwi", "CWI"),
     "cwi-paper": ("cwi", "CWI"),
     "cwi-attention": ("cwi", "CWI + Attention"),

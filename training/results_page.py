@@ -124,7 +124,7 @@ def _overall(group: Sequence[Run], set_: str) -> dict[str, Value]:
     overlaps = [run["measured"][set_]["partial"]["overall"]["f1"] for run in group if "measured" in run]
     return {
         "seeds": len(group),
-        "epochs": max(len(run["epochs"]) for run in group),
+        "epochs": max(len(run["epochs"]) for run in group) if "epochs" in group[0] else None,
         "precision": statistics.fmean(each["precision"] for each in scores),
         "recall": statistics.fmean(each["recall"] for each in scores),
         "F1": statistics.fmean(f1),
@@ -170,7 +170,8 @@ def _differences(runs: Sequence[Run]) -> str:
 def _figures(runs: Sequence[Run], folder: Path) -> str:
     lines = ["## Figures", ""]
     for set_ in _sets(runs):
-        curves = {run["name"]: _curve(run, set_) for run in runs if set_ in run["sets"]}
+        trained = [run for run in runs if set_ in run["sets"] and "epochs" in run]
+        curves = {run["name"]: _curve(run, set_) for run in trained}
         plots.learning_curves(curves, f"Learning curves, {set_}", folder / f"curves-{set_}.png")
         lines += [f"![Learning curves on {set_}](results/figures/curves-{set_}.png)", ""]
         measured = [run for run in runs if set_ in run["sets"] and "measured" in run]
@@ -230,8 +231,12 @@ def _experiment(path: Path) -> str:
 def _commands(runs: Sequence[Run]) -> str:
     lines = ["## Commands", "", "Each run, its checkpoint's id, and the seconds that it trained:", ""]
     for run in runs:
-        epochs = f"epoch {run['epoch']} of {len(run['epochs'])}"
-        lines.append(f"    # {run['name']}: {run['checkpoint']}, {run['seconds']:.0f} s, {epochs}")
+        if "members" in run:
+            lines.append(f"    # {run['name']}: {run['checkpoint']}, of trained members")
+            lines += [f"    # {each['checkpoint']}: {each['command']}" for each in run["members"]]
+        else:
+            epochs = f"epoch {run['epoch']} of {len(run['epochs'])}"
+            lines.append(f"    # {run['name']}: {run['checkpoint']}, {run['seconds']:.0f} s, {epochs}")
         lines.append(f"    {run['command']}")
     return "\n".join(lines)
 

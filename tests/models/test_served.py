@@ -36,6 +36,10 @@ HYPER: dict[str, tuple[str, dict[str, Any]]] = {
         "trimod",
         {"text_encoder": MINILM, "recurrent": "none", "character_encoder": "none", "reads": ("text",)},
     ),
+    "committee": (
+        "committee",
+        {"members": ({"word_size": 12, "word_hidden": 8}, {"word_size": 10, "word_hidden": 6})},
+    ),
     "cwi": ("cwi", {"glove_size": 6, "fasttext_size": 6}),
     "cwi-attention": ("cwi", {"glove_size": 6, "fasttext_size": 6, "attention": True}),
     "hsn": ("hsn", {"word_size": 12, "hidden": 16, "heads": 2}),

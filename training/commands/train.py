@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 PARTS = {
     "captioner": "training.commands.train_captioner:captioner",
+    "committee": "training.commands.train_committee:committee",
     "segmenter": "training.commands.train_segmenter:segmenter",
     "vectors": "training.commands.train_vectors:vectors",
 }
-"""Commands of their own, loaded when called."""
+"""Commands of their own, loaded when called: what models are made with, and what is made of models."""
 
 
 class _Train(click.Group):
@@ -43,7 +44,7 @@ class _Train(click.Group):
     "--data ../shared/data/twitter2017 --out runs/small",
 )
 def train() -> None:
-    """Train a system by name and write the best epoch's checkpoint; or one of the parts that models are made with.
+    """Train a system by name and write the best epoch's checkpoint; or a part of models; or join models.
 
     Every run can be stopped and goes on where it was: give the same command again.
     """

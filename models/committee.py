@@ -1,0 +1,139 @@
+"""A committee: several trained TriMods as one model, whose mean decides (Hansen and Salamon 1990).
+
+    post --> TriMod 1 over encoder 1 --> emissions 1 \\
+         --> TriMod 2 over encoder 2 --> emissions 2  +--> mean --> CRF, whose scores are the members' mean
+         --> ...                                      /
+
+Members that err on different posts are better together than each alone, and cost the sum of their time and of their
+encoders' memory. The mean is of scores before the CRF, so the CRF's own figures (spans' confidences, likely spans) hold
+as in a single model: P is proportional to the geometric mean of the members'. Nothing is trained here: members are
+trained one by one, and joined by training/committee.py. None of the papers has this.
+
+Members read the same input in the same way, but for the encoder. Encoders may differ if they cut words into the same
+pieces (BERT's uncased ones and MPNet do): the first member's pieces are laid out, and the others' ids looked up.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from models.base import SequenceTagger
+from models.batch import Batch
+from models.crf import ConstrainedCRF
+from models.inputs import Inputs
+from models.pretrained import load_wordpieces
+from models.trimod import TriMod, TriModConfig
+from models.views import VIEWS
+
+ROLES = (("<s>", "[CLS]"), ("</s>", "[SEP]"), ("<pad>", "[PAD]"), ("<mask>", "[MASK]"))
+"""Special pieces under their names in MPNet and in BERT; an encoder that has both was trained on the first."""
+UNUSED = "<unk>"
+"""MPNet's has it, and gives `[UNK]`."""
+
+
+@dataclass(frozen=True)
+class CommitteeConfig:
+    """The members' hyper-parameters."""
+
+    labels: tuple[str, ...]
+    members: tuple[dict[str, Any], ...] = field(default=({}, {}))
+    """TriModConfig's fields of each member, but for the labels."""
+    least_confidence: float = 0.0
+    """As TriModConfig's, of the mean."""
+
+    @property
+    def trimods(self) -> tuple[TriModConfig, ...]:
+        """Each member's configuration."""
+        return tuple(TriModConfig(labels=self.labels, **_without_lists(member)) for member in self.members)
+
+    @property
+    def dropout(self) -> float:
+        """The first member's."""
+        return self.trimods[0].dropout
+
+    @property
+    def inputs(self) -> Inputs:
+        """What the first member reads, and so all."""
+        return self.trimods[0].inputs
+
+
+class Committee(SequenceTagger):
+    """The mean of its members; modality weights are their mean too."""
+
+    modalities = VIEWS
+    config: CommitteeConfig
+
+    def __init__(self, config: CommitteeConfig, words: int, characters: int) -> None:
+        """`words` and `characters` are the sizes of the vocabularies, which all members share.
+
+        Raises ValueError if members read differently, or their encoders cut words into different pieces.
+        """
+        super().__init__()
+        self.config = config
+        self.least_confidence = config.least_confidence
+        first, *others = config.trimods
+        for other in others:
+            if replace(other.inputs, text_encoder=first.text_encoder) != first.inputs:
+                raise ValueError(f"a committee's members must read alike: {first.inputs}, and {other.inputs}")
+        self.members = nn.ModuleList(TriMod(each, words, characters) for each in config.trimods)
+        self.crf = ConstrainedCRF(config.labels)
+        for number, other in enumerate(others, start=1):
+            if other.text_encoder != first.text_encoder:
+                ids = piece_ids(first.text_encoder, other.text_encoder)
+                self.register_buffer(f"ids_{number}", ids, persistent=False)
+
+    @property
+    def trimods(self) -> list[TriMod]:
+        """The members."""
+        return [cast(TriMod, member) for member in self.members]
+
+    def word_tables(self) -> list[nn.Embedding]:
+        """Those of all members that have one."""
+        return [table for member in self.trimods for table in member.word_tables()]
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Mean emissions [batch, length, labels] and modality weights [3, batch, length], in the order of VIEWS."""
+        said = [member(self._read_by(number, batch)) for number, member in enumerate(self.trimods)]
+        emissions, weights = zip(*said, strict=True)
+        return torch.stack(emissions).mean(dim=0), torch.stack(weights).mean(dim=0)
+
+    def _read_by(self, number: int, batch: Batch) -> Batch:
+        """The batch with the ids of that member's word pieces."""
+        ids = getattr(self, f"ids_{number}", None)
+        return batch if ids is None else replace(batch, pieces=ids[batch.pieces])
+
+    @torch.no_grad()
+    def take_the_mean(self) -> None:
+        """Set the CRF's scores to the mean of the members'."""
+        for name, scores in self.crf.named_parameters():
+            scores.copy_(torch.stack([member.crf.get_parameter(name) for member in self.trimods]).mean(dim=0))
+
+
+def piece_ids(first: str, other: str) -> Tensor:
+    """The ids that encoder `other` gives to the pieces of encoder `first` [pieces] int64.
+
+    Raises ValueError if a piece of `first` is none of `other`'s.
+    """
+    ours, theirs = (load_wordpieces(name).get_vocab() for name in (first, other))
+    ids = torch.zeros(max(ours.values()) + 1, dtype=torch.int64)
+    special = {UNUSED, *(name for names in ROLES for name in names)}
+    for piece, place in ours.items():
+        if piece in theirs:
+            ids[place] = theirs[piece]
+        elif piece not in special:
+            raise ValueError(f"{other} does not cut words into the pieces of {first}: it has no {piece!r}")
+    for names in ROLES:
+        here, there = (
+            next((known[name] for name in names if name in known), None) for known in (ours, theirs)
+        )
+        if here is not None and there is not None:
+            ids[here] = there
+    return ids
+
+
+def _without_lists(hyper: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON has lists where configurations have tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in hyper.items()}

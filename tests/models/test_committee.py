@@ -1,0 +1,81 @@
+"""A committee's emissions are its members' mean, whatever ids their encoders give to the same pieces."""
+
+import dataclasses
+
+import pytest
+import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+
+from models import committee as committees
+from models.batch import collate
+from models.committee import Committee, CommitteeConfig, piece_ids
+from models.encode import PostEncoder
+from models.inputs import Inputs
+from models.registry import create
+from tests.checkpoints import CHARACTERS, WORDS, tiny_model
+
+LABELS = ("O", "B-PER", "I-PER")
+HYPER = {"word_size": 12, "word_hidden": 8}
+
+
+def tokenizer(*pieces: str) -> Tokenizer:
+    return Tokenizer(WordPiece({piece: place for place, piece in enumerate(pieces)}, unk_token="[UNK]"))
+
+
+@pytest.fixture
+def encoders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`bert`; `mpnet`, which has BERT's pieces behind its own special ones; `other`, which lacks a piece."""
+    bert = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "maple", "##s")
+    known = {
+        "bert": tokenizer(*bert),
+        "mpnet": tokenizer("<s>", "<pad>", "</s>", "<unk>", *bert, "<mask>"),
+        "other": tokenizer(*bert[:-1]),
+    }
+    monkeypatch.setattr(committees, "load_wordpieces", known.__getitem__)
+
+
+@pytest.mark.usefixtures("encoders")
+def test_pieces_have_the_other_encoders_ids() -> None:
+    """The special ones by their part: MPNet was trained on `<s>`, though it has `[CLS]` too."""
+    assert [1, 5, 0, 2, 11, 9, 10] == piece_ids("bert", "mpnet").tolist()
+    there = piece_ids("mpnet", "bert").tolist()
+    assert ([2, 0, 3], [1, 5, 6, 4]) == (there[:3], [there[place] for place in (5, 9, 10, 11)])
+
+
+@pytest.mark.usefixtures("encoders")
+def test_other_pieces_are_refused() -> None:
+    with pytest.raises(ValueError, match="other does not cut words into the pieces of bert: it has no '##s'"):
+        piece_ids("bert", "other")
+
+
+def test_emissions_weights_and_crf_are_the_members_mean() -> None:
+    torch.manual_seed(1)
+    config = CommitteeConfig(LABELS, ({**HYPER, "word_hidden": 6}, HYPER), 0.5)
+    model = create("committee", dataclasses.asdict(config), WORDS.size, CHARACTERS.size).eval()
+    assert isinstance(model, Committee)
+    for member in model.trimods:
+        for parameter in member.parameters():
+            torch.nn.init.normal_(parameter, std=0.5)
+    model.take_the_mean()
+    encoder = PostEncoder(WORDS, CHARACTERS, Inputs())
+    posts = [encoder.encode(encoder.token_ids(["maple", "Leafs"]), ["hockey"], [])]
+    batch = collate(posts)
+    emissions, weights = model(batch)
+    first, second = (member(batch) for member in model.trimods)
+    torch.testing.assert_close((first[0] + second[0]) / 2, emissions)
+    torch.testing.assert_close((first[1] + second[1]) / 2, weights)
+    mean = (model.trimods[0].crf.crf.transitions + model.members[1].crf.crf.transitions) / 2
+    torch.testing.assert_close(mean, model.crf.crf.transitions)
+    assert 0.5 == model.least_confidence
+
+
+def test_members_that_read_differently_are_refused() -> None:
+    config = CommitteeConfig(LABELS, (HYPER, {**HYPER, "reads": ("text",)}))
+    with pytest.raises(ValueError, match="must read alike"):
+        Committee(config, WORDS.size, CHARACTERS.size)
+
+
+def test_all_word_tables_may_be_filled() -> None:
+    model = Committee(CommitteeConfig(LABELS, (HYPER, HYPER)), WORDS.size, CHARACTERS.size)
+    assert 2 == len(model.word_tables()) == 2 * len(tiny_model().word_tables())

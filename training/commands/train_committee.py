@@ -1,0 +1,32 @@
+"""`trimod train committee`: several trained TriMods joined into one checkpoint, whose mean decides."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command(
+    epilog="Example: trimod train committee --member runs/accurate/checkpoint --member runs/small/checkpoint "
+    "--data ../shared/data/twitter2015 --data ../shared/data/twitter2017 --out runs/committee"
+)
+@click.option(
+    "--member", "members", type=click.Path(path_type=Path), required=True, multiple=True, metavar="CHECKPOINT",
+    help="A trained TriMod; give two or more. The first brings segmenter and captioner.",
+)  # fmt: skip
+@click.option(
+    "--data", "folders", type=click.Path(path_type=Path), required=True, multiple=True, metavar="FOLDER",
+    help="Folder with valid.txt (or .conll) to score it on; repeatable.",
+)  # fmt: skip
+@click.option(
+    "--visual", default="captions:blip2", show_default=True, metavar="INPUT",
+    help="none, or captions:NAME (captions.NAME.json in each folder).",
+)  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+def committee(
+    members: tuple[Path, ...], folders: tuple[Path, ...], visual: str, out: Path, device: str
+) -> None:
+    """Join trained TriMods into one whose mean decides: better than each, as slow as all of them. Trains nothing."""
+    from training.committee import join
+
+    click.echo(f"wrote {join(members, folders, visual, device, out)}")

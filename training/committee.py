@@ -1,0 +1,89 @@
+"""Joins trained TriMods into a committee (models/committee.py): a checkpoint like any other. Nothing is trained."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from models.checkpoint import load_checkpoint
+from models.committee import Committee, CommitteeConfig
+from models.errors import one_line
+from models.parts import Parts, build, frozen_sha256
+from models.registry import create
+from models.tagger import choose_device
+from training.conll import DataError
+from training.data import read_folder
+from training.export import export
+from training.loop import ValidationSet, plain, validate
+from training.provenance import data_hashes, typed
+
+NAME = "committee"
+"""In models/registry.py."""
+
+
+def join(members: Sequence[Path], folders: Sequence[Path], visual: str, device: str, out: Path) -> Path:
+    """Write the committee of the checkpoints `members` to `out/checkpoint`, scored on the validation sets of `folders`.
+
+    Vocabularies, segmenter, captioner and least confidence are the first member's. Raises DataError, naming the member,
+    for one that does not go with it.
+    """
+    if len(members) < 2:
+        raise DataError("a committee has two members or more")
+    joined = [build(load_checkpoint(path)) for path in members]
+    for path, parts in zip(members, joined, strict=True):
+        if reason := _unlike(joined[0], parts):
+            raise DataError(f"{path} cannot be in a committee with {members[0]}: {reason}")
+    parts = _parts(joined)
+    frozen = frozen_sha256(parts.model)
+    parts.model.to(choose_device(device)).eval()
+    sets = [ValidationSet(folder.name, read_folder(folder, "valid", visual)) for folder in folders]
+    metrics = {
+        "preset": NAME,
+        "visual": visual,
+        "data": data_hashes(folders),
+        "valid": plain(validate(parts.model, parts.encoder, parts.segmenter.segment, sets)),
+        "members": [_told(path) for path in members],
+        "parameters": sum(parameter.numel() for parameter in parts.model.parameters()),
+        "trained_parameters": sum(p.numel() for p in parts.model.parameters() if p.requires_grad),
+        "command": typed(),
+    }
+    export(out / "checkpoint", parts, {}, metrics, frozen, NAME)
+    return out / "checkpoint"
+
+
+def _unlike(first: Parts, other: Parts) -> str:
+    """Why the two cannot sit together; empty if they can. The encoders are the model's business."""
+    if other.name != "trimod":
+        return f"it is of model {other.name}, and a committee is of TriMods"
+    if first.model.crf.labels != other.model.crf.labels:
+        return f"it has the labels {', '.join(other.model.crf.labels)}"
+    if (first.words, first.characters) != (other.words, other.characters):
+        return "it knows other words or characters: train both on the same data"
+    return ""
+
+
+def _parts(joined: Sequence[Parts]) -> Parts:
+    first = joined[0]
+    members = [_hyper(parts) for parts in joined]
+    config = CommitteeConfig(
+        tuple(first.model.crf.labels), tuple(members), first.model.config.least_confidence
+    )
+    try:
+        model = create(NAME, asdict(config), first.words.size, first.characters.size)
+    except ValueError as error:
+        raise DataError(one_line(error)) from None
+    assert isinstance(model, Committee)
+    for member, parts in zip(model.trimods, joined, strict=True):
+        member.load_state_dict(parts.model.state_dict())
+    model.take_the_mean()
+    return Parts(NAME, model, first.words, first.characters, first.segmenter, first.captioner)
+
+
+def _hyper(parts: Parts) -> dict[str, Any]:
+    return {name: value for name, value in asdict(parts.model.config).items() if name != "labels"}
+
+
+def _told(path: Path) -> dict[str, str]:
+    """What the results page says of a member."""
+    stored = load_checkpoint(path)
+    return {"checkpoint": stored.id, "command": stored.metrics.get("command", "")}
