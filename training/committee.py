@@ -12,7 +12,7 @@ from models.parts import Parts, build, frozen_sha256
 from models.registry import create
 from models.tagger import choose_device
 from training.conll import DataError
-from training.data import read_folder
+from training.data import in_windows, read_folder
 from training.export import export
 from training.loop import ValidationSet, plain, validate
 from training.provenance import data_hashes, typed
@@ -29,6 +29,8 @@ def join(members: Sequence[Path], folders: Sequence[Path], visual: str, device: 
     """
     if len(members) < 2:
         raise DataError("a committee has two members or more")
+    if visual == "pixels":
+        raise DataError("--visual pixels: a committee is scored on captions:NAME, or none")
     joined = [build(load_checkpoint(path)) for path in members]
     for path, parts in zip(members, joined, strict=True):
         if reason := _unlike(joined[0], parts):
@@ -36,7 +38,8 @@ def join(members: Sequence[Path], folders: Sequence[Path], visual: str, device: 
     parts = _parts(joined)
     frozen = frozen_sha256(parts.model)
     parts.model.to(choose_device(device)).eval()
-    sets = [ValidationSet(folder.name, read_folder(folder, "valid", visual)) for folder in folders]
+    posts = {folder.name: read_folder(folder, "valid", visual) for folder in folders}
+    sets = [ValidationSet(name, in_windows(samples, parts.encoder)) for name, samples in posts.items()]
     metrics = {
         "preset": NAME,
         "visual": visual,

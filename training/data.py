@@ -102,10 +102,10 @@ def in_windows(samples: Sequence[Sample], encoder: PostEncoder) -> list[Sample]:
 
     A border moves inwards out of an entity that it would cut.
     """
-    return [part for sample in samples for part in _parts(sample, windows(encoder.token_ids(sample.tokens)))]
+    return [part for sample in samples for part in _cut(sample, windows(encoder.token_ids(sample.tokens)))]
 
 
-def _parts(sample: Sample, bounds: Sequence[tuple[int, int]]) -> list[Sample]:
+def _cut(sample: Sample, bounds: Sequence[tuple[int, int]]) -> list[Sample]:
     if len(bounds) == 1:
         return [sample]
     inside = [tag.startswith("I-") for tag in sample.tags] + [False]

@@ -54,6 +54,8 @@ def test_what_cannot_sit_together_is_refused(tmp_path: Path) -> None:
     }
     with pytest.raises(DataError, match="two members or more"):
         join([first], [], "none", "cpu", tmp_path / "out")
+    with pytest.raises(DataError, match="captions:NAME, or none"):
+        join([first, first], [], "pixels", "cpu", tmp_path / "out")
     for reason, other in others.items():
         path = tmp_path / reason.replace(" ", "-")
         export(path, other, {}, {}, "")

@@ -77,6 +77,23 @@ def test_the_page_has_everything_that_was_kept(folder: Path) -> None:
         assert expected in made
 
 
+def test_a_committee_was_not_trained_but_its_members_were(folder: Path) -> None:
+    both = run(
+        1,
+        72.0,
+        name="both",
+        preset="committee",
+        members=[{"checkpoint": "ef56", "command": "trimod train a"}],
+    )
+    left = {key: value for key, value in both.items() if key not in ("epoch", "epochs", "seconds", "seed")}
+    collecting.store(left, folder / "runs" / "both.json")
+    made = page(folder)
+    assert "| committee | twitter2015 | captions:blip2 | 1 |  | 70.00 | 72.00 | 72.00 |  |  | 80.00 |" in made
+    assert (
+        "    # both: abcd1234, of trained members\n    # ef56: trimod train a\n    trimod train cwi" in made
+    )
+
+
 def test_the_page_in_the_repository_is_made_of_the_files_beside_it(tmp_path: Path) -> None:
     """In a fresh clone, too: what is shown and not kept could be made by nobody else."""
     kept = shutil.copytree(RESULTS, tmp_path / "results")
