@@ -90,7 +90,7 @@ def test_other_files_beside_are_no_harm(directory: Path) -> None:
         (lambda d: (d / MANIFEST).unlink(), "manifest.json cannot be read"),
         (lambda d: (d / MANIFEST).write_text("{"), "manifest.json is no JSON"),
         (lambda d: (d / MANIFEST).write_text("{}"), "not of format 1"),
-        (lambda d: forge_manifest(d, model="other"), "unknown model 'other'; known are: cwi"),
+        (lambda d: forge_manifest(d, model="other"), "unknown model 'other'; known are: committee, cwi"),
         (lambda d: forge_manifest(d, vocabulary={"words": [], "characters": []}), "do not fit"),
         (lambda d: (d / "extra.pt").write_bytes(b"PK"), "extra.pt looks like a pickle"),
         (lambda d: (d / "notes").write_bytes(pickle.dumps({})), "notes looks like a pickle"),
