@@ -13,8 +13,8 @@ Members read the same input in the same way, but for the encoder. Encoders may d
 pieces (BERT's uncased ones and MPNet do): the first member's pieces are laid out, and the others' ids looked up.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, cast
 
 import torch
@@ -24,7 +24,7 @@ from models.base import SequenceTagger
 from models.batch import Batch
 from models.crf import ConstrainedCRF
 from models.inputs import Inputs
-from models.pretrained import load_wordpieces
+from models.pretrained import load_wordpieces, special_id
 from models.trimod import TriMod, TriModConfig
 from models.views import VIEWS
 
@@ -39,15 +39,15 @@ class CommitteeConfig:
     """The members' hyper-parameters."""
 
     labels: tuple[str, ...]
-    members: tuple[dict[str, Any], ...] = field(default=({}, {}))
+    members: tuple[dict[str, Any], ...]
     """TriModConfig's fields of each member, but for the labels."""
     least_confidence: float = 0.0
     """As TriModConfig's, of the mean."""
 
-    @property
+    @cached_property
     def trimods(self) -> tuple[TriModConfig, ...]:
-        """Each member's configuration."""
-        return tuple(TriModConfig(labels=self.labels, **_without_lists(member)) for member in self.members)
+        """Each member's configuration; made once, since `inputs` is asked for with every batch."""
+        return tuple(TriModConfig(labels=self.labels, **member) for member in self.members)
 
     @property
     def dropout(self) -> float:
@@ -117,23 +117,17 @@ def piece_ids(first: str, other: str) -> Tensor:
 
     Raises ValueError if a piece of `first` is none of `other`'s.
     """
-    ours, theirs = (load_wordpieces(name).get_vocab() for name in (first, other))
-    ids = torch.zeros(max(ours.values()) + 1, dtype=torch.int64)
+    ours, theirs = load_wordpieces(first), load_wordpieces(other)
+    places, known = ours.get_vocab(), theirs.get_vocab()
+    ids = torch.zeros(max(places.values()) + 1, dtype=torch.int64)
     special = {UNUSED, *(name for names in ROLES for name in names)}
-    for piece, place in ours.items():
-        if piece in theirs:
-            ids[place] = theirs[piece]
+    for piece, place in places.items():
+        if piece in known:
+            ids[place] = known[piece]
         elif piece not in special:
             raise ValueError(f"{other} does not cut words into the pieces of {first}: it has no {piece!r}")
     for names in ROLES:
-        here, there = (
-            next((known[name] for name in names if name in known), None) for known in (ours, theirs)
-        )
+        here, there = special_id(ours, names), special_id(theirs, names)
         if here is not None and there is not None:
             ids[here] = there
     return ids
-
-
-def _without_lists(hyper: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON has lists where configurations have tuples."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in hyper.items()}

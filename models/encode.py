@@ -17,7 +17,7 @@ from models.batch import Encoded
 from models.errors import PretrainedError
 from models.inputs import Inputs
 from models.part_of_speech import TAGS, PartOfSpeech, nouns
-from models.pretrained import load_wordpieces
+from models.pretrained import load_wordpieces, special_id
 from models.seen import Pixels
 
 PAD, UNKNOWN = 0, 1
@@ -104,10 +104,10 @@ class PostEncoder:
     def _special(self, *names: str) -> int:
         """The id of the first of `names` that the tokenizer has: MPNet's has BERT's too, but was trained on its own."""
         assert self._wordpieces is not None
-        for found in map(self._wordpieces.token_to_id, names):
-            if found is not None:
-                return found
-        raise PretrainedError(f"the text encoder's tokenizer has no {' or '.join(names)}")
+        found = special_id(self._wordpieces, names)
+        if found is None:
+            raise PretrainedError(f"the text encoder's tokenizer has no {' or '.join(names)}")
+        return found
 
     def _token_pieces(self, token: str) -> list[int]:
         if self._wordpieces is None:

@@ -10,7 +10,7 @@ import importlib.util
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -89,6 +89,11 @@ def load_encoder(name: str) -> AutoModel:
         return AutoModel.from_pretrained(locate(name), add_pooling_layer=False, use_safetensors=True, **plain)
     except (OSError, ValueError) as error:
         raise PretrainedError(f"text encoder {name} cannot be loaded: {error}".splitlines()[0]) from None
+
+
+def special_id(wordpieces: Tokenizer, names: Sequence[str]) -> int | None:
+    """The id of the first of `names` that the tokenizer has; None if it has none of them."""
+    return next((place for place in map(wordpieces.token_to_id, names) if place is not None), None)
 
 
 def load_wordpieces(name: str) -> Tokenizer:

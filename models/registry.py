@@ -34,13 +34,19 @@ def create(name: str, hyper: Mapping[str, Any], words: int, characters: int) -> 
         raise ValueError(
             f"model {name} has no setting {', '.join(unknown)}; it has: {', '.join(sorted(known))}"
         )
-    # JSON has lists where configurations have tuples.
-    settings = {key: tuple(v) if isinstance(v, list) else v for key, v in hyper.items()}
+    settings = {key: _without_lists(value) for key, value in hyper.items()}
     check_values(config_class, settings)
     config = config_class(**settings)
     if config.labels != tuple(bio_labels([label[2:] for label in config.labels[1::2]])):
         raise ValueError(f"labels must be O, then B-X and I-X of each type, got {', '.join(config.labels)}")
     return model_class(config, words, characters)
+
+
+def _without_lists(value: Any) -> Any:
+    """JSON has lists where configurations have tuples, also those of a committee's members."""
+    if isinstance(value, Mapping):
+        return {name: _without_lists(each) for name, each in value.items()}
+    return tuple(map(_without_lists, value)) if isinstance(value, list | tuple) else value
 
 
 def check_values(kind: type, settings: Mapping[str, Any]) -> None:

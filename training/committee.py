@@ -31,7 +31,8 @@ def join(members: Sequence[Path], folders: Sequence[Path], visual: str, device: 
         raise DataError("a committee has two members or more")
     if visual == "pixels":
         raise DataError("--visual pixels: a committee is scored on captions:NAME, or none")
-    joined = [build(load_checkpoint(path)) for path in members]
+    stored = [load_checkpoint(path) for path in members]
+    joined = [build(each) for each in stored]
     for path, parts in zip(members, joined, strict=True):
         if reason := _unlike(joined[0], parts):
             raise DataError(f"{path} cannot be in a committee with {members[0]}: {reason}")
@@ -45,7 +46,7 @@ def join(members: Sequence[Path], folders: Sequence[Path], visual: str, device: 
         "visual": visual,
         "data": data_hashes(folders),
         "valid": plain(validate(parts.model, parts.encoder, parts.segmenter.segment, sets)),
-        "members": [_told(path) for path in members],
+        "members": [{"checkpoint": each.id, "command": each.metrics.get("command", "")} for each in stored],
         "parameters": sum(parameter.numel() for parameter in parts.model.parameters()),
         "trained_parameters": sum(p.numel() for p in parts.model.parameters() if p.requires_grad),
         "command": typed(),
@@ -84,9 +85,3 @@ def _parts(joined: Sequence[Parts]) -> Parts:
 
 def _hyper(parts: Parts) -> dict[str, Any]:
     return {name: value for name, value in asdict(parts.model.config).items() if name != "labels"}
-
-
-def _told(path: Path) -> dict[str, str]:
-    """What the results page says of a member."""
-    stored = load_checkpoint(path)
-    return {"checkpoint": stored.id, "command": stored.metrics.get("command", "")}
