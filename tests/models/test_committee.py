@@ -79,3 +79,17 @@ def test_members_that_read_differently_are_refused() -> None:
 def test_all_word_tables_may_be_filled() -> None:
     model = Committee(CommitteeConfig(LABELS, (HYPER, HYPER)), WORDS.size, CHARACTERS.size)
     assert 2 == len(model.word_tables()) == 2 * len(tiny_model().word_tables())
+
+
+def test_a_member_with_another_encoder_reads_its_ids() -> None:
+    """The vocabulary's order is the encoder's own: unmapped, it would read other words without a sound."""
+    model = Committee(CommitteeConfig(LABELS, (HYPER, HYPER)), WORDS.size, CHARACTERS.size)
+    model.register_buffer("ids_1", torch.tensor([5, 6, 7]))
+    encoder = PostEncoder(WORDS, CHARACTERS, Inputs())
+    batch = collate([encoder.encode(encoder.token_ids(["maple"]), [], [])])
+    batch.pieces = torch.tensor([[0, 2]])
+    read = []
+    for member in model.trimods:
+        member.register_forward_pre_hook(lambda _, given: read.append(given[0].pieces.tolist()))
+    model(batch)
+    assert [[[0, 2]], [[5, 7]]] == read
