@@ -62,21 +62,39 @@ def merge_adapters(module: nn.Module) -> None:
 
 
 def lower_rank(weights: Mapping[str, Tensor], rank: int) -> dict[str, Tensor]:
-    """`weights` by name, with each adapter of a higher rank replaced by the nearest of `rank` (Eckart and Young 1936).
-
-    Nearest by the update's Frobenius norm, from its singular values. rank 0 leaves all as it is.
-    """
+    """`weights` by name, with each adapter of a higher rank replaced by the nearest of `rank`; 0: as it is."""
     found = dict(weights)
     for name, down in weights.items():
         other = f"{name.removesuffix('down')}up"
         up = weights.get(other)
         if name.endswith(".down") and up is not None and 0 < rank < down.shape[0]:
-            left, sizes, right = torch.linalg.svd(up.float() @ down.float(), full_matrices=False)
-            # Half of each size on either side, and the scale that the other rank brings.
-            halves = (sizes[:rank] * math.sqrt(rank / down.shape[0])).sqrt()
-            found[other] = left[:, :rank] * halves
-            found[name] = halves.unsqueeze(1) * right[:rank]
+            found[name], found[other] = _nearest(ALPHA / math.sqrt(down.shape[0]) * up @ down, rank)
     return found
+
+
+def as_adapters(tuned: Mapping[str, Tensor], adapted: nn.Module) -> dict[str, Tensor]:
+    """Weights by name for `adapted`, which has adapters, near to the plain module that has the weights `tuned`.
+
+    What an adapter adds to its frozen layer is the nearest of its rank to what was added in tuning. What else `adapted`
+    would train is as in `tuned`, and what it would not is its own: that much of the tuning is lost.
+    """
+    found = adapted.state_dict()
+    found |= {n: tuned[n] for n, p in adapted.named_parameters() if p.requires_grad and n in tuned}
+    for name, layer in adapted.named_modules():
+        if isinstance(layer, LowRankLinear):
+            update = tuned[f"{name}.weight"] - layer.frozen.weight
+            found[f"{name}.down"], found[f"{name}.up"] = _nearest(update, layer.down.shape[0])
+            if layer.frozen.bias is not None and layer.frozen.bias.requires_grad:
+                found[f"{name}.frozen.bias"] = tuned[f"{name}.bias"]
+    return found
+
+
+def _nearest(update: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+    """A and B of the adapter of `rank` that is nearest to `update` by the Frobenius norm (Eckart and Young 1936)."""
+    left, sizes, right = torch.linalg.svd(update.float(), full_matrices=False)
+    # Half of each singular value on either side, less the scale that an adapter of this rank brings.
+    halves = (sizes[:rank] * math.sqrt(rank) / ALPHA).sqrt()
+    return halves.unsqueeze(1) * right[:rank], left[:, :rank] * halves
 
 
 def _linear_layers(module: nn.Module) -> list[tuple[nn.Module, str, nn.Linear]]:

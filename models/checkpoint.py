@@ -1,6 +1,7 @@
 """The checkpoint format: a directory that anybody can read and nobody can hide code in.
 
-    model.safetensors   weights, float16 where that is enough; parts that come from a package are left out
+    model.safetensors   weights, in float16, or the model's in eight bits (models/eight_bit.py); parts that come from a
+                        package are left out
     config.json         model name, hyper-parameters, vocabularies, the segmenter's configuration
     metrics.json        what was measured, on which data, by which command
     golden.json         posts and their tags, checked on load (models/golden.py)
@@ -23,12 +24,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from models.eight_bit import packed, unpacked
 from models.errors import CheckpointError
 from models.pointer import resolve
 
 FORMAT = 1
 WEIGHTS, CONFIG, METRICS, MANIFEST = "model.safetensors", "config.json", "metrics.json", "manifest.json"
 GOLDEN = "golden.json"
+MODEL = "model."
+"""What the names of the model's own tensors begin with."""
 PARTS = (WEIGHTS, CONFIG, METRICS, GOLDEN)
 PICKLES = frozenset({".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".joblib", ".npy", ".npz"})
 """Endings of files that are pickles, or may hold some."""
@@ -46,14 +50,23 @@ class Checkpoint:
 
 
 def save_checkpoint(
-    directory: Path, config: Mapping[str, Any], metrics: Mapping[str, Any], tensors: Mapping[str, Tensor]
+    directory: Path,
+    config: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    eight_bit: bool = False,
 ) -> None:
-    """Write a checkpoint; floating-point tensors are stored as float16. Overwrites what is there, manifest last."""
+    """Write a checkpoint. Overwrites what is there, manifest last.
+
+    Floating-point tensors are stored as float16; with `eight_bit`, those of the model itself in half of that.
+    """
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor.half()).all()):
             raise CheckpointError(f"weight {name} is not finite in float16: nothing was written")
     directory.mkdir(parents=True, exist_ok=True)
     (directory / MANIFEST).unlink(missing_ok=True)
+    if eight_bit:
+        tensors = {**tensors, **packed({n: t for n, t in tensors.items() if n.startswith(MODEL)})}
     stored = {
         name: (tensor.half() if tensor.is_floating_point() else tensor).detach().cpu().contiguous()
         for name, tensor in tensors.items()
@@ -131,7 +144,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     directory = resolve(path)
     manifest = verify(directory)
     try:
-        tensors = load_file(directory / WEIGHTS)
+        tensors = unpacked(load_file(directory / WEIGHTS))
     except SafetensorError as error:
         raise CheckpointError(f"checkpoint {directory}: {WEIGHTS} cannot be read: {error}") from None
     for name, tensor in tensors.items():

@@ -58,17 +58,22 @@ class Transformer(nn.Module):
     """A pretrained transformer over a batch's rows of word pieces.
 
     Its word-piece embeddings stay as they were pretrained, and with `adapters` all of its weights do (each linear layer
-    gets an update of that rank, models/adapters.py); what stays is not in a checkpoint. With `read_case`, how a token
-    is written is added to its pieces' embeddings, zero at first.
+    gets an update of that rank, models/adapters.py), but for biases and norms if `tune_biases` (as BitFit, Ben Zaken et
+    al. 2022); what stays is not in a checkpoint. With `read_case`, how a token is written is added to its pieces'
+    embeddings, zero at first.
     """
 
-    def __init__(self, name: str, adapters: int = 0, read_case: bool = False) -> None:
+    def __init__(
+        self, name: str, adapters: int = 0, read_case: bool = False, tune_biases: bool = False
+    ) -> None:
         super().__init__()
         self.encoder = cast(Any, load_encoder(name))
         self.encoder.get_input_embeddings().weight.requires_grad_(False)
         if adapters:
             self.encoder.requires_grad_(False)
             add_adapters(self.encoder.encoder, adapters)
+            for parameter in self.encoder.parameters():
+                parameter.requires_grad_(parameter.requires_grad or (tune_biases and parameter.dim() == 1))
         self.size = int(self.encoder.config.hidden_size)
         self.segments = int(getattr(self.encoder.config, "type_vocab_size", 0) or 0)
         self.case = nn.Embedding(len(CASES), self.size) if read_case else None

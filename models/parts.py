@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from models.base import SequenceTagger
 from models.captioner import Captioner, CaptionerConfig
-from models.checkpoint import Checkpoint
+from models.checkpoint import MODEL, Checkpoint
 from models.encode import PostEncoder, Vocabulary
 from models.encoders import is_pretrained
 from models.errors import CheckpointError
@@ -54,7 +54,7 @@ def build(stored: Checkpoint) -> Parts:
             f"the installed {model.config.inputs.text_encoder} is not the one this checkpoint was trained on"
         )
     frozen = _frozen_names(model)
-    missing, unexpected = model.load_state_dict(_part(stored, "model."), strict=False)
+    missing, unexpected = model.load_state_dict(_part(stored, MODEL), strict=False)
     if unexpected or set(missing) - frozen:
         raise ValueError(
             f"missing weights {sorted(set(missing) - frozen)}, unknown weights {sorted(unexpected)}"
@@ -94,7 +94,7 @@ def config_of(parts: Parts) -> dict[str, Any]:
 def tensors_of(parts: Parts) -> dict[str, Tensor]:
     """The tensors of a checkpoint, by the names that `build` reads."""
     frozen = _frozen_names(parts.model)
-    own = {f"model.{name}": t for name, t in parts.model.state_dict().items() if name not in frozen}
+    own = {MODEL + name: t for name, t in parts.model.state_dict().items() if name not in frozen}
     own |= {f"segmenter.{name}": tensor for name, tensor in parts.segmenter.state_dict().items()}
     if parts.captioner is not None:
         own |= {f"captioner.{name}": tensor for name, tensor in parts.captioner.state_dict().items()}

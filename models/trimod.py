@@ -41,6 +41,8 @@ class TriModConfig:
     """A pretrained transformer by name (models/pretrained.py), or empty for the paper's word table."""
     adapters: int = 0
     """Rank of the transformer's low-rank adapters; 0: its weights are trained themselves."""
+    tune_biases: bool = False
+    """Whether the transformer's biases and norms are trained beside the adapters."""
     read_case: bool = False
     """Whether the transformer is told how a token is written (its own pieces are lower case)."""
     word_size: int = 200
@@ -91,7 +93,7 @@ class TriMod(SequenceTagger):
         self.words: TableWords | TransformerWords
         if config.text_encoder:
             self.words = TransformerWords(
-                config.text_encoder, config.dropout, config.adapters, config.read_case
+                config.text_encoder, config.dropout, config.adapters, config.read_case, config.tune_biases
             )
         else:
             self.words = TableWords(words, config.word_size, config.dropout)

@@ -73,8 +73,10 @@ class TransformerWords(Transformer):
     attention of `forward`. With joint rows the text's states have read the others' too, and `states` gives all of them.
     """
 
-    def __init__(self, name: str, dropout: float, adapters: int = 0, read_case: bool = False) -> None:
-        super().__init__(name, adapters, read_case)
+    def __init__(
+        self, name: str, dropout: float, adapters: int = 0, read_case: bool = False, tune_biases: bool = False
+    ) -> None:
+        super().__init__(name, adapters, read_case, tune_biases)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, batch: Batch) -> Tensor:

@@ -1,14 +1,19 @@
-"""Joins trained TriMods into a committee (models/committee.py): a checkpoint like any other. Nothing is trained."""
+"""Joins trained TriMods into a committee (models/committee.py): a checkpoint like any other. Nothing is trained.
+
+To make it small, what tuning did to the members' encoders can be kept as low-rank adapters, and weights in eight bits.
+"""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from models.checkpoint import load_checkpoint
+from models.adapters import as_adapters, lower_rank
+from models.checkpoint import MODEL, load_checkpoint
 from models.committee import Committee, CommitteeConfig
+from models.eight_bit import packed, unpacked
 from models.errors import one_line
-from models.parts import Parts, build, frozen_sha256
+from models.parts import Parts, build, frozen_sha256, tensors_of
 from models.registry import create
 from models.tagger import choose_device
 from training.conll import DataError
@@ -21,11 +26,20 @@ NAME = "committee"
 """In models/registry.py."""
 
 
-def join(members: Sequence[Path], folders: Sequence[Path], visual: str, device: str, out: Path) -> Path:
+def join(
+    members: Sequence[Path],
+    folders: Sequence[Path],
+    visual: str,
+    device: str,
+    out: Path,
+    rank: int = 0,
+    eight_bit: bool = False,
+) -> Path:
     """Write the committee of the checkpoints `members` to `out/checkpoint`, scored on the validation sets of `folders`.
 
-    Vocabularies, segmenter, captioner and least confidence are the first member's. Raises DataError, naming the member,
-    for one that does not go with it.
+    Vocabularies, segmenter, captioner and least confidence are the first member's. rank: the highest that is kept of
+    what tuning did to their encoders; 0 keeps all. eight_bit: whether the model's weights are stored so; the scores are
+    of what is stored. Raises DataError, naming the member, for one that does not go with the first.
     """
     if len(members) < 2:
         raise DataError("a committee has two members or more")
@@ -36,7 +50,10 @@ def join(members: Sequence[Path], folders: Sequence[Path], visual: str, device: 
     for path, parts in zip(members, joined, strict=True):
         if reason := _unlike(joined[0], parts):
             raise DataError(f"{path} cannot be in a committee with {members[0]}: {reason}")
-    parts = _parts(joined)
+    parts = _parts([_of_rank(each, rank) for each in joined])
+    if eight_bit:
+        own = {name.removeprefix(MODEL): t for name, t in tensors_of(parts).items() if name.startswith(MODEL)}
+        parts.model.load_state_dict(unpacked(packed(own)), strict=False)
     frozen = frozen_sha256(parts.model)
     parts.model.to(choose_device(device)).eval()
     posts = {folder.name: read_folder(folder, "valid", visual) for folder in folders}
@@ -51,7 +68,7 @@ def join(members: Sequence[Path], folders: Sequence[Path], visual: str, device: 
         "trained_parameters": sum(p.numel() for p in parts.model.parameters() if p.requires_grad),
         "command": typed(),
     }
-    export(out / "checkpoint", parts, {}, metrics, frozen, NAME)
+    export(out / "checkpoint", parts, {}, metrics, frozen, NAME, eight_bit)
     return out / "checkpoint"
 
 
@@ -64,6 +81,18 @@ def _unlike(first: Parts, other: Parts) -> str:
     if (first.words, first.characters) != (other.words, other.characters):
         return "it knows other words or characters: train both on the same data"
     return ""
+
+
+def _of_rank(parts: Parts, rank: int) -> Parts:
+    """The parts with the encoder's tuning as adapters of `rank` and biases, if it has more than that."""
+    config = asdict(parts.model.config)
+    if not rank or not config["text_encoder"] or 0 < config["adapters"] <= rank:
+        return parts
+    tuned = parts.model.state_dict()
+    smaller = {"adapters": rank, "tune_biases": config["tune_biases"] or not config["adapters"]}
+    model = create(parts.name, {**config, **smaller}, parts.words.size, parts.characters.size)
+    model.load_state_dict(lower_rank(tuned, rank) if config["adapters"] else as_adapters(tuned, model))
+    return replace(parts, model=model)
 
 
 def _parts(joined: Sequence[Parts]) -> Parts:

@@ -3,7 +3,14 @@
 import torch
 from torch import nn
 
-from models.adapters import LowRankLinear, add_adapters, halve_frozen, lower_rank, merge_adapters
+from models.adapters import (
+    LowRankLinear,
+    add_adapters,
+    as_adapters,
+    halve_frozen,
+    lower_rank,
+    merge_adapters,
+)
 
 
 def network() -> nn.Sequential:
@@ -90,3 +97,30 @@ def test_a_rank_that_is_not_lower_changes_nothing() -> None:
 
     for rank in (0, 2, 8):
         assert all(torch.equal(weights[name], kept) for name, kept in lower_rank(weights, rank).items())
+
+
+@torch.no_grad()
+def test_a_tuned_network_as_adapters_of_full_rank_computes_the_same() -> None:
+    tuned, adapted = network(), network()
+    for parameter in tuned.parameters():
+        parameter += torch.randn_like(parameter)
+    add_adapters(adapted, 4)
+    for layer in adapted.modules():
+        if isinstance(layer, LowRankLinear):
+            layer.frozen.bias.requires_grad_(True)
+    adapted.load_state_dict(as_adapters(tuned.state_dict(), adapted))
+    x = torch.randn(7, 6)
+    # The first layer is 5 x 6, of rank 5: of it, the four largest singular values are kept.
+    update = tuned[0].weight - network()[0].weight
+    left, sizes, right = torch.linalg.svd(update, full_matrices=False)
+    tuned[0].weight -= sizes[4] * torch.outer(left[:, 4], right[4])
+    torch.testing.assert_close(tuned(x), adapted(x))
+
+
+@torch.no_grad()
+def test_what_is_frozen_keeps_its_own_weights() -> None:
+    tuned, adapted = network(), network()
+    nn.init.normal_(tuned[0].bias)
+    add_adapters(adapted, 4)
+    before = adapted.state_dict()["0.frozen.bias"].clone()
+    assert torch.equal(before, as_adapters(tuned.state_dict(), adapted)["0.frozen.bias"])

