@@ -17,6 +17,7 @@ from models.registry import MODELS
 from models.tagger import Tagger
 from tests.checkpoints import tiny_checkpoint
 from training.conll import DataError
+from training.data import Sample
 from training.distill import Teacher
 from training.features import read_features
 from training.presets import PRESETS, changed
@@ -276,3 +277,28 @@ def test_a_student_learns_from_teachers_alone_where_there_are_no_tags(
     student = train_preset(changed(PRESETS["trimod"], **SMALL, **HYPER), run, "cpu", tmp_path / "student")
     [mentions] = Tagger.load(student, "cpu").tag([Post("Dora visits Bonn")])
     assert [("Dora", "PER"), ("Bonn", "LOC")] == [(m.text, m.type) for m in mentions]
+
+
+@pytest.mark.parametrize("further", [False, True])
+def test_long_posts_are_learnt_whole(
+    tmp_path: Path, segmenter: Path, monkeypatch: pytest.MonkeyPatch, further: bool
+) -> None:
+    """Of a further folder too: what lies behind the first window would be passed over without a word."""
+    data, other = folder(tmp_path / "data"), folder(tmp_path / "other")
+    long = "".join(f"{word}\tO\n" for word in ["so"] * 300) + "Kyiv\tB-LOC\n\n"
+    with ((other if further else data) / "train.txt").open("a") as file:
+        file.write(long)
+    learnt: list[Sample] = []
+
+    def stop(
+        model: object, encoder: object, segment: object, training: list[Sample], *others: object
+    ) -> None:
+        learnt.extend(training)
+        raise InterruptedError
+
+    monkeypatch.setattr("training.run.train", stop)
+    run = Run("trimod", (data,), "none", more=(other,), segmenter=segmenter)
+    with pytest.raises(InterruptedError):
+        train_preset(changed(PRESETS["trimod"], **SMALL, **HYPER), run, "cpu", tmp_path / "out")
+    assert 160 == max(len(sample.tokens) for sample in learnt)
+    assert 1 == sum("Kyiv" in sample.tokens for sample in learnt)
