@@ -61,32 +61,27 @@ def merge_adapters(module: nn.Module) -> None:
                 setattr(parent, name, layer.merged())
 
 
-def lower_rank(weights: Mapping[str, Tensor], rank: int) -> dict[str, Tensor]:
-    """`weights` by name, with each adapter of a higher rank replaced by the nearest of `rank`; 0: as it is."""
-    found = dict(weights)
-    for name, down in weights.items():
-        other = f"{name.removesuffix('down')}up"
-        up = weights.get(other)
-        if name.endswith(".down") and up is not None and 0 < rank < down.shape[0]:
-            found[name], found[other] = _nearest(ALPHA / math.sqrt(down.shape[0]) * up @ down, rank)
-    return found
+def fitted(weights: Mapping[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
+    """`weights` by name for `module`, where its adapters are of a lower rank than theirs, or they have none.
 
-
-def as_adapters(tuned: Mapping[str, Tensor], adapted: nn.Module) -> dict[str, Tensor]:
-    """Weights by name for `adapted`, which has adapters, near to the plain module that has the weights `tuned`.
-
-    What an adapter adds to its frozen layer is the nearest of its rank to what was added in tuning. What else `adapted`
-    would train is as in `tuned`, and what it would not is its own: that much of the tuning is lost.
+    Without any, the layers were trained themselves: an adapter is the nearest of its rank to what that added. What
+    `module` would not train is its own, so that much of their training is lost.
     """
-    found = adapted.state_dict()
-    found |= {n: tuned[n] for n, p in adapted.named_parameters() if p.requires_grad and n in tuned}
-    for name, layer in adapted.named_modules():
-        if isinstance(layer, LowRankLinear):
-            update = tuned[f"{name}.weight"] - layer.frozen.weight
-            found[f"{name}.down"], found[f"{name}.up"] = _nearest(update, layer.down.shape[0])
-            if layer.frozen.bias is not None and layer.frozen.bias.requires_grad:
-                found[f"{name}.frozen.bias"] = tuned[f"{name}.bias"]
-    return found
+    found = dict(weights)
+    for name, layer in module.named_modules():
+        if not isinstance(layer, LowRankLinear):
+            continue
+        rank, down = len(layer.down), weights.get(f"{name}.down")
+        if down is not None and len(down) > rank:
+            update = ALPHA / math.sqrt(len(down)) * weights[f"{name}.up"] @ down
+        elif f"{name}.weight" in weights:
+            for part in layer.frozen.state_dict():
+                found[f"{name}.frozen.{part}"] = found.pop(f"{name}.{part}")
+            update = weights[f"{name}.weight"] - layer.frozen.weight
+        else:
+            continue
+        found[f"{name}.down"], found[f"{name}.up"] = _nearest(update, rank)
+    return found | {name: p.detach() for name, p in module.named_parameters() if not p.requires_grad}
 
 
 def _nearest(update: Tensor, rank: int) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
 """The checkpoint format: a directory that anybody can read and nobody can hide code in.
 
-    model.safetensors   weights, in float16, or the model's in eight bits (models/eight_bit.py); parts that come from a
-                        package are left out
+    model.safetensors   weights, in float16, or the model's and captioner's in eight bits (models/eight_bit.py); parts
+                        that come from a package are left out
     config.json         model name, hyper-parameters, vocabularies, the segmenter's configuration
     metrics.json        what was measured, on which data, by which command
     golden.json         posts and their tags, checked on load (models/golden.py)
@@ -31,8 +31,8 @@ from models.pointer import resolve
 FORMAT = 1
 WEIGHTS, CONFIG, METRICS, MANIFEST = "model.safetensors", "config.json", "metrics.json", "manifest.json"
 GOLDEN = "golden.json"
-MODEL = "model."
-"""What the names of the model's own tensors begin with."""
+MODEL, CAPTIONER, SEGMENTER = "model.", "captioner.", "segmenter."
+"""What the names of the parts' tensors begin with."""
 PARTS = (WEIGHTS, CONFIG, METRICS, GOLDEN)
 PICKLES = frozenset({".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".joblib", ".npy", ".npz"})
 """Endings of files that are pickles, or may hold some."""
@@ -58,7 +58,7 @@ def save_checkpoint(
 ) -> None:
     """Write a checkpoint. Overwrites what is there, manifest last.
 
-    Floating-point tensors are stored as float16; with `eight_bit`, those of the model itself in half of that.
+    Floating-point tensors are stored as float16; with `eight_bit`, the model's and the captioner's in half of that.
     """
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor.half()).all()):
@@ -66,7 +66,10 @@ def save_checkpoint(
     directory.mkdir(parents=True, exist_ok=True)
     (directory / MANIFEST).unlink(missing_ok=True)
     if eight_bit:
-        tensors = {**tensors, **packed({n: t for n, t in tensors.items() if n.startswith(MODEL)})}
+        tensors = {
+            **tensors,
+            **packed({n: t for n, t in tensors.items() if n.startswith((MODEL, CAPTIONER))}),
+        }
     stored = {
         name: (tensor.half() if tensor.is_floating_point() else tensor).detach().cpu().contiguous()
         for name, tensor in tensors.items()

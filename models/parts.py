@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from models.base import SequenceTagger
 from models.captioner import Captioner, CaptionerConfig
-from models.checkpoint import MODEL, Checkpoint
+from models.checkpoint import CAPTIONER, MODEL, SEGMENTER, Checkpoint
 from models.encode import PostEncoder, Vocabulary
 from models.encoders import is_pretrained
 from models.errors import CheckpointError
@@ -65,7 +65,7 @@ def build(stored: Checkpoint) -> Parts:
 def build_segmenter(stored: Checkpoint) -> Segmenter:
     """The hashtag segmenter of a checkpoint."""
     segmenter = Segmenter(SegmenterConfig(**stored.config["segmenter"]))
-    segmenter.load_state_dict(_part(stored, "segmenter."))
+    segmenter.load_state_dict(_part(stored, SEGMENTER))
     return segmenter.eval()
 
 
@@ -74,7 +74,7 @@ def build_captioner(stored: Checkpoint) -> Captioner | None:
     if "captioner" not in stored.config:
         return None
     captioner = Captioner(CaptionerConfig.of(stored.config["captioner"]))
-    captioner.load_state_dict(_part(stored, "captioner."))
+    captioner.load_state_dict(_part(stored, CAPTIONER))
     return captioner.eval()
 
 
@@ -95,9 +95,9 @@ def tensors_of(parts: Parts) -> dict[str, Tensor]:
     """The tensors of a checkpoint, by the names that `build` reads."""
     frozen = _frozen_names(parts.model)
     own = {MODEL + name: t for name, t in parts.model.state_dict().items() if name not in frozen}
-    own |= {f"segmenter.{name}": tensor for name, tensor in parts.segmenter.state_dict().items()}
+    own |= {SEGMENTER + name: tensor for name, tensor in parts.segmenter.state_dict().items()}
     if parts.captioner is not None:
-        own |= {f"captioner.{name}": tensor for name, tensor in parts.captioner.state_dict().items()}
+        own |= {CAPTIONER + name: tensor for name, tensor in parts.captioner.state_dict().items()}
     return own
 
 

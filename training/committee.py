@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from models.adapters import as_adapters, lower_rank
+from models.adapters import fitted
 from models.checkpoint import MODEL, load_checkpoint
 from models.committee import Committee, CommitteeConfig
 from models.eight_bit import packed, unpacked
@@ -88,10 +88,9 @@ def _of_rank(parts: Parts, rank: int) -> Parts:
     config = asdict(parts.model.config)
     if not rank or not config["text_encoder"] or 0 < config["adapters"] <= rank:
         return parts
-    tuned = parts.model.state_dict()
     smaller = {"adapters": rank, "tune_biases": config["tune_biases"] or not config["adapters"]}
     model = create(parts.name, {**config, **smaller}, parts.words.size, parts.characters.size)
-    model.load_state_dict(lower_rank(tuned, rank) if config["adapters"] else as_adapters(tuned, model))
+    model.load_state_dict(fitted(parts.model.state_dict(), model))
     return replace(parts, model=model)
 
 

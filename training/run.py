@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torchvision.models import EfficientNet_B0_Weights
 
 from models import DEFAULT_CHECKPOINT
-from models.adapters import halve_frozen, lower_rank
+from models.adapters import fitted, halve_frozen
 from models.base import SequenceTagger
 from models.captioner import Captioner
 from models.checkpoint import MANIFEST, load_checkpoint
@@ -251,7 +251,7 @@ def _begun(preset: Preset, checkpoint: Path, labels: tuple[str, ...], segmenter:
     try:
         config = {**asdict(before.model.config), **asked, "labels": labels}
         model = create(preset.model, config, before.words.size, before.characters.size)
-        weights = lower_rank(before.model.state_dict(), int(config.get("adapters", 0)))
+        weights = fitted(before.model.state_dict(), model)
         if before.model.config.labels != labels:
             weights = {name: tensor for name, tensor in weights.items() if not name.startswith(HEADS)}
         unknown = model.load_state_dict(weights, strict=False).unexpected_keys

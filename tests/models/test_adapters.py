@@ -3,14 +3,7 @@
 import torch
 from torch import nn
 
-from models.adapters import (
-    LowRankLinear,
-    add_adapters,
-    as_adapters,
-    halve_frozen,
-    lower_rank,
-    merge_adapters,
-)
+from models.adapters import LowRankLinear, add_adapters, fitted, halve_frozen, merge_adapters
 
 
 def network() -> nn.Sequential:
@@ -81,39 +74,40 @@ def _updates(weights: dict[str, torch.Tensor], names: tuple[str, ...] = ("0", "2
 
 @torch.no_grad()
 def test_a_lower_rank_keeps_the_largest_singular_values_of_the_update() -> None:
-    _, adapted = trained(4)
-    lowered = lower_rank(adapted.state_dict(), 2)
+    (_, before), (_, lower) = trained(4), trained(2)
+    lower.load_state_dict(fitted(before.state_dict(), lower))
 
-    for before, after in zip(_updates(adapted.state_dict()), _updates(lowered), strict=True):
-        left, sizes, right = torch.linalg.svd(before)
+    for update, after in zip(_updates(before.state_dict()), _updates(lower.state_dict()), strict=True):
+        left, sizes, right = torch.linalg.svd(update)
         nearest = sum(sizes[k] * torch.outer(left[:, k], right[k]) for k in range(2))
         torch.testing.assert_close(nearest, after)
-    assert torch.equal(adapted.state_dict()["0.frozen.weight"], lowered["0.frozen.weight"])
 
 
 @torch.no_grad()
-def test_a_rank_that_is_not_lower_changes_nothing() -> None:
-    weights = trained(2)[1].state_dict()
+def test_weights_that_fit_already_stay_as_they_are() -> None:
+    plain, adapted = trained(2)
 
-    for rank in (0, 2, 8):
-        assert all(torch.equal(weights[name], kept) for name, kept in lower_rank(weights, rank).items())
+    for module in (plain, adapted):
+        kept = fitted(module.state_dict(), module)
+        assert module.state_dict().keys() == kept.keys()
+        assert all(torch.equal(weight, kept[name]) for name, weight in module.state_dict().items())
 
 
 @torch.no_grad()
-def test_a_tuned_network_as_adapters_of_full_rank_computes_the_same() -> None:
+def test_layers_that_were_tuned_themselves_become_adapters() -> None:
+    """The second, of rank 4, computes the same; of the first, 5 x 6, the four largest singular values are kept."""
     tuned, adapted = network(), network()
     for parameter in tuned.parameters():
         parameter += torch.randn_like(parameter)
     add_adapters(adapted, 4)
     for layer in adapted.modules():
-        if isinstance(layer, LowRankLinear):
+        if isinstance(layer, LowRankLinear) and layer.frozen.bias is not None:
             layer.frozen.bias.requires_grad_(True)
-    adapted.load_state_dict(as_adapters(tuned.state_dict(), adapted))
-    x = torch.randn(7, 6)
-    # The first layer is 5 x 6, of rank 5: of it, the four largest singular values are kept.
-    update = tuned[0].weight - network()[0].weight
-    left, sizes, right = torch.linalg.svd(update, full_matrices=False)
+    adapted.load_state_dict(fitted(tuned.state_dict(), adapted))
+
+    left, sizes, right = torch.linalg.svd(tuned[0].weight - network()[0].weight, full_matrices=False)
     tuned[0].weight -= sizes[4] * torch.outer(left[:, 4], right[4])
+    x = torch.randn(7, 6)
     torch.testing.assert_close(tuned(x), adapted(x))
 
 
@@ -123,4 +117,4 @@ def test_what_is_frozen_keeps_its_own_weights() -> None:
     nn.init.normal_(tuned[0].bias)
     add_adapters(adapted, 4)
     before = adapted.state_dict()["0.frozen.bias"].clone()
-    assert torch.equal(before, as_adapters(tuned.state_dict(), adapted)["0.frozen.bias"])
+    assert torch.equal(before, fitted(tuned.state_dict(), adapted)["0.frozen.bias"])
