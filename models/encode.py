@@ -20,7 +20,8 @@ from models.part_of_speech import TAGS, PartOfSpeech, nouns
 from models.pretrained import load_wordpieces, special_id
 from models.seen import Pixels
 
-PAD, UNKNOWN = 0, 1
+PAD, UNKNOWN, SPECIAL = 0, 1, 2
+"""Two ids of their own, and where those of a vocabulary begin."""
 MAX_TOKEN_PIECES = 8
 MAX_WINDOW_PIECES = 160
 """Pieces of text in one window: with image and hashtag words, a row stays under 256."""
@@ -52,7 +53,7 @@ class Vocabulary:
 
     @property
     def size(self) -> int:
-        return len(self.entries) + 2
+        return len(self.entries) + SPECIAL
 
     @classmethod
     def of(cls, counted: Iterable[str], least: int) -> "Vocabulary":
@@ -85,8 +86,10 @@ class PostEncoder:
 
     def __init__(self, words: Vocabulary, characters: Vocabulary, inputs: Inputs) -> None:
         self.inputs = inputs
-        self._words = {word: index for index, word in enumerate(words.entries, start=2)}
-        self._characters = {character: index for index, character in enumerate(characters.entries, start=2)}
+        self._words = {word: index for index, word in enumerate(words.entries, start=SPECIAL)}
+        self._characters = {
+            character: index for index, character in enumerate(characters.entries, start=SPECIAL)
+        }
         self._wordpieces: Tokenizer | None = (
             load_wordpieces(inputs.text_encoder) if inputs.text_encoder else None
         )

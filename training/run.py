@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import chain
 from pathlib import Path
@@ -19,9 +19,11 @@ from models.adapters import fitted, halve_frozen
 from models.base import SequenceTagger
 from models.captioner import Captioner
 from models.checkpoint import MANIFEST, load_checkpoint
-from models.encode import Vocabulary
+from models.encode import SPECIAL, Vocabulary
+from models.encoders import CharacterEncoder
 from models.errors import one_line
 from models.labels import bio_labels
+from models.layers import CharacterCNN
 from models.look import ImageReader
 from models.parts import Parts, build, build_captioner, build_segmenter, frozen_sha256
 from models.registry import MODELS, create
@@ -237,12 +239,18 @@ def _parts(preset: Preset, run: Run, training: Sequence[Sample], labels: tuple[s
         # What is not read is not shipped either: the words are the training posts'.
         kept = words if model.reads_words else Vocabulary(())
         return Parts(preset.model, model, kept, characters, segmenter)
-    return _begun(preset, run.start_from, labels, segmenter)
+    return _begun(preset, run.start_from, labels, segmenter, vocabularies(training)[1])
 
 
-def _begun(preset: Preset, checkpoint: Path, labels: tuple[str, ...], segmenter: Segmenter) -> Parts:
-    """The checkpoint's model as it is, but with these labels, the preset's dropout and what was asked for."""
+def _begun(
+    preset: Preset, checkpoint: Path, labels: tuple[str, ...], segmenter: Segmenter, seen: Vocabulary
+) -> Parts:
+    """The checkpoint's model as it is, but with these labels, the preset's dropout and what was asked for.
+
+    Characters that were `seen` in training and that it does not know are added.
+    """
     before = build(load_checkpoint(checkpoint))
+    characters = Vocabulary(tuple(dict.fromkeys((*seen.entries, *before.characters.entries))))
     if before.name != preset.model:
         raise DataError(
             f"--start-from {checkpoint} is of model {before.name}, and this trains {preset.model}"
@@ -250,8 +258,9 @@ def _begun(preset: Preset, checkpoint: Path, labels: tuple[str, ...], segmenter:
     asked = {name: preset.hyper[name] for name in ("dropout", *preset.asked) if name in preset.hyper}
     try:
         config = {**asdict(before.model.config), **asked, "labels": labels}
-        model = create(preset.model, config, before.words.size, before.characters.size)
+        model = create(preset.model, config, before.words.size, characters.size)
         weights = fitted(before.model.state_dict(), model)
+        weights |= _more_characters(weights, model, before.characters, characters)
         if before.model.config.labels != labels:
             weights = {name: tensor for name, tensor in weights.items() if not name.startswith(HEADS)}
         unknown = model.load_state_dict(weights, strict=False).unexpected_keys
@@ -261,7 +270,24 @@ def _begun(preset: Preset, checkpoint: Path, labels: tuple[str, ...], segmenter:
         raise DataError(
             f"--start-from {checkpoint}: this model has no place for its weights {unknown[0]}, ..."
         )
-    return Parts(preset.model, model, before.words, before.characters, segmenter)
+    return Parts(preset.model, model, before.words, characters, segmenter)
+
+
+def _more_characters(
+    weights: Mapping[str, torch.Tensor], model: SequenceTagger, before: Vocabulary, after: Vocabulary
+) -> dict[str, torch.Tensor]:
+    """The tables of characters in `weights`, by name, laid out for another vocabulary; new ones are as in `model`."""
+    old = {entry: place for place, entry in enumerate(before.entries, start=SPECIAL)}
+    known = [(place, old[entry]) for place, entry in enumerate(after.entries, start=SPECIAL) if entry in old]
+    places = torch.tensor([*((place, place) for place in range(SPECIAL)), *known])
+    found = {}
+    for name, module in model.named_modules():
+        table = f"{name}.embed.weight"
+        if isinstance(module, CharacterEncoder | CharacterCNN) and table in weights:
+            found[table] = module.embed.weight.detach().index_copy(
+                0, places[:, 0], weights[table][places[:, 1]]
+            )
+    return found
 
 
 def _fill(
@@ -281,7 +307,7 @@ def _fill(
         raise DataError(
             f"this model has {len(tables)} word tables, but --vectors was given {len(vectors)} times"
         )
-    places = {word: index for index, word in enumerate(words.entries, start=2)}
+    places = {word: index for index, word in enumerate(words.entries, start=SPECIAL)}
     for table, (entries, rows) in zip(tables, vectors, strict=False):
         width = table.embedding_dim
         if rows.shape[1] < width:

@@ -17,11 +17,11 @@ from models.registry import MODELS
 from models.tagger import Tagger
 from tests.checkpoints import tiny_checkpoint
 from training.conll import DataError
-from training.data import Sample
+from training.data import Sample, read_folder
 from training.distill import Teacher
 from training.features import read_features
 from training.presets import PRESETS, changed
-from training.run import Run, train_preset
+from training.run import Run, train_preset, vocabularies
 from training.vectors import write_vectors
 
 SMALL = {"epochs": 12, "batch_size": 8, "rate": 2e-2, "average": 0.9, "dropout": 0.0}
@@ -302,3 +302,24 @@ def test_long_posts_are_learnt_whole(
         train_preset(changed(PRESETS["trimod"], **SMALL, **HYPER), run, "cpu", tmp_path / "out")
     assert 160 == max(len(sample.tokens) for sample in learnt)
     assert 1 == sum("Kyiv" in sample.tokens for sample in learnt)
+
+
+def test_characters_that_a_checkpoint_does_not_know_are_added(tmp_path: Path, segmenter: Path) -> None:
+    """In the order of the data, as if trained on it from the first; those that it knows keep what was learnt."""
+    first = Run("trimod", (folder(tmp_path / "data"),), "none", segmenter=segmenter)
+    small = changed(PRESETS["trimod"], **{**SMALL, "epochs": 1}, **HYPER)
+    begun = train_preset(small, first, "cpu", tmp_path / "begun")
+    data = folder(tmp_path / "more")
+    for split in ("train", "valid"):
+        text = (data / f"{split}.txt").read_text().replace("visits", "visité")
+        (data / f"{split}.txt").write_text(text)
+    still = changed(PRESETS["trimod"], **{**SMALL, "epochs": 1, "rate": 0.0, "weight_decay": 0.0})
+    again = train_preset(still, replace(first, folders=(data,), start_from=begun), "cpu", tmp_path / "again")
+    before, after = load_checkpoint(begun), load_checkpoint(again)
+    old, new = (each.config["vocabulary"]["characters"] for each in (before, after))
+    assert vocabularies(read_folder(data, "train", "none"))[1].entries == tuple(new)
+    assert {"é"} == set(new) - set(old)
+    tables = [each.tensors["model.characters.embed.weight"] for each in (before, after)]
+    assert len(new) + 2 == len(tables[1])
+    for row, entry in enumerate(new, start=2):
+        assert entry == "é" or torch.equal(tables[0][2 + old.index(entry)], tables[1][row])
