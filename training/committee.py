@@ -32,17 +32,20 @@ def join(
     visual: str,
     device: str,
     out: Path,
-    rank: int = 0,
+    ranks: Sequence[int] = (),
     eight_bit: bool = False,
 ) -> Path:
     """Write the committee of the checkpoints `members` to `out/checkpoint`, scored on the validation sets of `folders`.
 
-    Vocabularies, segmenter, captioner and least confidence are the first member's. rank: the highest that is kept of
-    what tuning did to their encoders; 0 keeps all. eight_bit: whether the model's weights are stored so; the scores are
-    of what is stored. Raises DataError, naming the member, for one that does not go with the first.
+    Vocabularies, segmenter, captioner and least confidence are the first member's. ranks: the highest that is kept of
+    what tuning did to each member's encoder, or one for all; none keeps all. eight_bit: whether the model's weights are
+    stored so; the scores are of what is stored. Raises DataError, naming the member, for one that does not go with the
+    first.
     """
     if len(members) < 2:
         raise DataError("a committee has two members or more")
+    if len(ranks) not in (0, 1, len(members)):
+        raise DataError(f"{len(ranks)} ranks for {len(members)} members: give one for all, or one for each")
     if visual == "pixels":
         raise DataError("--visual pixels: a committee is scored on captions:NAME, or none")
     stored = [load_checkpoint(path) for path in members]
@@ -50,7 +53,7 @@ def join(
     for path, parts in zip(members, joined, strict=True):
         if reason := _unlike(joined[0], parts):
             raise DataError(f"{path} cannot be in a committee with {members[0]}: {reason}")
-    parts = _parts([_of_rank(each, rank) for each in joined])
+    parts = _parts(_of_ranks(joined, ranks))
     if eight_bit:
         own = {name.removeprefix(MODEL): t for name, t in tensors_of(parts).items() if name.startswith(MODEL)}
         parts.model.load_state_dict(unpacked(packed(own)), strict=False)
@@ -83,10 +86,17 @@ def _unlike(first: Parts, other: Parts) -> str:
     return ""
 
 
+def _of_ranks(joined: Sequence[Parts], ranks: Sequence[int]) -> list[Parts]:
+    if not ranks:
+        return list(joined)
+    every = ranks if len(ranks) > 1 else [*ranks] * len(joined)
+    return [_of_rank(parts, rank) for parts, rank in zip(joined, every, strict=True)]
+
+
 def _of_rank(parts: Parts, rank: int) -> Parts:
     """The parts with the encoder's tuning as adapters of `rank` and biases, if it has more than that."""
     config = asdict(parts.model.config)
-    if not rank or not config["text_encoder"] or 0 < config["adapters"] <= rank:
+    if not config["text_encoder"] or 0 < config["adapters"] <= rank:
         return parts
     smaller = {"adapters": rank, "tune_biases": config["tune_biases"] or not config["adapters"]}
     model = create(parts.name, {**config, **smaller}, parts.words.size, parts.characters.size)

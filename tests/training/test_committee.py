@@ -59,6 +59,8 @@ def test_what_cannot_sit_together_is_refused(tmp_path: Path) -> None:
     }
     with pytest.raises(DataError, match="two members or more"):
         join([first], [], "none", "cpu", tmp_path / "out")
+    with pytest.raises(DataError, match="3 ranks for 2 members"):
+        join([first, first], [], "none", "cpu", tmp_path / "out", (1, 2, 3))
     with pytest.raises(DataError, match="captions:NAME, or none"):
         join([first, first], [], "pixels", "cpu", tmp_path / "out")
     for reason, other in others.items():
@@ -112,10 +114,10 @@ def test_encoders_enter_as_adapters(tmp_path: Path) -> None:
         paths.append(tmp_path / name)
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "valid.txt").write_text("Toronto\tB-LOC\nwon\tO\n")
-    join(paths, [tmp_path / "set"], "none", "cpu", tmp_path / "out", rank=3)
+    join(paths, [tmp_path / "set"], "none", "cpu", tmp_path / "out", (2, 3))
     joined = build(load_checkpoint(tmp_path / "out" / "checkpoint"))
     members = joined.model.config.members
-    assert [(3, True), (3, False)] == [(each["adapters"], each["tune_biases"]) for each in members]
+    assert [(2, True), (3, False)] == [(each["adapters"], each["tune_biases"]) for each in members]
     batch = collate([joined.encoder.encode(joined.encoder.token_ids(["Maple", "Leafs", "won"]))])
     for path, member in zip(paths, joined.model.members, strict=True):
         expected = build(load_checkpoint(path)).model.eval()(batch)[0]

@@ -22,8 +22,9 @@ import click
     help="none, or captions:NAME (captions.NAME.json in each folder).",
 )  # fmt: skip
 @click.option(
-    "--rank", type=click.IntRange(min=1), metavar="R",
-    help="Keep what training did to the encoders as adapters of this rank: small, and nearly as good from 16 on.",
+    "--rank", "ranks", type=click.IntRange(min=1), multiple=True, metavar="R",
+    help="Keep what training did to the encoders as adapters of this rank: small. Once for all, or for each member: "
+    "the longer one was trained, the more it needs (16 to 64).",
 )  # fmt: skip
 @click.option("--eight-bit", is_flag=True, help="Store the weights in eight bits each, not sixteen.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
@@ -32,7 +33,7 @@ def committee(
     members: tuple[Path, ...],
     folders: tuple[Path, ...],
     visual: str,
-    rank: int | None,
+    ranks: tuple[int, ...],
     eight_bit: bool,
     out: Path,
     device: str,
@@ -40,4 +41,4 @@ def committee(
     """Join trained TriMods into one whose mean decides: better than each, as slow as all of them. Trains nothing."""
     from training.committee import join
 
-    click.echo(f"wrote {join(members, folders, visual, device, out, rank or 0, eight_bit)}")
+    click.echo(f"wrote {join(members, folders, visual, device, out, ranks, eight_bit)}")
