@@ -21,6 +21,7 @@ from training.data import in_windows, read_folder
 from training.export import export
 from training.loop import ValidationSet, plain, validate
 from training.provenance import data_hashes, typed
+from training.vocabulary import known_by_any, relaid
 
 NAME = "committee"
 """In models/registry.py."""
@@ -37,7 +38,7 @@ def join(
 ) -> Path:
     """Write the committee of the checkpoints `members` to `out/checkpoint`, scored on the validation sets of `folders`.
 
-    Vocabularies, segmenter, captioner and least confidence are the first member's. ranks: the highest that is kept of
+    Segmenter, captioner and least confidence are the first member's. ranks: the highest that is kept of
     what tuning did to each member's encoder, or one for all; none keeps all. eight_bit: whether the model's weights are
     stored so; the scores are of what is stored. Raises DataError, naming the member, for one that does not go with the
     first.
@@ -81,8 +82,8 @@ def _unlike(first: Parts, other: Parts) -> str:
         return f"it is of model {other.name}, and a committee is of TriMods"
     if first.model.crf.labels != other.model.crf.labels:
         return f"it has the labels {', '.join(other.model.crf.labels)}"
-    if (first.words, first.characters) != (other.words, other.characters):
-        return "it knows other words or characters: train both on the same data"
+    if first.words != other.words:
+        return "it knows other words: train both on the same data"
     return ""
 
 
@@ -105,20 +106,20 @@ def _of_rank(parts: Parts, rank: int) -> Parts:
 
 
 def _parts(joined: Sequence[Parts]) -> Parts:
-    first = joined[0]
+    first, characters = joined[0], known_by_any(*(parts.characters for parts in joined))
     members = [_hyper(parts) for parts in joined]
     config = CommitteeConfig(
         tuple(first.model.crf.labels), tuple(members), first.model.config.least_confidence
     )
     try:
-        model = create(NAME, asdict(config), first.words.size, first.characters.size)
+        model = create(NAME, asdict(config), first.words.size, characters.size)
     except ValueError as error:
         raise DataError(one_line(error)) from None
     assert isinstance(model, Committee)
     for member, parts in zip(model.trimods, joined, strict=True):
-        member.load_state_dict(parts.model.state_dict())
+        member.load_state_dict(relaid(parts.model.state_dict(), member, parts.characters, characters))
     model.take_the_mean()
-    return Parts(NAME, model, first.words, first.characters, first.segmenter, first.captioner)
+    return Parts(NAME, model, first.words, characters, first.segmenter, first.captioner)
 
 
 def _hyper(parts: Parts) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import chain
 from pathlib import Path
@@ -20,10 +20,8 @@ from models.base import SequenceTagger
 from models.captioner import Captioner
 from models.checkpoint import MANIFEST, load_checkpoint
 from models.encode import SPECIAL, Vocabulary
-from models.encoders import CharacterEncoder
 from models.errors import one_line
 from models.labels import bio_labels
-from models.layers import CharacterCNN
 from models.look import ImageReader
 from models.parts import Parts, build, build_captioner, build_segmenter, frozen_sha256
 from models.registry import MODELS, create
@@ -43,11 +41,10 @@ from training.precision import in_bfloat16
 from training.presets import Preset, changed
 from training.provenance import data_hashes, origins, sha256_of, typed
 from training.vectors import read_vectors
+from training.vocabulary import known_by_any, relaid, vocabularies
 
 log = logging.getLogger(__name__)
 
-LEAST_WORDS, LEAST_CHARACTERS = 2, 5
-"""Times that a word and a character must occur in training to have an embedding of their own."""
 FREQUENT = 100_000
 """Lines of a file of word vectors, which is sorted by frequency, whose words a model knows beside training's own."""
 HEADS = ("emit.", "crf.")
@@ -250,7 +247,7 @@ def _begun(
     Characters that were `seen` in training and that it does not know are added.
     """
     before = build(load_checkpoint(checkpoint))
-    characters = Vocabulary(tuple(dict.fromkeys((*seen.entries, *before.characters.entries))))
+    characters = known_by_any(seen, before.characters)
     if before.name != preset.model:
         raise DataError(
             f"--start-from {checkpoint} is of model {before.name}, and this trains {preset.model}"
@@ -260,7 +257,7 @@ def _begun(
         config = {**asdict(before.model.config), **asked, "labels": labels}
         model = create(preset.model, config, before.words.size, characters.size)
         weights = fitted(before.model.state_dict(), model)
-        weights |= _more_characters(weights, model, before.characters, characters)
+        weights = relaid(weights, model, before.characters, characters)
         if before.model.config.labels != labels:
             weights = {name: tensor for name, tensor in weights.items() if not name.startswith(HEADS)}
         unknown = model.load_state_dict(weights, strict=False).unexpected_keys
@@ -271,23 +268,6 @@ def _begun(
             f"--start-from {checkpoint}: this model has no place for its weights {unknown[0]}, ..."
         )
     return Parts(preset.model, model, before.words, characters, segmenter)
-
-
-def _more_characters(
-    weights: Mapping[str, torch.Tensor], model: SequenceTagger, before: Vocabulary, after: Vocabulary
-) -> dict[str, torch.Tensor]:
-    """The tables of characters in `weights`, by name, laid out for another vocabulary; new ones are as in `model`."""
-    old = {entry: place for place, entry in enumerate(before.entries, start=SPECIAL)}
-    known = [(place, old[entry]) for place, entry in enumerate(after.entries, start=SPECIAL) if entry in old]
-    places = torch.tensor([*((place, place) for place in range(SPECIAL)), *known])
-    found = {}
-    for name, module in model.named_modules():
-        table = f"{name}.embed.weight"
-        if isinstance(module, CharacterEncoder | CharacterCNN) and table in weights:
-            found[table] = module.embed.weight.detach().index_copy(
-                0, places[:, 0], weights[table][places[:, 1]]
-            )
-    return found
 
 
 def _fill(
@@ -329,10 +309,3 @@ def load_segmenter(folder: Path) -> Segmenter:
     segmenter = Segmenter(SegmenterConfig(**config))
     segmenter.load_state_dict(weights)
     return segmenter.eval()
-
-
-def vocabularies(samples: Sequence[Sample]) -> tuple[Vocabulary, Vocabulary]:
-    """Words and characters that occur often enough in training."""
-    characters = Vocabulary.of((c for s in samples for token in s.tokens for c in token), LEAST_CHARACTERS)
-    words = Vocabulary.of((w.lower() for s in samples for w in s.tokens + s.image_words), LEAST_WORDS)
-    return words, characters

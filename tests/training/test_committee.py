@@ -122,3 +122,22 @@ def test_encoders_enter_as_adapters(tmp_path: Path) -> None:
     for path, member in zip(paths, joined.model.members, strict=True):
         expected = build(load_checkpoint(path)).model.eval()(batch)[0]
         torch.testing.assert_close(expected, member.eval()(batch)[0], atol=2e-2, rtol=2e-2)
+
+
+@torch.no_grad()
+def test_a_member_that_knows_fewer_characters_reads_as_before(tmp_path: Path) -> None:
+    """What it does not know is unknown to it still, though another member knows it."""
+    first = tiny_checkpoint(tmp_path / "first")
+    parts = build(load_checkpoint(first))
+    few = Vocabulary(CHARACTERS.entries[5:25])
+    member = create("trimod", {"labels": tuple(parts.model.crf.labels)}, WORDS.size, few.size)
+    export(tmp_path / "few", Parts("trimod", member, WORDS, few, parts.segmenter), {}, {}, "")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "valid.txt").write_text("Toronto\tB-LOC\nwon\tO\n")
+    join([first, tmp_path / "few"], [tmp_path / "set"], "none", "cpu", tmp_path / "out")
+    found = []
+    for checkpoint in (tmp_path / "few", tmp_path / "out" / "checkpoint"):
+        read = build(load_checkpoint(checkpoint))
+        model = read.model.eval().members[1] if checkpoint.name == "checkpoint" else read.model.eval()
+        found.append(model(collate([read.encoder.encode(read.encoder.token_ids(["Abcdefghij", "won"]))]))[0])
+    torch.testing.assert_close(*found)

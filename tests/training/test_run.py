@@ -21,8 +21,9 @@ from training.data import Sample, read_folder
 from training.distill import Teacher
 from training.features import read_features
 from training.presets import PRESETS, changed
-from training.run import Run, train_preset, vocabularies
+from training.run import Run, train_preset
 from training.vectors import write_vectors
+from training.vocabulary import vocabularies
 
 SMALL = {"epochs": 12, "batch_size": 8, "rate": 2e-2, "average": 0.9, "dropout": 0.0}
 HYPER = {"word_size": 12, "character_size": 6, "character_hidden": 5, "word_hidden": 8}
