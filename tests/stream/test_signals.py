@@ -2,12 +2,23 @@
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
 from stream.signals import ENDING, interruptible
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """Every ending signal as a shell leaves it: under `nohup make test`, one of them would be ignored."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in ENDING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("heeded")
 @pytest.mark.parametrize("number", ENDING)
 def test_the_first_signal_interrupts_and_the_second_does_not(number: signal.Signals) -> None:
     before = signal.getsignal(number)
