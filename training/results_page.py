@@ -78,7 +78,9 @@ def grouped(runs: Sequence[Run]) -> dict[Key, list[Run]]:
 
 
 def _trained_on(run: Run) -> str:
-    """The sets that it was scored on, too, and further folders."""
+    """The sets that it was scored on, too, and further folders; a committee's members say it in their commands."""
+    if "members" in run:
+        return "members'"
     folders = {file.partition("/")[0] for file in run["data"]}
     return " + ".join([*run["sets"], *sorted(folders.difference(run["sets"]))])
 

@@ -88,7 +88,7 @@ def test_a_committee_was_not_trained_but_its_members_were(folder: Path) -> None:
     left = {key: value for key, value in both.items() if key not in ("epoch", "epochs", "seconds", "seed")}
     collecting.store(left, folder / "runs" / "both.json")
     made = page(folder)
-    assert "| committee | twitter2015 | captions:blip2 | 1 |  | 70.00 | 72.00 | 72.00 |  |  | 80.00 |" in made
+    assert "| committee | members' | captions:blip2 | 1 |  | 70.00 | 72.00 | 72.00 |  |  | 80.00 |" in made
     assert (
         "    # both: abcd1234, of trained members\n    # ef56: trimod train a\n    trimod train cwi" in made
     )
