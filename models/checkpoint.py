@@ -148,7 +148,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     manifest = verify(directory)
     try:
         tensors = unpacked(load_file(directory / WEIGHTS))
-    except SafetensorError as error:
+    except (SafetensorError, RuntimeError) as error:  # the latter for steps that are not its weight's
         raise CheckpointError(f"checkpoint {directory}: {WEIGHTS} cannot be read: {error}") from None
     for name, tensor in tensors.items():
         if tensor.is_floating_point():

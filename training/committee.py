@@ -5,6 +5,7 @@ To make it small, what tuning did to the members' encoders can be kept as low-ra
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,9 @@ def join(
 ) -> Path:
     """Write the committee of the checkpoints `members` to `out/checkpoint`, scored on the validation sets of `folders`.
 
-    Segmenter, captioner and least confidence are the first member's. ranks: the highest that is kept of
-    what tuning did to each member's encoder, or one for all; none keeps all. eight_bit: whether the model's weights are
-    stored so; the scores are of what is stored. Raises DataError, naming the member, for one that does not go with the
-    first.
+    Segmenter, captioner and least confidence are the first member's. ranks: the highest that is kept of what tuning did
+    to each member's encoder, or one for all; none keeps all. eight_bit: whether the model's weights are stored so; the
+    scores are of what is stored. Raises DataError, naming the member, for one that does not go with the first.
     """
     if len(members) < 2:
         raise DataError("a committee has two members or more")
@@ -54,7 +54,9 @@ def join(
     for path, parts in zip(members, joined, strict=True):
         if reason := _unlike(joined[0], parts):
             raise DataError(f"{path} cannot be in a committee with {members[0]}: {reason}")
-    parts = _parts(_of_ranks(joined, ranks))
+    if ranks:
+        joined = [_of_rank(each, rank) for each, rank in zip(joined, cycle(ranks), strict=False)]
+    parts = _parts(joined)
     if eight_bit:
         own = {name.removeprefix(MODEL): t for name, t in tensors_of(parts).items() if name.startswith(MODEL)}
         parts.model.load_state_dict(unpacked(packed(own)), strict=False)
@@ -85,13 +87,6 @@ def _unlike(first: Parts, other: Parts) -> str:
     if first.words != other.words:
         return "it knows other words: train both on the same data"
     return ""
-
-
-def _of_ranks(joined: Sequence[Parts], ranks: Sequence[int]) -> list[Parts]:
-    if not ranks:
-        return list(joined)
-    every = ranks if len(ranks) > 1 else [*ranks] * len(joined)
-    return [_of_rank(parts, rank) for parts, rank in zip(joined, every, strict=True)]
 
 
 def _of_rank(parts: Parts, rank: int) -> Parts:

@@ -81,6 +81,16 @@ def test_a_lower_rank_keeps_the_largest_singular_values_of_the_update() -> None:
         left, sizes, right = torch.linalg.svd(update)
         nearest = sum(sizes[k] * torch.outer(left[:, k], right[k]) for k in range(2))
         torch.testing.assert_close(nearest, after)
+    assert torch.equal(before.state_dict()["0.frozen.weight"], lower.state_dict()["0.frozen.weight"])
+
+
+@torch.no_grad()
+def test_a_rank_that_is_not_lower_changes_nothing() -> None:
+    weights = trained(2)[1].state_dict()
+
+    for rank in (2, 8):
+        kept = fitted(weights, trained(rank)[1])
+        assert all(torch.equal(weight, kept[name]) for name, weight in weights.items())
 
 
 @torch.no_grad()
