@@ -1,7 +1,8 @@
 """The checkpoint format: a directory that anybody can read and nobody can hide code in.
 
-    model.safetensors   weights, in float16, or the model's and captioner's in eight bits (models/eight_bit.py); parts
-                        that come from a package are left out
+    model.safetensors   weights, in float16, or the model's and captioner's in eight bits (models/eight_bit.py); the
+                        segmenter's, mostly words and counts, as one stream (models/compressed.py); parts that come
+                        from a package are left out
     config.json         model name, hyper-parameters, vocabularies, the segmenter's configuration
     metrics.json        what was measured, on which data, by which command
     golden.json         posts and their tags, checked on load (models/golden.py)
@@ -24,6 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from models.compressed import compressed, restored
 from models.eight_bit import packed, unpacked
 from models.errors import CheckpointError
 from models.pointer import resolve
@@ -33,6 +35,8 @@ WEIGHTS, CONFIG, METRICS, MANIFEST = "model.safetensors", "config.json", "metric
 GOLDEN = "golden.json"
 MODEL, CAPTIONER, SEGMENTER = "model.", "captioner.", "segmenter."
 """What the names of the parts' tensors begin with."""
+STREAM = "segmenter"
+"""The tensor that the segmenter's are stored in; checkpoints of before 0.3.0 have them as they are."""
 PARTS = (WEIGHTS, CONFIG, METRICS, GOLDEN)
 PICKLES = frozenset({".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".joblib", ".npy", ".npz"})
 """Endings of files that are pickles, or may hold some."""
@@ -74,7 +78,8 @@ def save_checkpoint(
         name: (tensor.half() if tensor.is_floating_point() else tensor).detach().cpu().contiguous()
         for name, tensor in tensors.items()
     }
-    save_file(stored, directory / WEIGHTS)
+    apart = {name: stored.pop(name) for name in list(stored) if name.startswith(SEGMENTER)}
+    save_file({**stored, STREAM: compressed(apart)}, directory / WEIGHTS)
     _write_json(directory / CONFIG, {"format": FORMAT, **config})
     _write_json(directory / METRICS, metrics)
     add_golden(directory, [])
@@ -148,7 +153,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
     manifest = verify(directory)
     try:
         tensors = unpacked(load_file(directory / WEIGHTS))
-    except (SafetensorError, RuntimeError) as error:  # the latter for steps that are not its weight's
+        if STREAM in tensors:
+            tensors |= restored(tensors.pop(STREAM))
+    except (SafetensorError, ValueError, RuntimeError) as error:  # the last for steps that are not its weight's
         raise CheckpointError(f"checkpoint {directory}: {WEIGHTS} cannot be read: {error}") from None
     for name, tensor in tensors.items():
         if tensor.is_floating_point():

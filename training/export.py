@@ -12,7 +12,7 @@ from models.parts import Parts, config_of, tensors_of
 from models.tagger import Tagger
 from training.notice import write_notice
 
-VERSION = "0.2.0"
+VERSION = "0.3.0"
 """Of the way checkpoints are made; the checkpoint's id tells trainings apart."""
 
 

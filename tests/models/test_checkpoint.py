@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
-from models.checkpoint import CONFIG, MANIFEST, WEIGHTS, _fingerprint
+from models.checkpoint import CONFIG, MANIFEST, STREAM, WEIGHTS, _fingerprint
 from models.commands.checkpoint import checkpoint
 from models.errors import CheckpointError
 from models.pointer import resolve
@@ -62,14 +64,23 @@ def link_out(directory: Path) -> None:
     (directory / CONFIG).symlink_to(outside)
 
 
-def spoil_weights(directory: Path) -> None:
-    """One NaN, and a manifest that agrees."""
+def forge_weights(directory: Path, change: Callable[[dict[str, Tensor]], object]) -> None:
+    """Change the tensors and make the manifest agree."""
     tensors = load_file(directory / WEIGHTS)
-    next(iter(tensors.values())).view(-1)[0] = float("nan")
+    change(tensors)
     save_file(tensors, directory / WEIGHTS)
     manifest = json.loads((directory / MANIFEST).read_text())
     manifest["files"][WEIGHTS] = _fingerprint(directory / WEIGHTS)
     (directory / MANIFEST).write_text(json.dumps(manifest))
+
+
+def one_is_no_number(tensors: dict[str, Tensor]) -> None:
+    next(iter(tensors.values())).view(-1)[0] = float("nan")
+
+
+def steps_do_not_fit(tensors: dict[str, Tensor]) -> None:
+    """As if a weight had been stored in eight bits, by steps of another one."""
+    tensors["model.emit.weight.steps"] = torch.ones(2, 1)
 
 
 def relabel(directory: Path, labels: list[str]) -> None:
@@ -97,7 +108,9 @@ def test_other_files_beside_are_no_harm(directory: Path) -> None:
         (lambda d: list_more(d, "../../etc/passwd"), "lists '../../etc/passwd', which is no part"),
         (lambda d: list_more(d, "model.py"), "lists 'model.py', which is no part"),
         (lambda d: link_out(d), "config.json is a link that leads out of the folder"),
-        (lambda d: spoil_weights(d), "is not finite"),
+        (lambda d: forge_weights(d, one_is_no_number), "is not finite"),
+        (lambda d: forge_weights(d, steps_do_not_fit), "model.safetensors cannot be read: The size of tensor"),
+        (lambda d: forge_weights(d, lambda found: found[STREAM].add_(1)), "model.safetensors cannot be read: no compressed tensors"),
         (lambda d: relabel(d, ["O", "B-PER", "I-PER"]), "do not fit"),
     ],
 )
