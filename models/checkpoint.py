@@ -155,7 +155,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
         tensors = unpacked(load_file(directory / WEIGHTS))
         if STREAM in tensors:
             tensors |= restored(tensors.pop(STREAM))
-    except (SafetensorError, ValueError, RuntimeError) as error:  # the last for steps that are not its weight's
+    except (
+        SafetensorError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # the last for steps that are not its weight's
         raise CheckpointError(f"checkpoint {directory}: {WEIGHTS} cannot be read: {error}") from None
     for name, tensor in tensors.items():
         if tensor.is_floating_point():

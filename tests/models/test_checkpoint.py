@@ -109,8 +109,14 @@ def test_other_files_beside_are_no_harm(directory: Path) -> None:
         (lambda d: list_more(d, "model.py"), "lists 'model.py', which is no part"),
         (lambda d: link_out(d), "config.json is a link that leads out of the folder"),
         (lambda d: forge_weights(d, one_is_no_number), "is not finite"),
-        (lambda d: forge_weights(d, steps_do_not_fit), "model.safetensors cannot be read: The size of tensor"),
-        (lambda d: forge_weights(d, lambda found: found[STREAM].add_(1)), "model.safetensors cannot be read: no compressed tensors"),
+        (
+            lambda d: forge_weights(d, steps_do_not_fit),
+            "model.safetensors cannot be read: The size of tensor",
+        ),
+        (
+            lambda d: forge_weights(d, lambda found: found[STREAM].add_(1)),
+            "model.safetensors cannot be read: no compressed tensors",
+        ),
         (lambda d: relabel(d, ["O", "B-PER", "I-PER"]), "do not fit"),
     ],
 )
