@@ -9,6 +9,11 @@ encoders' memory. The mean is of scores before the CRF, so the CRF's own figures
 as in a single model: P is proportional to the geometric mean of the members'. Nothing is trained here: members are
 trained one by one, and joined by training/committee.py. None of the papers has this.
 
+Data sets differ in what they call an entity, and a member trained on one of them alone is the best for posts like
+its own and far off for others. Such specialists are no full members: together they have one member's say, and each
+has a part in it by how far it agrees, in the post, with what the others think (dynamic selection of classifiers, Cruz
+et al. 2018, doi:10.1016/j.inffus.2017.09.010). Nothing looks at which data set a post may be from.
+
 Members read the same input in the same way, but for the encoder. Encoders may differ if they cut words into the same
 pieces (BERT's uncased ones and MPNet do): the first member's pieces are laid out, and the others' ids looked up.
 """
@@ -40,7 +45,9 @@ class CommitteeConfig:
 
     labels: tuple[str, ...]
     members: tuple[dict[str, Any], ...]
-    """TriModConfig's fields of each member, but for the labels."""
+    """TriModConfig's fields of each member, but for the labels; specialists last."""
+    specialists: int = 0
+    """How many of the members are."""
     least_confidence: float = 0.0
     """As TriModConfig's, of the mean."""
 
@@ -61,7 +68,7 @@ class CommitteeConfig:
 
 
 class Committee(SequenceTagger):
-    """The mean of its members; modality weights are their mean too."""
+    """The mean of its members, of which specialists are one together; modality weights are their mean too."""
 
     modalities = VIEWS
     config: CommitteeConfig
@@ -69,9 +76,12 @@ class Committee(SequenceTagger):
     def __init__(self, config: CommitteeConfig, words: int, characters: int) -> None:
         """`words` and `characters` are the sizes of the vocabularies, which all members share.
 
-        Raises ValueError if members read differently, or their encoders cut words into different pieces.
+        Raises ValueError if members read differently, their encoders cut words into different pieces, or all are
+        specialists.
         """
         super().__init__()
+        if config.specialists >= len(config.members):
+            raise ValueError("a committee needs members that are no specialists: these are weighed by them")
         self.config = config
         self.least_confidence = config.least_confidence
         first, *others = config.trimods
@@ -97,8 +107,20 @@ class Committee(SequenceTagger):
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Mean emissions [batch, length, labels] and modality weights [3, batch, length], in the order of VIEWS."""
         said = [member(self._read_by(number, batch)) for number, member in enumerate(self.trimods)]
-        emissions, weights = zip(*said, strict=True)
-        return torch.stack(emissions).mean(dim=0), torch.stack(weights).mean(dim=0)
+        emissions, weights = (torch.stack(each) for each in zip(*said, strict=True))
+        if not self.config.specialists:
+            return emissions.mean(dim=0), weights.mean(dim=0)
+        shares = self.shares(emissions, batch.mask)
+        return torch.einsum("mb,mbnl->bnl", shares, emissions), torch.einsum("mb,mvbn->vbn", shares, weights)
+
+    def shares(self, emissions: Tensor, mask: Tensor) -> Tensor:
+        """What each member's say counts in each post: emissions [members, batch, length, labels] and mask
+        [batch, length] -> [members, batch], of sum 1 over the members."""
+        own = len(self.members) - self.config.specialists
+        others = emissions[:own].mean(dim=0).log_softmax(dim=-1)
+        apart = divergence(others, emissions[own:].log_softmax(dim=-1)) * mask
+        agreement = (-apart.sum(dim=-1)).softmax(dim=0)
+        return torch.cat([torch.ones_like(agreement[:1]).expand(own, -1), agreement]) / (own + 1)
 
     def _read_by(self, number: int, batch: Batch) -> Batch:
         """The batch with the ids of that member's word pieces."""
@@ -107,9 +129,18 @@ class Committee(SequenceTagger):
 
     @torch.no_grad()
     def take_the_mean(self) -> None:
-        """Set the CRF's scores to the mean of the members'."""
+        """Set the CRF's scores to the mean of the members', of which specialists are one together."""
+        own = len(self.members) - self.config.specialists
         for name, scores in self.crf.named_parameters():
-            scores.copy_(torch.stack([member.crf.get_parameter(name) for member in self.trimods]).mean(dim=0))
+            found = torch.stack([member.crf.get_parameter(name) for member in self.trimods])
+            if self.config.specialists:
+                found = torch.cat([found[:own], found[own:].mean(dim=0, keepdim=True)])
+            scores.copy_(found.mean(dim=0))
+
+
+def divergence(one: Tensor, other: Tensor) -> Tensor:
+    """Jeffreys divergence, KL(p || q) + KL(q || p), of log probabilities [..., labels] -> [...], in nats."""
+    return ((one.exp() - other.exp()) * (one - other)).sum(dim=-1)
 
 
 def piece_ids(first: str, other: str) -> Tensor:

@@ -32,13 +32,17 @@ def join(
     out: Path,
     ranks: Sequence[int] = (),
     eight_bit: bool = False,
+    specialists: Sequence[Path] = (),
 ) -> Path:
     """Write the committee of the checkpoints `members` to `out/checkpoint`, scored on the validation sets of `folders`.
 
     Segmenter, captioner and least confidence are the first member's. ranks: the highest that is kept of what tuning did
     to each member's encoder, or one for all; none keeps all. eight_bit: whether the model's weights are stored so; the
-    scores are of what is stored. Raises DataError, naming the member, for one that does not go with the first.
+    scores are of what is stored. specialists: further members, each trained on one data set alone, who have a say by
+    how far they agree with the others (models/committee.py); ranks go on with them. Raises DataError, naming the member,
+    for one that does not go with the first.
     """
+    members = [*members, *specialists]
     if len(ranks) not in (0, 1, len(members)):
         raise DataError(f"{len(ranks)} ranks for {len(members)} members: give one for all, or one for each")
     stored, joined = read_members(members, visual)
@@ -47,7 +51,7 @@ def join(
             raise DataError(f"{path} cannot be in a committee with {members[0]}: {reason}")
     if ranks:
         joined = [_of_rank(each, rank) for each, rank in zip(joined, cycle(ranks), strict=False)]
-    parts = _parts(joined)
+    parts = _parts(joined, len(specialists))
     if eight_bit:
         own = {name.removeprefix(MODEL): t for name, t in tensors_of(parts).items() if name.startswith(MODEL)}
         parts.model.load_state_dict(unpacked(packed(own)), strict=False)
@@ -76,12 +80,11 @@ def _of_rank(parts: Parts, rank: int) -> Parts:
     return replace(parts, model=model)
 
 
-def _parts(joined: Sequence[Parts]) -> Parts:
+def _parts(joined: Sequence[Parts], specialists: int) -> Parts:
     first, characters = joined[0], known_by_any(*(parts.characters for parts in joined))
-    members = [_hyper(parts) for parts in joined]
-    config = CommitteeConfig(
-        tuple(first.model.crf.labels), tuple(members), first.model.config.least_confidence
-    )
+    members = tuple(_hyper(parts) for parts in joined)
+    least_confidence = first.model.config.least_confidence
+    config = CommitteeConfig(tuple(first.model.crf.labels), members, specialists, least_confidence)
     try:
         model = create(NAME, asdict(config), first.words.size, characters.size)
     except ValueError as error:

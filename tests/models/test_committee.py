@@ -1,6 +1,7 @@
 """A committee's emissions are its members' mean, whatever ids their encoders give to the same pieces."""
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 
 from models import committee as committees
-from models.batch import collate
+from models.batch import Batch, collate
 from models.committee import Committee, CommitteeConfig, piece_ids
 from models.encode import PostEncoder
 from models.inputs import Inputs
@@ -51,7 +52,7 @@ def test_other_pieces_are_refused() -> None:
 
 def test_emissions_weights_and_crf_are_the_members_mean() -> None:
     torch.manual_seed(1)
-    config = CommitteeConfig(LABELS, ({**HYPER, "word_hidden": 6}, HYPER), 0.5)
+    config = CommitteeConfig(LABELS, ({**HYPER, "word_hidden": 6}, HYPER), least_confidence=0.5)
     model = create("committee", dataclasses.asdict(config), WORDS.size, CHARACTERS.size).eval()
     assert isinstance(model, Committee)
     for member in model.trimods:
@@ -68,6 +69,60 @@ def test_emissions_weights_and_crf_are_the_members_mean() -> None:
     mean = (model.trimods[0].crf.crf.transitions + model.members[1].crf.crf.transitions) / 2
     torch.testing.assert_close(mean, model.crf.crf.transitions)
     assert 0.5 == model.least_confidence
+
+
+def specialists() -> tuple[Committee, Batch]:
+    """Two members and two specialists, all different; two posts of different lengths."""
+    torch.manual_seed(3)
+    model = Committee(
+        CommitteeConfig(LABELS, (HYPER,) * 4, specialists=2), WORDS.size, CHARACTERS.size
+    ).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    model.take_the_mean()
+    encoder = PostEncoder(WORDS, CHARACTERS, Inputs())
+    posts = [encoder.encode(encoder.token_ids(tokens), [], []) for tokens in (["maple", "Leafs"], ["hockey"])]
+    return model, collate(posts)
+
+
+@torch.no_grad()
+def test_specialists_have_one_members_say_by_how_far_they_agree() -> None:
+    """Written out post by post: the nearer to the members' mean, by the Jeffreys divergence, the more it counts."""
+    model, batch = specialists()
+    said = [member(batch) for member in model.trimods]
+    emissions, weights = model(batch)
+    for post, length in enumerate((2, 1)):
+        own = (said[0][0][post, :length] + said[1][0][post, :length]) / 2
+        apart = []
+        for each, _ in said[2:]:
+            total = 0.0
+            for p, q in zip(own.softmax(-1), each[post, :length].softmax(-1), strict=True):
+                total += sum(float((a - b) * (a / b).log()) for a, b in zip(p, q, strict=True))
+            apart.append(total)
+        parts = [math.exp(-each) / sum(math.exp(-other) for other in apart) for each in apart]
+        assert abs(parts[0] - parts[1]) > 0.05
+        shares = [1 / 3, 1 / 3, parts[0] / 3, parts[1] / 3]
+        expected = sum(share * each[0][post, :length] for share, each in zip(shares, said, strict=True))
+        torch.testing.assert_close(expected, emissions[post, :length])
+        views = sum(share * each[1][:, post] for share, each in zip(shares, said, strict=True))
+        torch.testing.assert_close(views, weights[:, post])
+    scores = [member.crf.crf.transitions for member in model.trimods]
+    expected = (scores[0] + scores[1] + (scores[2] + scores[3]) / 2) / 3
+    torch.testing.assert_close(expected, model.crf.crf.transitions)
+
+
+@torch.no_grad()
+def test_a_posts_specialists_do_not_depend_on_its_neighbours() -> None:
+    """Padding, which a longer neighbour brings, is nothing to agree about."""
+    model, batch = specialists()
+    encoder = PostEncoder(WORDS, CHARACTERS, Inputs())
+    alone = collate([encoder.encode(encoder.token_ids(["hockey"]), [], [])])
+    torch.testing.assert_close(model(alone)[0][0, :1], model(batch)[0][1, :1])
+
+
+def test_a_committee_of_specialists_alone_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs members that are no specialists"):
+        Committee(CommitteeConfig(LABELS, (HYPER, HYPER), specialists=2), WORDS.size, CHARACTERS.size)
 
 
 def test_members_that_read_differently_are_refused() -> None:

@@ -96,6 +96,22 @@ def test_in_eight_bits_it_is_small_and_scored_as_it_is_stored(tmp_path: Path) ->
     torch.testing.assert_close(scored[0], model, atol=2e-3, rtol=1e-3)
 
 
+def test_specialists_come_last_and_are_told_apart(tmp_path: Path) -> None:
+    paths = [tiny_checkpoint(tmp_path / str(seed), seed) for seed in (7, 8, 9)]
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "valid.txt").write_text("Toronto\tB-LOC\nwon\tO\n")
+    given = [*("--member", str(paths[1])), *("--specialist", str(paths[0])), *("--specialist", str(paths[2]))]
+    options = ["--data", str(tmp_path / "set"), "--visual", "none", "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(committee, [*given, *options])
+    assert 0 == done.exit_code, done.output
+    stored = load_checkpoint(tmp_path / "out" / "checkpoint")
+    order = [paths[1], paths[0], paths[2]]
+    assert [load_checkpoint(path).id for path in order] == [
+        each["checkpoint"] for each in stored.metrics["members"]
+    ]
+    assert 2 == build(stored).model.config.specialists
+
+
 @torch.no_grad()
 def test_encoders_enter_as_adapters(tmp_path: Path) -> None:
     """One that was tuned whole and one with adapters of a higher rank; what was done to them is of rank 2."""

@@ -37,15 +37,25 @@ def of_members(command: Command) -> Command:
 )
 @of_members
 @click.option(
+    "--specialist",
+    "specialists",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="CHECKPOINT",
+    help="A TriMod trained on one set alone, which tags in that set's ways: give one for each set. Together they have "
+    "one member's say, each by how far it agrees with the members in the post at hand.",
+)  # fmt: skip
+@click.option(
     "--rank", "ranks", type=click.IntRange(min=1), multiple=True, metavar="R",
-    help="Keep what training did to the encoders as adapters of this rank: small. Once for all, or for each member: "
-    "the longer one was trained, the more it needs (16 to 64).",
+    help="Keep what training did to the encoders as adapters of this rank: small. Once for all, or for each member "
+    "and then each specialist: the longer one was trained, the more it needs (16 to 64).",
 )  # fmt: skip
 @click.option("--eight-bit", is_flag=True, help="Store the weights in eight bits each, not sixteen.")
 def committee(
     members: tuple[Path, ...],
     folders: tuple[Path, ...],
     visual: str,
+    specialists: tuple[Path, ...],
     ranks: tuple[int, ...],
     eight_bit: bool,
     out: Path,
@@ -54,4 +64,4 @@ def committee(
     """Join trained TriMods into one whose mean decides: better than each, as slow as all of them. Trains nothing."""
     from training.committee import join
 
-    click.echo(f"wrote {join(members, folders, visual, device, out, ranks, eight_bit)}")
+    click.echo(f"wrote {join(members, folders, visual, device, out, ranks, eight_bit, specialists)}")
