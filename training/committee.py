@@ -38,8 +38,8 @@ def join(
 
     Segmenter, captioner and least confidence are the first member's. ranks: the highest that is kept of what tuning did
     to each member's encoder, or one for all; none keeps all. eight_bit: whether the model's weights are stored so; the
-    scores are of what is stored. specialists: further members, each trained on one data set alone, who have a say by
-    how far they agree with the others (models/committee.py); ranks go on with them. Raises DataError, naming the member,
+    scores are of what is stored. specialists: further members, each trained on one data set alone, with a say by how
+    far they agree with the others (models/committee.py); ranks go on with them. Raises DataError, naming the member,
     for one that does not go with the first.
     """
     members = [*members, *specialists]
