@@ -10,14 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from models.adapters import fitted
-from models.checkpoint import MODEL
+from models.checkpoint import MODEL, load_checkpoint
 from models.committee import Committee, CommitteeConfig
 from models.eight_bit import packed, unpacked
 from models.errors import one_line
-from models.parts import Parts, tensors_of
+from models.parts import Parts, build, frozen_sha256, tensors_of
 from models.registry import create
+from models.tagger import choose_device
 from training.conll import DataError
-from training.joined import read_members, write_scored
+from training.data import in_windows, read_folder
+from training.export import export
+from training.loop import ValidationSet, plain, validate
+from training.provenance import data_hashes, typed
 from training.vocabulary import known_by_any, relaid
 
 NAME = "committee"
@@ -43,9 +47,16 @@ def join(
     for one that does not go with the first.
     """
     members = [*members, *specialists]
+    if len(members) < 2:
+        raise DataError("a committee has two members or more")
+    if len(specialists) == 1:
+        raise DataError("--specialist: one alone is a member like any other: give one for each data set")
     if len(ranks) not in (0, 1, len(members)):
         raise DataError(f"{len(ranks)} ranks for {len(members)} members: give one for all, or one for each")
-    stored, joined = read_members(members, visual)
+    if visual == "pixels":
+        raise DataError("--visual pixels: a committee is scored on captions:NAME, or none")
+    stored = [load_checkpoint(path) for path in members]
+    joined = [build(each) for each in stored]
     for path, parts in zip(members, joined, strict=True):
         if reason := _unlike(joined[0], parts):
             raise DataError(f"{path} cannot be in a committee with {members[0]}: {reason}")
@@ -55,7 +66,22 @@ def join(
     if eight_bit:
         own = {name.removeprefix(MODEL): t for name, t in tensors_of(parts).items() if name.startswith(MODEL)}
         parts.model.load_state_dict(unpacked(packed(own)), strict=False)
-    return write_scored(out, NAME, parts, stored, folders, visual, device, eight_bit)
+    frozen = frozen_sha256(parts.model)
+    parts.model.to(choose_device(device)).eval()
+    posts = {folder.name: read_folder(folder, "valid", visual) for folder in folders}
+    sets = [ValidationSet(name, in_windows(samples, parts.encoder)) for name, samples in posts.items()]
+    metrics = {
+        "preset": NAME,
+        "visual": visual,
+        "data": data_hashes(folders),
+        "valid": plain(validate(parts.model, parts.encoder, parts.segmenter.segment, sets)),
+        "members": [{"checkpoint": each.id, "command": each.metrics.get("command", "")} for each in stored],
+        "parameters": sum(parameter.numel() for parameter in parts.model.parameters()),
+        "trained_parameters": sum(p.numel() for p in parts.model.parameters() if p.requires_grad),
+        "command": typed(),
+    }
+    export(out / "checkpoint", parts, {}, metrics, frozen, NAME, eight_bit)
+    return out / "checkpoint"
 
 
 def _unlike(first: Parts, other: Parts) -> str:

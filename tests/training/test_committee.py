@@ -16,7 +16,7 @@ from models.parts import Parts, build, frozen_sha256
 from models.registry import create
 from models.tagger import Tagger
 from tests.checkpoints import CHARACTERS, WORDS, tiny_checkpoint, tiny_model
-from training import joined
+from training import committee as committees
 from training.commands.train_committee import committee
 from training.committee import join
 from training.conll import DataError
@@ -57,10 +57,12 @@ def test_what_cannot_sit_together_is_refused(tmp_path: Path) -> None:
             "trimod", tiny_model(), Vocabulary(WORDS.entries[::-1]), CHARACTERS, parts.segmenter
         ),
     }
-    with pytest.raises(DataError, match="two or more"):
+    with pytest.raises(DataError, match="two members or more"):
         join([first], [], "none", "cpu", tmp_path / "out")
     with pytest.raises(DataError, match="3 ranks for 2 members"):
         join([first, first], [], "none", "cpu", tmp_path / "out", (1, 2, 3))
+    with pytest.raises(DataError, match="one alone is a member like any other"):
+        join([first], [], "none", "cpu", tmp_path / "out", specialists=[first])
     with pytest.raises(DataError, match="captions:NAME, or none"):
         join([first, first], [], "pixels", "cpu", tmp_path / "out")
     for reason, other in others.items():
@@ -78,14 +80,14 @@ def test_in_eight_bits_it_is_small_and_scored_as_it_is_stored(tmp_path: Path) ->
     data.mkdir()
     (data / "valid.txt").write_text("Toronto\tB-LOC\nwon\tO\n")
     scored = []
-    real = joined.validate
+    real = committees.validate
 
     def spy(model: SequenceTagger, *others: Any) -> Any:
         scored.append({name: weight.clone() for name, weight in model.state_dict().items()})
         return real(model, *others)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(joined, "validate", spy)
+        patch.setattr(committees, "validate", spy)
         options = ["--member", str(first), "--member", str(second), "--data", str(data), "--visual", "none"]
         done = CliRunner().invoke(committee, [*options, "--eight-bit", "--out", str(tmp_path / "out")])
     assert 0 == done.exit_code, done.output

@@ -15,7 +15,6 @@ PARTS = {
     "captioner": "training.commands.train_captioner:captioner",
     "committee": "training.commands.train_committee:committee",
     "segmenter": "training.commands.train_segmenter:segmenter",
-    "soup": "training.commands.train_soup:soup",
     "vectors": "training.commands.train_vectors:vectors",
 }
 """Commands of their own, loaded when called: what models are made with, and what is made of models."""

@@ -1,47 +1,28 @@
 """`trimod train committee`: several trained TriMods joined into one checkpoint, whose mean decides."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import click
-
-Command = Callable[..., None]
-
-
-def of_members(command: Command) -> Command:
-    """The options of whatever joins trained TriMods."""
-    options = [
-        click.option(
-            "--member", "members", type=click.Path(path_type=Path), required=True, multiple=True, metavar="CHECKPOINT",
-            help="A trained TriMod; give two or more. The first brings segmenter and captioner.",
-        ),
-        click.option(
-            "--data", "folders", type=click.Path(path_type=Path), required=True, multiple=True, metavar="FOLDER",
-            help="Folder with valid.txt (or .conll) to score it on; repeatable.",
-        ),
-        click.option(
-            "--visual", default="captions:blip2", show_default=True, metavar="INPUT",
-            help="none, or captions:NAME (captions.NAME.json in each folder).",
-        ),
-        click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write."),
-        click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
-    ]  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 @click.command(
     epilog="Example: trimod train committee --member runs/accurate/checkpoint --member runs/small/checkpoint "
     "--data ../shared/data/twitter2015 --data ../shared/data/twitter2017 --out runs/committee"
 )
-@of_members
 @click.option(
-    "--specialist",
-    "specialists",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    metavar="CHECKPOINT",
+    "--member", "members", type=click.Path(path_type=Path), required=True, multiple=True, metavar="CHECKPOINT",
+    help="A trained TriMod; give two or more. The first brings segmenter and captioner.",
+)  # fmt: skip
+@click.option(
+    "--data", "folders", type=click.Path(path_type=Path), required=True, multiple=True, metavar="FOLDER",
+    help="Folder with valid.txt (or .conll) to score it on; repeatable.",
+)  # fmt: skip
+@click.option(
+    "--visual", default="captions:blip2", show_default=True, metavar="INPUT",
+    help="none, or captions:NAME (captions.NAME.json in each folder).",
+)  # fmt: skip
+@click.option(
+    "--specialist", "specialists", type=click.Path(path_type=Path), multiple=True, metavar="CHECKPOINT",
     help="A TriMod trained on one set alone, which tags in that set's ways: give one for each set. Together they have "
     "one member's say, each by how far it agrees with the members in the post at hand.",
 )  # fmt: skip
@@ -51,6 +32,8 @@ def of_members(command: Command) -> Command:
     "and then each specialist: the longer one was trained, the more it needs (16 to 64).",
 )  # fmt: skip
 @click.option("--eight-bit", is_flag=True, help="Store the weights in eight bits each, not sixteen.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 def committee(
     members: tuple[Path, ...],
     folders: tuple[Path, ...],
