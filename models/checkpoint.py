@@ -155,11 +155,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         tensors = unpacked(load_file(directory / WEIGHTS))
         if STREAM in tensors:
             tensors |= restored(tensors.pop(STREAM))
-    except (
-        SafetensorError,
-        ValueError,
-        RuntimeError,
-    ) as error:  # the last for steps that are not its weight's
+    # RuntimeError is of steps that are not their weight's.
+    except (SafetensorError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"checkpoint {directory}: {WEIGHTS} cannot be read: {error}") from None
     for name, tensor in tensors.items():
         if tensor.is_floating_point():
