@@ -1,8 +1,8 @@
 """The checkpoint format: a directory that anybody can read and nobody can hide code in.
 
-    model.safetensors   weights, in float16, or the model's and captioner's in eight bits (models/eight_bit.py); the
-                        segmenter's, mostly words and counts, as one stream (models/compressed.py); parts that come
-                        from a package are left out
+    model.safetensors   weights, in float16, or the model's and captioner's in fewer bits (models/few_bits.py); these
+                        and the segmenter's, mostly words and counts, as a stream each (models/compressed.py); parts
+                        that come from a package are left out
     config.json         model name, hyper-parameters, vocabularies, the segmenter's configuration
     metrics.json        what was measured, on which data, by which command
     golden.json         posts and their tags, checked on load (models/golden.py)
@@ -26,8 +26,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from models.compressed import compressed, restored
-from models.eight_bit import packed, unpacked
 from models.errors import CheckpointError
+from models.few_bits import STEPS, packed, unpacked
 from models.pointer import resolve
 
 FORMAT = 1
@@ -35,8 +35,10 @@ WEIGHTS, CONFIG, METRICS, MANIFEST = "model.safetensors", "config.json", "metric
 GOLDEN = "golden.json"
 MODEL, CAPTIONER, SEGMENTER = "model.", "captioner.", "segmenter."
 """What the names of the parts' tensors begin with."""
-STREAM = "segmenter"
-"""The tensor that the segmenter's are stored in; checkpoints of before 0.3.0 have them as they are."""
+SEGMENTER_STREAM, FEW_BITS_STREAM = "segmenter", "few_bits"
+"""The tensors that the segmenter's, and those in few bits, are stored in; where there is none, they are as they are."""
+CAPTIONER_BITS = 8
+"""In a checkpoint of few bits: it has no others beside it that make up for its errors, as a committee's members do."""
 PARTS = (WEIGHTS, CONFIG, METRICS, GOLDEN)
 PICKLES = frozenset({".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".joblib", ".npy", ".npz"})
 """Endings of files that are pickles, or may hold some."""
@@ -58,31 +60,36 @@ def save_checkpoint(
     config: Mapping[str, Any],
     metrics: Mapping[str, Any],
     tensors: Mapping[str, Tensor],
-    eight_bit: bool = False,
+    bits: int | None = None,
 ) -> None:
     """Write a checkpoint. Overwrites what is there, manifest last.
 
-    Floating-point tensors are stored as float16; with `eight_bit`, the model's and the captioner's in half of that.
+    Floating-point tensors are stored as float16; with `bits`, the model's in so many, and the captioner's in eight.
     """
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor.half()).all()):
             raise CheckpointError(f"weight {name} is not finite in float16: nothing was written")
     directory.mkdir(parents=True, exist_ok=True)
     (directory / MANIFEST).unlink(missing_ok=True)
-    if eight_bit:
-        tensors = {
-            **tensors,
-            **packed({n: t for n, t in tensors.items() if n.startswith((MODEL, CAPTIONER))}),
-        }
+    if bits is not None:
+        tensors = {**tensors, **_packed(tensors, MODEL, bits), **_packed(tensors, CAPTIONER, CAPTIONER_BITS)}
     stored = {
         name: (tensor.half() if tensor.is_floating_point() else tensor).detach().cpu().contiguous()
         for name, tensor in tensors.items()
     }
-    apart = {name: stored.pop(name) for name in list(stored) if name.startswith(SEGMENTER)}
-    save_file({**stored, STREAM: compressed(apart)}, directory / WEIGHTS)
+    few = {name for name in stored if name.removesuffix(STEPS) + STEPS in stored}
+    segmenter = {name for name in stored if name.startswith(SEGMENTER)}
+    for stream, names in ((SEGMENTER_STREAM, segmenter), (FEW_BITS_STREAM, few)):
+        if names:
+            stored[stream] = compressed({name: stored.pop(name) for name in sorted(names)})
+    save_file(stored, directory / WEIGHTS)
     _write_json(directory / CONFIG, {"format": FORMAT, **config})
     _write_json(directory / METRICS, metrics)
     add_golden(directory, [])
+
+
+def _packed(tensors: Mapping[str, Tensor], part: str, bits: int) -> dict[str, Tensor]:
+    return packed({name: tensor for name, tensor in tensors.items() if name.startswith(part)}, bits)
 
 
 def add_golden(directory: Path, golden: Sequence[Mapping[str, Any]]) -> None:
@@ -152,9 +159,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
     directory = resolve(path)
     manifest = verify(directory)
     try:
-        tensors = unpacked(load_file(directory / WEIGHTS))
-        if STREAM in tensors:
-            tensors |= restored(tensors.pop(STREAM))
+        tensors = load_file(directory / WEIGHTS)
+        for stream in {SEGMENTER_STREAM, FEW_BITS_STREAM} & tensors.keys():
+            tensors |= restored(tensors.pop(stream))
+        tensors = unpacked(tensors)
     # RuntimeError is of steps that are not their weight's.
     except (SafetensorError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"checkpoint {directory}: {WEIGHTS} cannot be read: {error}") from None

@@ -1,8 +1,8 @@
 """Tensors in fewer bytes without loss: as one xz stream, which is itself a tensor of bytes.
 
-For tables of words and counts, which shrink to a third; trained weights hardly shrink (models/eight_bit.py is for
-those). Reading a stream of 3.6 MB takes a quarter of a second. What may have been made to swell without end is
-read up to a limit.
+For tables of words and counts, which shrink to a third, and for weights in few bits (models/few_bits.py), which take
+a byte each before. Trained weights as they are hardly shrink. Reading a stream of 4 MB takes under half a second. What
+may have been made to swell without end is read up to a limit.
 """
 
 import lzma

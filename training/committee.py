@@ -1,6 +1,6 @@
 """Joins trained TriMods into a committee (models/committee.py): a checkpoint like any other. Nothing is trained.
 
-To make it small, what tuning did to the members' encoders can be kept as low-rank adapters, and weights in eight bits.
+To make it small, what tuning did to the members' encoders can be kept as low-rank adapters, and weights in few bits.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from typing import Any
 from models.adapters import fitted
 from models.checkpoint import MODEL, load_checkpoint
 from models.committee import Committee, CommitteeConfig
-from models.eight_bit import packed, unpacked
 from models.errors import one_line
+from models.few_bits import packed, unpacked
 from models.parts import Parts, build, frozen_sha256, tensors_of
 from models.registry import create
 from models.tagger import choose_device
@@ -35,13 +35,13 @@ def join(
     device: str,
     out: Path,
     ranks: Sequence[int] = (),
-    eight_bit: bool = False,
+    bits: int | None = None,
     specialists: Sequence[Path] = (),
 ) -> Path:
     """Write the committee of the checkpoints `members` to `out/checkpoint`, scored on the validation sets of `folders`.
 
     Segmenter, captioner and least confidence are the first member's. ranks: the highest that is kept of what tuning did
-    to each member's encoder, or one for all; none keeps all. eight_bit: whether the model's weights are stored so; the
+    to each member's encoder, or one for all; none keeps all. bits: of each of the model's weights, if not float16; the
     scores are of what is stored. specialists: further members, each trained on one data set alone, with a say by how
     far they agree with the others (models/committee.py); ranks go on with them. Raises DataError, naming the member,
     for one that does not go with the first.
@@ -63,9 +63,9 @@ def join(
     if ranks:
         joined = [_of_rank(each, rank) for each, rank in zip(joined, cycle(ranks), strict=False)]
     parts = _parts(joined, len(specialists))
-    if eight_bit:
+    if bits is not None:
         own = {name.removeprefix(MODEL): t for name, t in tensors_of(parts).items() if name.startswith(MODEL)}
-        parts.model.load_state_dict(unpacked(packed(own)), strict=False)
+        parts.model.load_state_dict(unpacked(packed(own, bits)), strict=False)
     frozen = frozen_sha256(parts.model)
     parts.model.to(choose_device(device)).eval()
     posts = {folder.name: read_folder(folder, "valid", visual) for folder in folders}
@@ -80,7 +80,7 @@ def join(
         "trained_parameters": sum(p.numel() for p in parts.model.parameters() if p.requires_grad),
         "command": typed(),
     }
-    export(out / "checkpoint", parts, {}, metrics, frozen, NAME, eight_bit)
+    export(out / "checkpoint", parts, {}, metrics, frozen, NAME, bits)
     return out / "checkpoint"
 
 

@@ -23,7 +23,7 @@ def export(
     metrics: Mapping[str, Any],
     frozen: str,
     name: str = "",
-    eight_bit: bool = False,
+    bits: int | None = None,
 ) -> None:
     """Write the checkpoint of `parts` with the model's trained `weights`, called `name` (default: the model's).
 
@@ -36,6 +36,6 @@ def export(
         "name": name or parts.name,
         "version": VERSION,
     }
-    save_checkpoint(directory, config, metrics, tensors_of(parts), eight_bit)
+    save_checkpoint(directory, config, metrics, tensors_of(parts), bits)
     write_notice(directory, parts.segmenter.config.lexicon)
     add_golden(directory, record(Tagger.load(directory, "cpu")))

@@ -10,7 +10,8 @@ from safetensors.torch import load_file
 
 from models.base import SequenceTagger
 from models.batch import collate
-from models.checkpoint import WEIGHTS, load_checkpoint
+from models.checkpoint import FEW_BITS_STREAM, WEIGHTS, load_checkpoint
+from models.compressed import restored
 from models.encode import Vocabulary
 from models.parts import Parts, build, frozen_sha256
 from models.registry import create
@@ -79,7 +80,7 @@ def test_what_cannot_sit_together_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_in_eight_bits_it_is_small_and_scored_as_it_is_stored(tmp_path: Path, data: Path) -> None:
+def test_in_few_bits_it_is_small_and_scored_as_it_is_stored(tmp_path: Path, data: Path) -> None:
     """Tagging with weights that were not scored would be a figure of another model."""
     first, second = (tiny_checkpoint(tmp_path / str(seed), seed) for seed in (7, 8))
     scored = []
@@ -92,11 +93,12 @@ def test_in_eight_bits_it_is_small_and_scored_as_it_is_stored(tmp_path: Path, da
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(committees, "validate", spy)
         options = ["--member", str(first), "--member", str(second), "--data", str(data), "--visual", "none"]
-        done = CliRunner().invoke(committee, [*options, "--eight-bit", "--out", str(tmp_path / "out")])
-    assert 0 == done.exit_code, done.output
+        done = CliRunner().invoke(committee, [*options, "--bits", "4", "--out", str(tmp_path / "out")])
+        assert 0 == done.exit_code, done.output
     written = tmp_path / "out" / "checkpoint"
-    kinds = {tensor.dtype for name, tensor in load_file(written / WEIGHTS).items() if "weight_ih" in name}
-    assert torch.int8 in kinds
+    few = restored(load_file(written / WEIGHTS)[FEW_BITS_STREAM])
+    assert {torch.int8} == {tensor.dtype for name, tensor in few.items() if name.endswith("weight_ih_l0")}
+    assert 7 == max(int(tensor.max()) for tensor in few.values() if tensor.dtype == torch.int8)
     model = build(load_checkpoint(written)).model.state_dict()
     torch.testing.assert_close(scored[0], model, atol=2e-3, rtol=1e-3)
 

@@ -31,7 +31,10 @@ import click
     help="Keep what training did to the encoders as adapters of this rank: small. Once for all, or for each member "
     "and then each specialist: the longer one was trained, the more it needs (16 to 64).",
 )  # fmt: skip
-@click.option("--eight-bit", is_flag=True, help="Store the weights in eight bits each, not sixteen.")
+@click.option(
+    "--bits", type=click.IntRange(3, 8), metavar="B",
+    help="Store weights in B bits each, 3 to 8, not in sixteen. What it scores is what it stores.",
+)  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 def committee(
@@ -40,11 +43,11 @@ def committee(
     visual: str,
     specialists: tuple[Path, ...],
     ranks: tuple[int, ...],
-    eight_bit: bool,
+    bits: int | None,
     out: Path,
     device: str,
 ) -> None:
     """Join trained TriMods into one whose mean decides: better than each, as slow as all of them. Trains nothing."""
     from training.committee import join
 
-    click.echo(f"wrote {join(members, folders, visual, device, out, ranks, eight_bit, specialists)}")
+    click.echo(f"wrote {join(members, folders, visual, device, out, ranks, bits, specialists)}")
