@@ -81,7 +81,8 @@ def save_checkpoint(
     segmenter = {name for name in stored if name.startswith(SEGMENTER)}
     for stream, names in ((SEGMENTER_STREAM, segmenter), (FEW_BITS_STREAM, few)):
         if names:
-            stored[stream] = compressed({name: stored.pop(name) for name in sorted(names)})
+            found = {name: stored.pop(name) for name in sorted(names)}
+            stored[stream] = compressed(found, repeats=stream == SEGMENTER_STREAM)
     save_file(stored, directory / WEIGHTS)
     _write_json(directory / CONFIG, {"format": FORMAT, **config})
     _write_json(directory / METRICS, metrics)
