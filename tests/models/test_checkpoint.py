@@ -14,6 +14,7 @@ from torch import Tensor
 from models.checkpoint import (
     CAPTIONER,
     CONFIG,
+    FEW_BITS_STREAM,
     MANIFEST,
     MODEL,
     SEGMENTER_STREAM,
@@ -23,6 +24,7 @@ from models.checkpoint import (
     save_checkpoint,
 )
 from models.commands.checkpoint import checkpoint
+from models.compressed import XZ
 from models.errors import CheckpointError
 from models.pointer import resolve
 from models.promotion import check_labels
@@ -104,6 +106,8 @@ def test_a_weight_in_four_bits_takes_half_a_byte_at_most(tmp_path: Path) -> None
     weights = {f"{part}weight": torch.randn(400, 500) for part in (MODEL, CAPTIONER)}
     save_checkpoint(tmp_path, {}, {}, weights, bits=4)
     assert (tmp_path / WEIGHTS).stat().st_size < 1.5 * 400 * 500
+    # By Huffman's code, not by xz, which takes weights a hundred times as long.
+    assert not load_file(tmp_path / WEIGHTS)[FEW_BITS_STREAM].numpy().tobytes().startswith(XZ)
     found = load_checkpoint(tmp_path).tensors
     assert weights.keys() == found.keys()
     for name, steps in ((f"{MODEL}weight", 7), (f"{CAPTIONER}weight", 127)):
