@@ -79,10 +79,9 @@ def save_checkpoint(
     }
     few = {name for name in stored if name.removesuffix(STEPS) + STEPS in stored}
     segmenter = {name for name in stored if name.startswith(SEGMENTER)}
-    for stream, names in ((SEGMENTER_STREAM, segmenter), (FEW_BITS_STREAM, few)):
+    for stream, names, repeats in ((SEGMENTER_STREAM, segmenter, True), (FEW_BITS_STREAM, few, False)):
         if names:
-            found = {name: stored.pop(name) for name in sorted(names)}
-            stored[stream] = compressed(found, repeats=stream == SEGMENTER_STREAM)
+            stored[stream] = compressed({name: stored.pop(name) for name in sorted(names)}, repeats)
     save_file(stored, directory / WEIGHTS)
     _write_json(directory / CONFIG, {"format": FORMAT, **config})
     _write_json(directory / METRICS, metrics)

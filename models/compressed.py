@@ -1,9 +1,9 @@
 """Tensors in fewer bytes without loss: as one compressed stream, which is itself a tensor of bytes.
 
-By xz for tables of words and counts, which shrink to a third. By Huffman's code alone (zlib's) for weights in few bits
-(models/few_bits.py), which take a byte each before: nothing in them comes again, so that xz's search for it would take
-them a hundred times as long and leave them 7 % larger. Trained weights as they are hardly shrink. What may have been
-made to swell without end is read up to a limit.
+By xz for tables of words and counts, which shrink to a third. By Huffman's code alone (zlib's, RFC 1950 and 1951) for
+weights in few bits (models/few_bits.py), which take a byte each before: nothing in them comes again, so that xz's
+search for it would take them a hundred times as long and leave them 7 % larger. Trained weights as they are hardly
+shrink. What may have been made to swell without end is read up to a limit.
 """
 
 import lzma
