@@ -10,9 +10,9 @@ as in a single model: P is proportional to the geometric mean of the members'. N
 trained one by one, and joined by training/committee.py. None of the papers has this.
 
 Data sets differ in what they call an entity, and a member trained on one of them alone is the best for posts like
-its own and far off for others. Such specialists are no full members: together they have one member's say, and each
-has a part in it by how far it agrees, in the post, with what the others think (dynamic selection of classifiers, Cruz
-et al. 2018, doi:10.1016/j.inffus.2017.09.010). Nothing looks at which data set a post may be from.
+its own and far off for others. Such specialists are no full members: together they have half of the say, and each has
+a part in it by how far it agrees, in the post, with what the others think (dynamic selection of classifiers, Cruz et
+al. 2018, doi:10.1016/j.inffus.2017.09.010). Nothing looks at which data set a post may be from.
 
 Members read the same input in the same way, but for the encoder. Encoders may differ if they cut words into the same
 pieces (BERT's uncased ones and MPNet do): the first member's pieces are laid out, and the others' ids looked up.
@@ -73,7 +73,7 @@ class CommitteeConfig:
 
 
 class Committee(SequenceTagger):
-    """The mean of its members, of which specialists are one together; modality weights are their mean too."""
+    """The mean of its members, of which specialists are half together; modality weights are their mean too."""
 
     modalities = VIEWS
     config: CommitteeConfig
@@ -125,7 +125,7 @@ class Committee(SequenceTagger):
         others = emissions[:own].mean(dim=0).log_softmax(dim=-1)
         apart = divergence(others, emissions[own:].log_softmax(dim=-1)) * mask
         agreement = (-apart.sum(dim=-1)).softmax(dim=0)
-        return torch.cat([torch.ones_like(agreement[:1]).expand(own, -1), agreement]) / (own + 1)
+        return torch.cat([torch.ones_like(agreement[:1]).expand(own, -1) / own, agreement]) / 2
 
     def _read_by(self, number: int, batch: Batch) -> Batch:
         """The batch with the ids of that member's word pieces."""
@@ -134,12 +134,12 @@ class Committee(SequenceTagger):
 
     @torch.no_grad()
     def take_the_mean(self) -> None:
-        """Set the CRF's scores to the mean of the members', of which specialists are one together."""
+        """Set the CRF's scores to the mean of the members', of which specialists are half together."""
         own = self.config.full
         for name, scores in self.crf.named_parameters():
             found = torch.stack([member.crf.get_parameter(name) for member in self.trimods])
             if self.config.specialists:
-                found = torch.cat([found[:own], found[own:].mean(dim=0, keepdim=True)])
+                found = torch.stack([found[:own].mean(dim=0), found[own:].mean(dim=0)])
             scores.copy_(found.mean(dim=0))
 
 

@@ -72,10 +72,10 @@ def test_emissions_weights_and_crf_are_the_members_mean() -> None:
 
 
 def specialists() -> tuple[Committee, Batch]:
-    """Two members and two specialists, all different; two posts of different lengths."""
+    """Three members and two specialists, all different; two posts of different lengths."""
     torch.manual_seed(3)
     model = Committee(
-        CommitteeConfig(LABELS, (HYPER,) * 4, specialists=2), WORDS.size, CHARACTERS.size
+        CommitteeConfig(LABELS, (HYPER,) * 5, specialists=2), WORDS.size, CHARACTERS.size
     ).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
@@ -86,28 +86,28 @@ def specialists() -> tuple[Committee, Batch]:
 
 
 @torch.no_grad()
-def test_specialists_have_one_members_say_by_how_far_they_agree() -> None:
+def test_specialists_have_half_of_the_say_by_how_far_they_agree() -> None:
     """Written out post by post: the nearer to the members' mean, by the Jeffreys divergence, the more it counts."""
     model, batch = specialists()
     said = [member(batch) for member in model.trimods]
     emissions, weights = model(batch)
     for post, length in enumerate((2, 1)):
-        own = (said[0][0][post, :length] + said[1][0][post, :length]) / 2
+        own = sum(each[post, :length] for each, _ in said[:3]) / 3
         apart = []
-        for each, _ in said[2:]:
+        for each, _ in said[3:]:
             total = 0.0
             for p, q in zip(own.softmax(-1), each[post, :length].softmax(-1), strict=True):
                 total += sum(float((a - b) * (a / b).log()) for a, b in zip(p, q, strict=True))
             apart.append(total)
         parts = [math.exp(-each) / sum(math.exp(-other) for other in apart) for each in apart]
         assert abs(parts[0] - parts[1]) > 0.05
-        shares = [1 / 3, 1 / 3, parts[0] / 3, parts[1] / 3]
+        shares = [1 / 6, 1 / 6, 1 / 6, parts[0] / 2, parts[1] / 2]
         expected = sum(share * each[0][post, :length] for share, each in zip(shares, said, strict=True))
         torch.testing.assert_close(expected, emissions[post, :length])
         views = sum(share * each[1][:, post] for share, each in zip(shares, said, strict=True))
         torch.testing.assert_close(views, weights[:, post])
     scores = [member.crf.crf.transitions for member in model.trimods]
-    expected = (scores[0] + scores[1] + (scores[2] + scores[3]) / 2) / 3
+    expected = (sum(scores[:3]) / 3 + sum(scores[3:]) / 2) / 2
     torch.testing.assert_close(expected, model.crf.crf.transitions)
 
 

@@ -24,7 +24,7 @@ import click
 @click.option(
     "--specialist", "specialists", type=click.Path(path_type=Path), multiple=True, metavar="CHECKPOINT",
     help="A TriMod trained on one set alone, which tags in that set's ways: give one for each set. Together they have "
-    "one member's say, each by how far it agrees with the members in the post at hand.",
+    "half of the say, each by how far it agrees with the members in the post at hand.",
 )  # fmt: skip
 @click.option(
     "--rank", "ranks", type=click.IntRange(min=1), multiple=True, metavar="R",
