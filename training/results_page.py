@@ -4,10 +4,12 @@ import json
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import MISSING, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from models.registry import MODELS
 from training import plots
 from training.confusion import Confusion
 from training.papers import PAPERS, SYSTEMS, TYPES, WHY, claim_of_preset
@@ -18,10 +20,10 @@ Run = Mapping[str, Any]
 Key = tuple[str, str, str]
 """Preset (with the run's name, where another run of it differs in more than its seed), sets, visual input."""
 SAME = (
-    "data", "noise", "renamed", "captioner", "vectors", "vectors_sha256", "started_from", "teachers", "config",
+    "data", "noise", "renamed", "captioner", "vectors", "vectors_sha256", "started_from", "teachers",
     "trained_parameters",
 )  # fmt: skip
-"""What runs of one group have in common, beside the key and their recipe."""
+"""What runs of one group have in common, beside the key, their recipe and the model's settings."""
 
 WEIGHTS = """With `fusion=cross`, as in both shipped models, the text has read the image's words before it is weighed
 (equations 11-12 come last): the weights say what is added at the end, not what an image was worth. That is what the
@@ -66,7 +68,7 @@ def grouped(runs: Sequence[Run]) -> dict[Key, list[Run]]:
     groups: dict[Key, dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:
         recipe = {key: value for key, value in run.get("recipe", {}).items() if key != "seed"}
-        known = json.dumps([recipe, *(run.get(key) for key in SAME)], sort_keys=True)
+        known = json.dumps([recipe, _settings(run), *(run.get(key) for key in SAME)], sort_keys=True)
         groups[run["preset"], _trained_on(run), run["visual"]][known].append(run)
     found = {}
     for (preset, sets, visual), settings in groups.items():
@@ -75,6 +77,15 @@ def grouped(runs: Sequence[Run]) -> dict[Key, list[Run]]:
             name = preset if alone else f"{preset} ({group[0]['name']})"
             found[name, sets, visual] = group
     return dict(sorted(found.items()))
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    """The model's settings, with the defaults of those that are younger than the run: it was trained as these say."""
+    if "config" not in run:
+        return {}
+    kind, _ = MODELS[run["model"]]
+    defaults = {field.name: field.default for field in fields(kind) if field.default is not MISSING}
+    return {**defaults, **run["config"]}
 
 
 def _trained_on(run: Run) -> str:

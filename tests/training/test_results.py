@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from models.checkpoint import load_checkpoint, save_checkpoint
+from models.cwi import CWIConfig
 from models.errors import TrimodError
 from tests.checkpoints import tiny_checkpoint
 from training import collect as collecting
@@ -133,6 +134,12 @@ def test_runs_are_one_group_if_only_their_seed_differs() -> None:
     assert [1, 2, 1] == [len(group) for group in found.values()]
     more = run(1, 70.0, data={"twitter2015/train.txt": "1", "mvsa/train.txt": "2"})
     assert ["twitter2015 + mvsa"] == [trained_on for _, trained_on, _ in grouped([more])]
+
+
+def test_a_setting_younger_than_a_run_does_not_part_it_from_its_other_seeds() -> None:
+    """Its configuration lacks the setting; it was trained as the default says."""
+    found = grouped([run(1, 70.0, config={}), run(2, 71.0, config={"dropout": CWIConfig.dropout})])
+    assert [2] == [len(group) for group in found.values()]
 
 
 def test_runs_that_differ_in_a_setting_are_told_apart_by_name() -> None:
