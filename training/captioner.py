@@ -22,7 +22,7 @@ import numpy as np
 import orjson
 import torch
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 from sacrebleu.metrics.bleu import BLEU
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -34,6 +34,7 @@ from models.captioner import END, PAD, SPECIAL, START, UNKNOWN, Captioner, Capti
 from training.conll import DataError
 from training.flickr8k import HELD_BACK, Grids, Photo, Split, read_photos, region_features, split
 from training.precision import bfloat16_is_faster
+from training.progress import Watch
 from training.state import save_state
 
 LEAST_OCCURRENCES = 5
@@ -87,8 +88,7 @@ def train_captioner(
     run = Run(recipe, CaptionerConfig(vocabulary(parts.train), objects))
     if (out / STATE).exists():
         run.restore(out / STATE)
-    columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
+    with Watch(console=console) as progress:
         while run.epoch < recipe.epochs and run.epoch - run.best_epoch < recipe.patience:
             run.train_epoch(parts, selected, progress)
             run.save(out / STATE)

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress
 
 from training.conll import DataError
+from training.progress import Watch
 from training.provenance import portable
 from training.tables import RESULTS
 
@@ -90,7 +90,7 @@ def _measured(path: Path, found: Mapping[str, Any], data: Path, device: str) -> 
     from training.measure import look_of, measure
 
     tagger, scores = Tagger.load(checkpoint_of(path), device), {}
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Watch(transient=True) as progress:
         for name in found["sets"]:
             samples = read_folder(data / name, "valid", found["visual"], look_of(tagger))
             scores[name] = measure(tagger, samples, progress, f"{found['name']}, {name}").plain()

@@ -8,14 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
 from training.checkpoint_experiments import CHECKPOINT_EXPERIMENTS, Bench
 from training.conll import DataError
 from training.evaluate import ImageSource
 from training.papers import T15, T17
 from training.part_experiments import PART_EXPERIMENTS
+from training.progress import Watch
 from training.provenance import data_hashes, origins, typed
 from training.silver import SOURCE, silver
 from training.tables import Table
@@ -64,7 +62,7 @@ def on_checkpoints(
     """
     source = ImageSource(images, seed) if images else None
     bench = Bench(labels_of(checkpoints), folders, out, visual, source, seed, device)
-    with _progress() as progress:
+    with Watch(transient=True) as progress:
         table = CHECKPOINT_EXPERIMENTS[name](bench, progress)
     sets = ", ".join(folder.name for folder in folders)
     about = f"Validation splits of {sets}; visual input {visual}; strict scores, in percent."
@@ -74,7 +72,7 @@ def on_checkpoints(
 def on_parts(name: str, checkpoints: Sequence[Path], data: Path, out: Path) -> Table:
     """Run experiment `name` on the parts of trained checkpoints, and write its result to `out`."""
     made, folder = PART_EXPERIMENTS[name]
-    with _progress() as progress:
+    with Watch(transient=True) as progress:
         table = made(labels_of(checkpoints), data, out, progress)
     return _written(table, out, _facts([data / folder]))
 
@@ -83,14 +81,14 @@ def with_training(name: str, setting: Setting, out: Path) -> Table:
     """Run experiment `name`, which trains, and write its result to `out`."""
     experiment = TRAINED_EXPERIMENTS[name]
     sets = {part for trial in experiment.trials for part in (*trial.train, *trial.more, *trial.score)}
-    with _progress() as progress:
+    with Watch(transient=True) as progress:
         table = run_experiment(experiment, setting, progress, out)
     return _written(table, out, _facts([setting.data / part for part in sorted(sets)], setting.vectors))
 
 
 def on_silver(checkpoints: Sequence[Path], setting: Setting, out: Path) -> Table:
     """Run the silver experiment (training/silver.py), which both takes checkpoints and trains."""
-    with _progress() as progress:
+    with Watch(transient=True) as progress:
         table = silver(labels_of(checkpoints), setting, progress, out)
     seeds = f"One seed; vectors: {', '.join(path.name for path in setting.vectors) or 'none'}."
     facts = _facts([setting.data / part for part in (SOURCE, T15, T17)], setting.vectors)
@@ -109,8 +107,3 @@ def _facts(folders: Sequence[Path], vectors: Sequence[Path] = ()) -> dict[str, A
 
 def _about(made: Callable[..., Table]) -> str:
     return (made.__doc__ or "").split("\n", 1)[0]
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from models.errors import BrokenImage
 from models.images import Picture, decode_image
 from models.vision import FEATURES, REGIONS, ImageEncoder
 from training.conll import DataError
+from training.progress import Watch
 
 HELD_BACK = 1000
 """Photographs in the test set, and as many in the validation set."""
@@ -92,8 +92,7 @@ def _compute(images: Path, names: Sequence[str], path: Path, console: Console) -
         partial, mode="w+", dtype=np.float16, shape=(len(names), REGIONS, FEATURES)
     )
     encoder = ImageEncoder(regions=True)
-    columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
+    with Watch(console=console) as progress:
         task = progress.add_task("region features", total=len(names))
         for start in range(0, len(names), _DECODED_AT_ONCE):
             pictures = [picture(images / name) for name in names[start : start + _DECODED_AT_ONCE]]

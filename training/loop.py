@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TextColumn
 from torch import Tensor
 
 from models.base import SequenceTagger
@@ -28,6 +28,7 @@ from training.controls import without_images
 from training.data import Sample, Segment, batches, by_length, encode
 from training.noise import Disturber
 from training.precision import autocast
+from training.progress import Watch
 from training.recipe import Recipe, make_optimizer, make_schedule
 from training.scoring import Score, score
 from training.state import save_state
@@ -201,7 +202,7 @@ def _epoch(trainer: Trainer, samples: Sequence[Sample], total: int) -> list[floa
         encode(sample, trainer.encoder, trainer.segment, trainer.model.crf.labels) for sample in samples
     ]
     groups = batches(examples, trainer.recipe.batch_size, trainer.random)
-    with _progress() as progress:
+    with Watch(TextColumn("loss {task.fields[loss]:.3f}")) as progress:
         name = f"epoch {trainer.epoch + 1}/{trainer.recipe.epochs}"
         task = progress.add_task(name, total=total, loss=0.0)
         while step := list(islice(groups, trainer.recipe.accumulate)):
@@ -213,11 +214,6 @@ def _epoch(trainer: Trainer, samples: Sequence[Sample], total: int) -> list[floa
 def _curve(line: dict[str, Any]) -> dict[str, Any]:
     scores = {name: each["overall"]["f1"] for name, each in line["scores"].items()}
     return {key: line[key] for key in ("epoch", "loss", "seconds")} | {"f1": scores}
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, TextColumn("loss {task.fields[loss]:.3f}"))
 
 
 def plain(scores: dict[str, dict[str, Score]]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from typing import Any
 import orjson
 import torch
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -35,6 +35,7 @@ from training.frequencies import english
 from training.hashtags import Corpus, Example, read_corpus, read_jsonl, read_tsv, recase, synthesize
 from training.lexicon import Lists, add, fit, lists, share_right
 from training.notice import write_notice
+from training.progress import Watch
 from training.ranker import train_ranker
 from training.skipgram import character_vectors
 from training.state import save_state
@@ -107,7 +108,7 @@ def train_segmenter(
         run.restore(out_dir / STATE)
     else:
         run.start(material)
-    with _progress(console) as progress:
+    with Watch(console=console) as progress:
         while run.epoch < recipe.epochs:
             run.train_epoch(material, progress)
             run.save(out_dir / STATE)
@@ -418,8 +419,3 @@ def _plain(settings: SegmenterRecipe | SegmenterConfig) -> dict[str, Any]:
     """As JSON would have it, to compare stored settings with present ones."""
     plain: dict[str, Any] = orjson.loads(orjson.dumps(asdict(settings)))
     return plain
-
-
-def _progress(console: Console | None) -> Progress:
-    columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console or Console(stderr=True))

@@ -36,20 +36,19 @@ def evaluate(
     as_json: bool,
 ) -> None:
     """Precision, recall and F1 (exact spans, in percent) of CHECKPOINT on a labelled file."""
-    from rich.progress import Progress
-
     from models.tagger import Tagger
     from training.conll import read_conll
     from training.data import read_captions
     from training.evaluate import ImageSource
     from training.evaluate import evaluate as run
+    from training.progress import Watch
 
     if random_images is not None and images is None:
         raise click.UsageError("--random-images needs --images FOLDER to draw from")
     posts = read_conll(data)
     known = read_captions(captions) if captions else {}
     tagger = Tagger.load(checkpoint, device)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Watch(transient=True) as progress:
         source = ImageSource(images, random_images) if images else None
         report = run(tagger, posts, known, source, raw, progress)
     report = {

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from models import DEFAULT_CHECKPOINT
 
@@ -46,13 +45,12 @@ def label(
 
     The labels are the checkpoint's guesses (silver), not a person's.
     """
-    from rich.progress import Progress
-
     from models.tagger import Tagger
     from training import label as labelling
+    from training.progress import Watch
 
     tagger = Tagger.load(checkpoint, device)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Watch(transient=True) as progress:
         labelled = labelling.label(posts, tagger, out, progress)
     written = labelling.write_conll(labelled, out, least, "mention" if drop == "mention" else "post")
     click.echo(
