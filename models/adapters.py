@@ -47,10 +47,15 @@ def add_adapters(module: nn.Module, rank: int) -> None:
 
 
 def halve_frozen(module: nn.Module) -> None:
-    """Keep the frozen layers' weights in bfloat16, for training under autocast, which else rounds them every step."""
+    """Keep the frozen layers' weights in bfloat16, for training under autocast, which else rounds them every step.
+
+    Biases that are trained beside the adapters stay as they are: bfloat16 would swallow their small steps.
+    """
     for layer in module.modules():
         if isinstance(layer, LowRankLinear):
-            layer.frozen.to(torch.bfloat16)
+            for parameter in layer.frozen.parameters():
+                if not parameter.requires_grad:
+                    parameter.data = parameter.data.to(torch.bfloat16)
 
 
 def merge_adapters(module: nn.Module) -> None:

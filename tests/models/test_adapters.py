@@ -63,6 +63,16 @@ def test_halved_weights_are_the_frozen_ones() -> None:
     assert torch.float32 == kinds["0.down"]
 
 
+def test_biases_that_are_trained_are_not_halved() -> None:
+    """A step of 1e-4 on a bias of 1 is nothing in bfloat16, whose next number is 1.0078."""
+    _, adapted = trained(2)
+    adapted.get_parameter("0.frozen.bias").requires_grad_(True)
+    halve_frozen(adapted)
+    kinds = {name: parameter.dtype for name, parameter in adapted.named_parameters()}
+    assert torch.float32 == kinds["0.frozen.bias"]
+    assert torch.bfloat16 == kinds["2.0.frozen.bias"]
+
+
 def _updates(weights: dict[str, torch.Tensor], names: tuple[str, ...] = ("0", "2.0")) -> list[torch.Tensor]:
     """What each adapter adds to its layer's weights."""
     found = []
