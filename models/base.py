@@ -38,7 +38,8 @@ class SequenceTagger(nn.Module, ABC):
     """Names of the rows of the weights that `forward` gives; empty where the model weighs nothing."""
     crf: ConstrainedCRF
     least_confidence: float = 0.0
-    """Of a mention: 0, and mentions are the likeliest label sequence's; from 0.5, all spans likelier than this."""
+    """Of a mention: 0, and mentions are the likeliest label sequence's; else all spans likelier than this
+    that do not overlap a likelier one."""
 
     def word_tables(self) -> list[nn.Embedding]:
         """The tables of word embeddings that pretrained vectors may fill, over the words' vocabulary."""

@@ -68,7 +68,8 @@ class TriModConfig:
     """Whether pooled image features are read; False until trained on pixels."""
     pooled_size: int = 1280
     least_confidence: float = 0.0
-    """0: mentions are those of the likeliest sequence (equation 16). From 0.5: all spans likelier than this."""
+    """0: mentions are those of the likeliest sequence (equation 16). Else: all spans likelier than this, and of two
+    that overlap the likelier one."""
 
     @property
     def inputs(self) -> Inputs:
@@ -87,8 +88,8 @@ class TriMod(SequenceTagger):
         """`words` and `characters` are the sizes of the vocabularies."""
         super().__init__()
         self.config = config
-        if config.least_confidence and not 0.5 <= config.least_confidence < 1:
-            raise ValueError(f"least_confidence is 0, or from 0.5 to under 1: got {config.least_confidence}")
+        if not 0 <= config.least_confidence < 1:
+            raise ValueError(f"least_confidence is from 0 to under 1: got {config.least_confidence}")
         self.least_confidence = config.least_confidence
         self.words: TableWords | TransformerWords
         if config.text_encoder:

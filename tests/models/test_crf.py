@@ -101,11 +101,14 @@ def test_span_confidence_is_the_share_of_sequences_that_have_the_span(
         assert expected_row == pytest.approx(actual_row, abs=1e-5)
 
 
-@pytest.mark.parametrize("least", [0.5, 0.7])
+@pytest.mark.parametrize("least", [0.2, 0.5, 0.7])
 def test_likely_spans_are_all_that_are_likely_and_no_others(
     crf: ConstrainedCRF, emissions: torch.Tensor, least: float
 ) -> None:
-    """Of all 20 spans of a row, by their share of the written-out sequences; some are not the best sequence's."""
+    """Of all 20 spans of a row, by their share of the written-out sequences; some are not the best sequence's.
+
+    Where two overlap, which is so under 0.5 alone, the likelier one is.
+    """
     expected = []
     for row, length in zip(emissions, MASK.sum(1), strict=True):
         scores = legal_sequences(crf, row[:length])
@@ -114,12 +117,34 @@ def test_likely_spans_are_all_that_are_likely_and_no_others(
         for sequence, weight in weights.items():
             for span in spans([LABELS[label] for label in sequence]):
                 shares[span] = shares.get(span, 0.0) + float(weight / sum(weights.values()))
-        expected.append(sorted((span, share) for span, share in shares.items() if share > least))
+        likely = {span: share for span, share in shares.items() if share > least}
+        expected.append(sorted(likelier_ones(likely).items()))
     actual = crf.likely_spans(emissions, MASK, least)
 
     assert [[span for span, _ in row] for row in expected] == [[span for span, _ in row] for row in actual]
     for expected_row, actual_row in zip(expected, actual, strict=True):
         assert [s for _, s in expected_row] == pytest.approx([s for _, s in actual_row], abs=1e-5)
+
+
+def likelier_ones(shares: dict[Span, float]) -> dict[Span, float]:
+    """The likeliest, and of the rest that share no token with it the likeliest, and so on."""
+    if not shares:
+        return {}
+    best = max(shares, key=lambda span: shares[span])
+    taken = set(range(best.start, best.end))
+    rest = {span: share for span, share in shares.items() if taken.isdisjoint(range(span.start, span.end))}
+    return {best: shares[best], **likelier_ones(rest)}
+
+
+def test_of_likely_spans_that_overlap_the_likelier_is_found() -> None:
+    """PER (0.45), LOC (0.4) and O (0.15) of one token: both are likely from 0.3, and one token has one."""
+    crf = ConstrainedCRF(LABELS)
+    for parameter in crf.parameters():
+        torch.nn.init.zeros_(parameter)
+    emissions = torch.tensor([[[0.15, 0.45, 1e-9, 0.4, 1e-9]]]).log()
+
+    [[(span, confidence)]] = crf.likely_spans(emissions, torch.ones(1, 1).bool(), 0.3)
+    assert (Span(0, 1, "PER"), pytest.approx(0.45, abs=1e-4)) == (span, confidence)
 
 
 def test_an_unlikely_span_of_the_likeliest_sequence_is_no_likely_span() -> None:

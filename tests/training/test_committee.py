@@ -117,6 +117,18 @@ def test_specialists_come_last_and_are_told_apart(tmp_path: Path, data: Path) ->
     assert 2 == build(stored).model.config.specialists
 
 
+def test_its_least_confidence_is_the_one_asked_for(tmp_path: Path, data: Path) -> None:
+    """It is weighed anew for a committee: what is best for it is not what is best for its first member."""
+    first, second = (tiny_checkpoint(tmp_path / str(seed), seed) for seed in (7, 8))
+    options = ["--member", str(first), "--member", str(second), "--data", str(data), "--visual", "none"]
+    asked = [*options, "--least-confidence", "0.4", "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(committee, asked)
+    assert 0 == done.exit_code, done.output
+    tagger = Tagger.load(tmp_path / "out" / "checkpoint")
+    assert 0.4 == tagger.model.least_confidence
+    assert 0.4 < min(mention.confidence for mention in tagger.tag(["Toronto Maple Leafs won"])[0])
+
+
 @torch.no_grad()
 def test_encoders_enter_as_adapters(tmp_path: Path, data: Path) -> None:
     """One that was tuned whole and one with adapters of a higher rank; what was done to them is of rank 2."""

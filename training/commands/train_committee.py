@@ -35,6 +35,11 @@ import click
     "--bits", type=click.IntRange(3, 8), metavar="B",
     help="Store weights in B bits each, 3 to 8, not in sixteen. What it scores is what it stores.",
 )  # fmt: skip
+@click.option(
+    "--least-confidence", type=click.FloatRange(0, 1, max_open=True), metavar="P",
+    help="Mentions are all spans likelier than P, and of two that overlap the likelier one; the best F1 is near half "
+    "of what it then is, such as 0.45 for 90. 0: the likeliest sequence's.  [default: the first member's]",
+)  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 def committee(
@@ -44,10 +49,12 @@ def committee(
     specialists: tuple[Path, ...],
     ranks: tuple[int, ...],
     bits: int | None,
+    least_confidence: float | None,
     out: Path,
     device: str,
 ) -> None:
     """Join trained TriMods into one whose mean decides: better than each, as slow as all of them. Trains nothing."""
     from training.committee import join
 
-    click.echo(f"wrote {join(members, folders, visual, device, out, ranks, bits, specialists)}")
+    path = join(members, folders, visual, device, out, ranks, bits, specialists, least_confidence)
+    click.echo(f"wrote {path}")
