@@ -10,9 +10,11 @@ as in a single model: P is proportional to the geometric mean of the members'. N
 trained one by one, and joined by training/committee.py. None of the papers has this.
 
 Data sets differ in what they call an entity, and a member trained on one of them alone is the best for posts like
-its own and far off for others. Such specialists are no full members: together they have half of the say, and each has
-a part in it by how far it agrees, in the post, with what the others think (dynamic selection of classifiers, Cruz et
-al. 2018, doi:10.1016/j.inffus.2017.09.010). Nothing looks at which data set a post may be from.
+its own and far off for others. Such specialists are no full members: together they have half of the say, and those of
+each set have a part in it by how far their mean agrees, in the post, with what the others think (dynamic selection of
+classifiers, Cruz et al. 2018, doi:10.1016/j.inffus.2017.09.010). Those of one set share its part evenly: by agreement,
+the one most like the full members, which adds the least, would have nearly all of it. Nothing looks at which data set a
+post may be from.
 
 Members read the same input in the same way, but for the encoder. Encoders may differ if they cut words into the same
 pieces (BERT's uncased ones and MPNet do): the first member's pieces are laid out, and the others' ids looked up.
@@ -46,8 +48,8 @@ class CommitteeConfig:
     labels: tuple[str, ...]
     members: tuple[dict[str, Any], ...]
     """TriModConfig's fields of each member, but for the labels; specialists last."""
-    specialists: int = 0
-    """How many of the members are."""
+    specialists: tuple[str, ...] = ()
+    """The data set that each of the last members is a specialist of; none: all are full members."""
     least_confidence: float = 0.0
     """As TriModConfig's, of the mean."""
 
@@ -59,7 +61,13 @@ class CommitteeConfig:
     @property
     def full(self) -> int:
         """How many members are no specialists: the first ones."""
-        return len(self.members) - self.specialists
+        return len(self.members) - len(self.specialists)
+
+    @property
+    def parts(self) -> list[list[float]]:
+        """What each specialist counts in its set's mean: a row for each set, in it a number for each specialist."""
+        sets = dict.fromkeys(self.specialists)
+        return [[(each == name) / self.specialists.count(name) for each in self.specialists] for name in sets]
 
     @property
     def dropout(self) -> float:
@@ -77,16 +85,20 @@ class Committee(SequenceTagger):
 
     modalities = VIEWS
     config: CommitteeConfig
+    parts: Tensor
+    """CommitteeConfig's, [sets, specialists]."""
 
     def __init__(self, config: CommitteeConfig, words: int, characters: int) -> None:
         """`words` and `characters` are the sizes of the vocabularies, which all members share.
 
         Raises ValueError if members read differently, their encoders cut words into different pieces, or all are
-        specialists.
+        specialists, or of one data set.
         """
         super().__init__()
         if config.full < 1:
             raise ValueError("a committee needs members that are no specialists: these are weighed by them")
+        if len(set(config.specialists)) == 1:
+            raise ValueError(f"specialists of {config.specialists[0]} alone are members like any other")
         self.config = config
         self.least_confidence = config.least_confidence
         first, *others = config.trimods
@@ -95,6 +107,7 @@ class Committee(SequenceTagger):
                 raise ValueError(f"a committee's members must read alike: {first.inputs}, and {other.inputs}")
         self.members = nn.ModuleList(TriMod(each, words, characters) for each in config.trimods)
         self.crf = ConstrainedCRF(config.labels)
+        self.register_buffer("parts", torch.tensor(config.parts), persistent=False)
         for number, other in enumerate(others, start=1):
             if other.text_encoder != first.text_encoder:
                 ids = piece_ids(first.text_encoder, other.text_encoder)
@@ -123,9 +136,11 @@ class Committee(SequenceTagger):
         [batch, length] -> [members, batch], of sum 1 over the members."""
         own = self.config.full
         others = emissions[:own].mean(dim=0).log_softmax(dim=-1)
-        apart = divergence(others, emissions[own:].log_softmax(dim=-1)) * mask
+        sets = torch.einsum("sm,mbnl->sbnl", self.parts.to(emissions), emissions[own:])
+        apart = divergence(others, sets.log_softmax(dim=-1)) * mask
         agreement = (-apart.sum(dim=-1)).softmax(dim=0)
-        return torch.cat([torch.ones_like(agreement[:1]).expand(own, -1) / own, agreement]) / 2
+        each = self.parts.to(agreement).T @ agreement
+        return torch.cat([torch.ones_like(each[:1]).expand(own, -1) / own, each]) / 2
 
     def _read_by(self, number: int, batch: Batch) -> Batch:
         """The batch with the ids of that member's word pieces."""
@@ -134,12 +149,13 @@ class Committee(SequenceTagger):
 
     @torch.no_grad()
     def take_the_mean(self) -> None:
-        """Set the CRF's scores to the mean of the members', of which specialists are half together."""
+        """Set the CRF's scores to the mean of the members', of which specialists are half together, each set alike."""
         own = self.config.full
         for name, scores in self.crf.named_parameters():
             found = torch.stack([member.crf.get_parameter(name) for member in self.trimods])
             if self.config.specialists:
-                found = torch.stack([found[:own].mean(dim=0), found[own:].mean(dim=0)])
+                sets = torch.tensordot(self.parts, found[own:], dims=1)
+                found = torch.stack([found[:own].mean(dim=0), sets.mean(dim=0)])
             scores.copy_(found.mean(dim=0))
 
 

@@ -36,22 +36,20 @@ def join(
     out: Path,
     ranks: Sequence[int] = (),
     bits: int | None = None,
-    specialists: Sequence[Path] = (),
+    specialists: Sequence[tuple[str, Path]] = (),
     least_confidence: float | None = None,
 ) -> Path:
     """Write the committee of the checkpoints `members` to `out/checkpoint`, scored on the validation sets of `folders`.
 
     Segmenter, captioner and, if not given, the least confidence are the first member's. ranks: the highest that is
     kept of what tuning did to each member's encoder, or one for all; none keeps all. bits: of each of the model's
-    weights, if not float16; the scores are of what is stored. specialists: further members, each trained on one data
-    set alone, with a say by how far they agree with the others (models/committee.py); ranks go on with them. Raises
-    DataError, naming the member, for one that does not go with the first.
+    weights, if not float16; the scores are of what is stored. specialists: further members, each with the data set
+    that it alone was trained on, with a say by how far they agree with the others (models/committee.py); ranks go on
+    with them. Raises DataError, naming the member, for one that does not go with the first.
     """
-    members = [*members, *specialists]
+    members = [*members, *(path for _, path in specialists)]
     if len(members) < 2:
         raise DataError("a committee has two members or more")
-    if len(specialists) == 1:
-        raise DataError("--specialist: one alone is a member like any other: give one for each data set")
     if len(ranks) not in (0, 1, len(members)):
         raise DataError(f"{len(ranks)} ranks for {len(members)} members: give one for all, or one for each")
     if visual == "pixels":
@@ -63,7 +61,7 @@ def join(
             raise DataError(f"{path} cannot be in a committee with {members[0]}: {reason}")
     if ranks:
         joined = [_of_rank(each, rank) for each, rank in zip(joined, cycle(ranks), strict=False)]
-    parts = _parts(joined, len(specialists), least_confidence)
+    parts = _parts(joined, [name for name, _ in specialists], least_confidence)
     if bits is not None:
         own = {name.removeprefix(MODEL): t for name, t in tensors_of(parts).items() if name.startswith(MODEL)}
         parts.model.load_state_dict(unpacked(packed(own, bits)), strict=False)
@@ -107,12 +105,12 @@ def _of_rank(parts: Parts, rank: int) -> Parts:
     return replace(parts, model=model)
 
 
-def _parts(joined: Sequence[Parts], specialists: int, least_confidence: float | None) -> Parts:
+def _parts(joined: Sequence[Parts], specialists: Sequence[str], least_confidence: float | None) -> Parts:
     first, characters = joined[0], known_by_any(*(parts.characters for parts in joined))
     members = tuple(_hyper(parts) for parts in joined)
     if least_confidence is None:
         least_confidence = first.model.config.least_confidence
-    config = CommitteeConfig(tuple(first.model.crf.labels), members, specialists, least_confidence)
+    config = CommitteeConfig(tuple(first.model.crf.labels), members, tuple(specialists), least_confidence)
     try:
         model = create(NAME, asdict(config), first.words.size, characters.size)
     except ValueError as error:

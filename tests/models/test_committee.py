@@ -72,11 +72,10 @@ def test_emissions_weights_and_crf_are_the_members_mean() -> None:
 
 
 def specialists() -> tuple[Committee, Batch]:
-    """Three members and two specialists, all different; two posts of different lengths."""
+    """Three members and three specialists, two of them of one set, all different; two posts of different lengths."""
     torch.manual_seed(3)
-    model = Committee(
-        CommitteeConfig(LABELS, (HYPER,) * 5, specialists=2), WORDS.size, CHARACTERS.size
-    ).eval()
+    config = CommitteeConfig(LABELS, (HYPER,) * 6, specialists=("a", "b", "a"))
+    model = Committee(config, WORDS.size, CHARACTERS.size).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     model.take_the_mean()
@@ -86,29 +85,33 @@ def specialists() -> tuple[Committee, Batch]:
 
 
 @torch.no_grad()
-def test_specialists_have_half_of_the_say_by_how_far_they_agree() -> None:
-    """Written out post by post: the nearer to the members' mean, by the Jeffreys divergence, the more it counts."""
+def test_specialists_have_half_of_the_say_by_how_far_their_set_agrees() -> None:
+    """Written out post by post: the nearer a set's mean is to the members', by the Jeffreys divergence, the more it
+    counts; those of one set count alike."""
     model, batch = specialists()
     said = [member(batch) for member in model.trimods]
     emissions, weights = model(batch)
     for post, length in enumerate((2, 1)):
-        own = sum(each[post, :length] for each, _ in said[:3]) / 3
+        own, a, b = (
+            sum(said[number][0][post, :length] for number in numbers) / len(numbers)
+            for numbers in ((0, 1, 2), (3, 5), (4,))
+        )
         apart = []
-        for each, _ in said[3:]:
+        for each in (a, b):
             total = 0.0
-            for p, q in zip(own.softmax(-1), each[post, :length].softmax(-1), strict=True):
-                total += sum(float((a - b) * (a / b).log()) for a, b in zip(p, q, strict=True))
+            for p, q in zip(own.softmax(-1), each.softmax(-1), strict=True):
+                total += sum(float((x - y) * (x / y).log()) for x, y in zip(p, q, strict=True))
             apart.append(total)
-        parts = [math.exp(-each) / sum(math.exp(-other) for other in apart) for each in apart]
-        assert abs(parts[0] - parts[1]) > 0.05
-        shares = [1 / 6, 1 / 6, 1 / 6, parts[0] / 2, parts[1] / 2]
+        part_a, part_b = (math.exp(-each) / sum(math.exp(-other) for other in apart) for each in apart)
+        assert abs(part_a - part_b) > 0.05
+        shares = [1 / 6, 1 / 6, 1 / 6, part_a / 4, part_b / 2, part_a / 4]
         expected = sum(share * each[0][post, :length] for share, each in zip(shares, said, strict=True))
         torch.testing.assert_close(expected, emissions[post, :length])
         views = sum(share * each[1][:, post] for share, each in zip(shares, said, strict=True))
         torch.testing.assert_close(views, weights[:, post])
     scores = [member.crf.crf.transitions for member in model.trimods]
-    expected = (sum(scores[:3]) / 3 + sum(scores[3:]) / 2) / 2
-    torch.testing.assert_close(expected, model.crf.crf.transitions)
+    of_sets = ((scores[3] + scores[5]) / 2 + scores[4]) / 2
+    torch.testing.assert_close((sum(scores[:3]) / 3 + of_sets) / 2, model.crf.crf.transitions)
 
 
 @torch.no_grad()
@@ -122,7 +125,13 @@ def test_a_posts_specialists_do_not_depend_on_its_neighbours() -> None:
 
 def test_a_committee_of_specialists_alone_is_refused() -> None:
     with pytest.raises(ValueError, match="needs members that are no specialists"):
-        Committee(CommitteeConfig(LABELS, (HYPER, HYPER), specialists=2), WORDS.size, CHARACTERS.size)
+        Committee(CommitteeConfig(LABELS, (HYPER,) * 2, specialists=("a", "b")), WORDS.size, CHARACTERS.size)
+
+
+def test_specialists_of_one_set_alone_are_refused() -> None:
+    """Nothing would be weighed: they are members like any other."""
+    with pytest.raises(ValueError, match="specialists of a alone are members like any other"):
+        Committee(CommitteeConfig(LABELS, (HYPER,) * 3, specialists=("a", "a")), WORDS.size, CHARACTERS.size)
 
 
 def test_members_that_read_differently_are_refused() -> None:

@@ -68,8 +68,8 @@ def test_what_cannot_sit_together_is_refused(tmp_path: Path) -> None:
         join([first], [], "none", "cpu", tmp_path / "out")
     with pytest.raises(DataError, match="3 ranks for 2 members"):
         join([first, first], [], "none", "cpu", tmp_path / "out", (1, 2, 3))
-    with pytest.raises(DataError, match="one alone is a member like any other"):
-        join([first], [], "none", "cpu", tmp_path / "out", specialists=[first])
+    with pytest.raises(DataError, match="specialists of a alone are members like any other"):
+        join([first], [], "none", "cpu", tmp_path / "out", specialists=[("a", first)])
     with pytest.raises(DataError, match="captions:NAME, or none"):
         join([first, first], [], "pixels", "cpu", tmp_path / "out")
     for reason, other in others.items():
@@ -105,7 +105,7 @@ def test_in_few_bits_it_is_small_and_scored_as_it_is_stored(tmp_path: Path, data
 
 def test_specialists_come_last_and_are_told_apart(tmp_path: Path, data: Path) -> None:
     paths = [tiny_checkpoint(tmp_path / str(seed), seed) for seed in (7, 8, 9)]
-    given = [*("--member", str(paths[1])), *("--specialist", str(paths[0])), *("--specialist", str(paths[2]))]
+    given = ["--specialist", f"a={paths[0]}", "--member", str(paths[1]), "--specialist", f"b={paths[2]}"]
     options = ["--data", str(data), "--visual", "none", "--out", str(tmp_path / "out")]
     done = CliRunner().invoke(committee, [*given, *options])
     assert 0 == done.exit_code, done.output
@@ -114,7 +114,22 @@ def test_specialists_come_last_and_are_told_apart(tmp_path: Path, data: Path) ->
     assert [load_checkpoint(path).id for path in order] == [
         each["checkpoint"] for each in stored.metrics["members"]
     ]
-    assert 2 == build(stored).model.config.specialists
+    assert ("a", "b") == build(stored).model.config.specialists
+
+
+def test_a_specialist_without_its_set_is_refused(tmp_path: Path, data: Path) -> None:
+    given = [
+        "--member",
+        str(tmp_path),
+        "--specialist",
+        "runs/ft17",
+        "--data",
+        str(data),
+        "--out",
+        str(tmp_path),
+    ]
+    done = CliRunner().invoke(committee, given)
+    assert (2, True) == (done.exit_code, "--specialist runs/ft17: needs the data set's name" in done.output)
 
 
 def test_its_least_confidence_is_the_one_asked_for(tmp_path: Path, data: Path) -> None:

@@ -22,9 +22,9 @@ import click
     help="none, or captions:NAME (captions.NAME.json in each folder).",
 )  # fmt: skip
 @click.option(
-    "--specialist", "specialists", type=click.Path(path_type=Path), multiple=True, metavar="CHECKPOINT",
-    help="A TriMod trained on one set alone, which tags in that set's ways: give one for each set. Together they have "
-    "half of the say, each by how far it agrees with the members in the post at hand.",
+    "--specialist", "specialists", multiple=True, metavar="SET=CHECKPOINT",
+    help="A TriMod trained on data set SET alone (any name), which tags in its ways: give one or more for each set. "
+    "Together they have half of the say, those of a set by how far they agree with the members in the post at hand.",
 )  # fmt: skip
 @click.option(
     "--rank", "ranks", type=click.IntRange(min=1), multiple=True, metavar="R",
@@ -46,7 +46,7 @@ def committee(
     members: tuple[Path, ...],
     folders: tuple[Path, ...],
     visual: str,
-    specialists: tuple[Path, ...],
+    specialists: tuple[str, ...],
     ranks: tuple[int, ...],
     bits: int | None,
     least_confidence: float | None,
@@ -56,5 +56,13 @@ def committee(
     """Join trained TriMods into one whose mean decides: better than each, as slow as all of them. Trains nothing."""
     from training.committee import join
 
-    path = join(members, folders, visual, device, out, ranks, bits, specialists, least_confidence)
+    named = [_specialist(given) for given in specialists]
+    path = join(members, folders, visual, device, out, ranks, bits, named, least_confidence)
     click.echo(f"wrote {path}")
+
+
+def _specialist(given: str) -> tuple[str, Path]:
+    name, equals, path = given.partition("=")
+    if not (name and equals and path):
+        raise click.UsageError(f"--specialist {given}: needs the data set's name too, as twitter2017={given}")
+    return name, Path(path)
