@@ -114,10 +114,24 @@ def lines(
     save(figure, path)
 
 
-def learning_curves(runs: Mapping[str, Mapping[int, float]], title: str, path: Path) -> None:
-    """F1 on a validation set after each epoch, a line per run."""
-    curves: dict[str, dict[float, float]] = {name: dict(points.items()) for name, points in runs.items()}
-    lines(curves, title, "epoch", path)
+def learning_curves(models: Mapping[str, Sequence[Mapping[int, float]]], title: str, path: Path) -> None:
+    """F1 on a validation set after each epoch: a panel per model, on a scale of its own, and in it a line per run."""
+    columns = min(4, len(models))
+    rows = -(-len(models) // columns)
+    figure = Figure(figsize=(1 + 2.3 * columns, 1 + 1.7 * rows), layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    figure.supxlabel("epoch", fontsize=9)
+    figure.supylabel("F1 (valid), %", fontsize=9)
+    panels = list(figure.subplots(rows, columns, sharex=True, squeeze=False).flat)
+    for axes, (name, runs) in zip(panels, models.items(), strict=False):
+        for number, run in enumerate(runs):
+            axes.plot(list(run), list(run.values()), marker=".", color=COLOURS[number % len(COLOURS)])
+        axes.set_title(name, fontsize=9)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+    for axes in panels[len(models) :]:
+        axes.set_axis_off()
+    save(figure, path)
 
 
 def confusion_matrix(matrix: Confusion, title: str, path: Path) -> None:

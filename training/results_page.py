@@ -184,7 +184,9 @@ def _figures(runs: Sequence[Run], folder: Path) -> str:
     lines = ["## Figures", ""]
     for set_ in _sets(runs):
         trained = [run for run in runs if set_ in run["sets"] and "epochs" in run]
-        curves = {run["name"]: _curve(run, set_) for run in trained}
+        curves: dict[str, list[dict[int, float]]] = defaultdict(list)
+        for run in sorted(trained, key=lambda run: str(run["preset"])):
+            curves[run["preset"]].append(_curve(run, set_))
         plots.learning_curves(curves, f"Learning curves, {set_}", folder / f"curves-{set_}.png")
         lines += [f"![Learning curves on {set_}](results/figures/curves-{set_}.png)", ""]
         measured = [run for run in runs if set_ in run["sets"] and "measured" in run]

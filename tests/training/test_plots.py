@@ -17,7 +17,7 @@ DRAWN: dict[str, Callable[[Path], None]] = {
         path,
     ),
     "lines": lambda path: plots.lines({"missing": {0: 74.1, 50: 73.9}, "other's": {0: 74.1}}, "a", "%", path),
-    "curves": lambda path: plots.learning_curves({"trimod": {1: 60.0, 2: 70.0}}, "twitter2015", path),
+    "curves": lambda path: plots.learning_curves({"trimod": [{1: 60.0, 2: 70.0}]}, "twitter2015", path),
     "confusion": lambda path: plots.confusion_matrix(
         Confusion(("LOC", "PER"), ((50, 3, 9), (2, 60, 5), (4, 8, 0))), "twitter2015", path
     ),
