@@ -115,8 +115,9 @@ def test_a_dead_letter_of_full_size_goes_through(kafka: Kafka) -> None:
 
 
 def test_a_taken_port_is_named(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
+    # The one below must be free: Kafka looks at it first.
+    port = free_port(consecutive=2) + 1
+    with socket.create_server(("127.0.0.1", port)):
         with pytest.raises(
             LocalServerError, match=rf"^port {port} for Redis is taken: .* set local.redis_port$"
         ):
