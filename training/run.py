@@ -151,7 +151,7 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
     parts.model.to(chosen)
     if in_bfloat16(parts.model, chosen):
         halve_frozen(parts.model)
-    if chosen.type == "cpu" and parts.model.config.inputs.text_encoder:
+    if chosen.type == "cpu":
         quicken_dropout(parts.model)
     class_names = EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]
     disturb = Disturber(preset.noise, training, class_names)
