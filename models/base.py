@@ -41,6 +41,12 @@ class SequenceTagger(nn.Module, ABC):
     """Of a mention: 0, and mentions are the likeliest label sequence's; else all spans likelier than this
     that do not overlap a likelier one."""
 
+    def decide_by(self, least_confidence: float) -> None:
+        """Take a configuration's `least_confidence`. Raises ValueError if it is not from 0 to under 1."""
+        if not 0 <= least_confidence < 1:
+            raise ValueError(f"least_confidence is from 0 to under 1: got {least_confidence}")
+        self.least_confidence = least_confidence
+
     def word_tables(self) -> list[nn.Embedding]:
         """The tables of word embeddings that pretrained vectors may fill, over the words' vocabulary."""
         return []

@@ -91,8 +91,8 @@ class Committee(SequenceTagger):
     def __init__(self, config: CommitteeConfig, words: int, characters: int) -> None:
         """`words` and `characters` are the sizes of the vocabularies, which all members share.
 
-        Raises ValueError if members read differently, their encoders cut words into different pieces, or all are
-        specialists, or of one data set.
+        Raises ValueError if members read differently, their encoders cut words into different pieces, all are
+        specialists, or of one data set, or the least confidence is not from 0 to under 1.
         """
         super().__init__()
         if config.full < 1:
@@ -100,7 +100,7 @@ class Committee(SequenceTagger):
         if len(set(config.specialists)) == 1:
             raise ValueError(f"specialists of {config.specialists[0]} alone are members like any other")
         self.config = config
-        self.least_confidence = config.least_confidence
+        self.decide_by(config.least_confidence)
         first, *others = config.trimods
         for other in others:
             if replace(other.inputs, text_encoder=first.text_encoder) != first.inputs:

@@ -88,9 +88,7 @@ class TriMod(SequenceTagger):
         """`words` and `characters` are the sizes of the vocabularies."""
         super().__init__()
         self.config = config
-        if not 0 <= config.least_confidence < 1:
-            raise ValueError(f"least_confidence is from 0 to under 1: got {config.least_confidence}")
-        self.least_confidence = config.least_confidence
+        self.decide_by(config.least_confidence)
         self.words: TableWords | TransformerWords
         if config.text_encoder:
             self.words = TransformerWords(

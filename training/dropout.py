@@ -1,8 +1,8 @@
 """Dropout whose mask costs little on a CPU.
 
 torch draws a CPU's random numbers one after the other from a Mersenne Twister: an eighth of a training step over MPNet
-and a tenth of HSN's went into dropout's. numpy's SFC64, seeded by torch's stream at each call, draws the same share of zeros many times
-faster. Only training meets it: a checkpoint does not know, since dropout has no weights.
+and a tenth of HSN's went into dropout's. numpy's SFC64, seeded by torch's stream at each call, draws the same share of
+zeros many times faster. Only training meets it: a checkpoint does not know, since dropout has no weights.
 """
 
 import numpy as np

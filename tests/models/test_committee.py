@@ -140,6 +140,12 @@ def test_members_that_read_differently_are_refused() -> None:
         Committee(config, WORDS.size, CHARACTERS.size)
 
 
+def test_a_least_confidence_that_is_no_probability_is_refused() -> None:
+    """A config may be written by hand; the option of `trimod train committee` has a check of its own."""
+    with pytest.raises(ValueError, match=r"least_confidence is from 0 to under 1: got 1\.5"):
+        Committee(CommitteeConfig(LABELS, (HYPER,), least_confidence=1.5), WORDS.size, CHARACTERS.size)
+
+
 def test_all_word_tables_may_be_filled() -> None:
     model = Committee(CommitteeConfig(LABELS, (HYPER, HYPER)), WORDS.size, CHARACTERS.size)
     assert 2 == len(model.word_tables()) == 2 * len(tiny_model().word_tables())
