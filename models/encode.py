@@ -18,7 +18,7 @@ from models.errors import PretrainedError
 from models.inputs import Inputs
 from models.part_of_speech import TAGS, PartOfSpeech, nouns
 from models.pretrained import load_wordpieces, special_id
-from models.seen import Pixels
+from models.seen import Pixels, noun_of
 
 PAD, UNKNOWN, SPECIAL = 0, 1, 2
 """Two ids of their own, and where those of a vocabulary begin."""
@@ -183,10 +183,7 @@ class PostEncoder:
         )
         if pixels is not None and "image" in self.inputs.reads:
             encoded.pooled, encoded.regions, encoded.boxes = pixels.pooled, pixels.regions, pixels.boxes
-            # Of a name in several words, English puts the noun last.
-            encoded.region_words = [
-                self._words.get(name.lower().split()[-1], UNKNOWN) for name in pixels.words
-            ]
+            encoded.region_words = [self._words.get(noun_of(name), UNKNOWN) for name in pixels.words]
         encoded.image_words = [self._words.get(word.lower(), UNKNOWN) for word in image_words]
         encoded.hashtag_words = [self._words.get(word.lower(), UNKNOWN) for word in hashtag_words]
         if self._wordpieces is not None:

@@ -21,6 +21,11 @@ class Pixels:
     words: tuple[str, ...] = ()
 
 
+def noun_of(name: str) -> str:
+    """The word that a class or an object is known by: of a name in several words, English puts the noun last."""
+    return name.lower().split()[-1]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
     """Words about a post's images (alt texts, captions, class names), and their pixels' features."""

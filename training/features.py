@@ -1,7 +1,8 @@
 """What is seen in a data set's images, computed once and kept: pooled features, words, and regions of them.
 
-One folder for each data set and way of looking, with `features.safetensors` (float16) and `words.json`; it may be
-deleted at any time. Looking itself is models/look.py's, so training sees what serving sees.
+One folder for each data set and way of looking, with `features.safetensors` (float16) and `seen.json`, the words about
+each image and the names of its regions; it may be deleted at any time. Looking itself is models/look.py's, so training
+sees what serving sees.
 """
 
 import json
@@ -21,7 +22,7 @@ from models.seen import Pixels, Seen
 TOGETHER = 32
 """Images looked at in one go."""
 ENDINGS = (".jpg", ".jpeg", ".png")
-WEIGHTS, WORDS = "features.safetensors", "words.json"
+WEIGHTS, WORDS = "features.safetensors", "seen.json"
 
 
 def read_features(store: Path, images: Mapping[str, Path], reader: ImageReader) -> dict[str, Seen]:
@@ -64,7 +65,8 @@ def _read(store: Path) -> dict[str, Seen]:
     for row, (name, found) in enumerate(words.items()):
         kept = slice(ends[row] - int(stored["counts"][row]), ends[row])
         cut = (stored["regions"][kept], stored["boxes"][kept]) if "regions" in stored else ()
-        seen[name] = Seen(tuple(found), Pixels(stored["pooled"][row].float(), *cut))
+        shown = (tuple(found["regions"]),) if cut else ()
+        seen[name] = Seen(tuple(found["words"]), Pixels(stored["pooled"][row].float(), *cut, *shown))
     return seen
 
 
@@ -81,5 +83,8 @@ def _write(store: Path, seen: Mapping[str, Seen]) -> None:
         tensors["regions"] = torch.cat([each.half() for each in regions])
         tensors["boxes"] = torch.cat([pixels.boxes for pixels in found if pixels.boxes is not None])
     save_file(tensors, store / WEIGHTS)
-    words = {name: each.words for name, each in kept.items()}
+    words = {
+        name: {"words": each.words, "regions": each.pixels.words if each.pixels else ()}
+        for name, each in kept.items()
+    }
     (store / WORDS).write_text(json.dumps(words), encoding="utf-8")

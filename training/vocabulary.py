@@ -1,6 +1,6 @@
 """Which words and characters a model has embeddings of, and tables of characters laid out for another vocabulary."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from models.encode import SPECIAL, UNKNOWN, Vocabulary
 from models.encoders import CharacterEncoder
 from models.layers import CharacterCNN
+from models.seen import noun_of
 from training.data import Sample
 
 LEAST_WORDS, LEAST_CHARACTERS = 2, 5
@@ -17,8 +18,14 @@ LEAST_WORDS, LEAST_CHARACTERS = 2, 5
 def vocabularies(samples: Sequence[Sample]) -> tuple[Vocabulary, Vocabulary]:
     """Words and characters that occur often enough in training."""
     characters = Vocabulary.of((c for s in samples for token in s.tokens for c in token), LEAST_CHARACTERS)
-    words = Vocabulary.of((w.lower() for s in samples for w in s.tokens + s.image_words), LEAST_WORDS)
+    words = Vocabulary.of((word for sample in samples for word in _words(sample)), LEAST_WORDS)
     return words, characters
+
+
+def _words(sample: Sample) -> Iterator[str]:
+    """All that is read of a sample by the words' vocabulary, the names of its image's regions too."""
+    yield from (word.lower() for word in sample.tokens + sample.image_words)
+    yield from (noun_of(name) for name in (sample.pixels.words if sample.pixels else ()))
 
 
 def known_by_any(*vocabularies: Vocabulary) -> Vocabulary:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -217,6 +218,20 @@ def test_features_of_pixels_are_computed_once_and_kept(tmp_path: Path) -> None:
     assert again["missing"].pixels is None
     Image.fromarray(np.full((64, 64, 3), 30, dtype=np.uint8)).save(late)
     assert read_features(tmp_path / "store", images, reader)["missing"].pixels is not None
+
+
+def test_names_of_regions_are_kept_and_known(tmp_path: Path) -> None:
+    """HamLearning embeds what an object is called (equation 3): in a second run, too, and not as an unknown word."""
+    config = MODELS["hamlearning"][0](labels=(), use_pixels=True)
+    reader = ImageReader(config.inputs, torch.device("cpu"), 0)
+    images = {name: files("sklearn.datasets.images") / name for name in ("flower.jpg", "china.jpg")}
+    first, again = (read_features(tmp_path / "store", images, reader) for _ in range(2))
+    named = [seen.pixels.words for seen in first.values() if seen.pixels]
+    assert "daisy" == named[0][0]
+    assert named == [seen.pixels.words for seen in again.values() if seen.pixels]
+    samples = [Sample(["x"], ["O"], [], pixels=seen.pixels) for seen in again.values()] * 2
+    known = vocabularies(samples)[0].entries
+    assert {name.split()[-1] for names in named for name in names} <= set(known)
 
 
 def test_training_on_pixels_wants_images(
