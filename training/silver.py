@@ -23,7 +23,7 @@ from training.papers import T15, T17
 from training.presets import PRESETS, changed
 from training.run import Run, train_preset
 from training.tables import Table, Value
-from training.trained_experiments import Setting
+from training.trained_experiments import Setting, without_noise
 
 SOURCE = "mvsa"
 STUDENTS = ("trimod", "hsn")
@@ -94,7 +94,7 @@ def _trained(
     run_folder = setting.runs / "silver" / f"{folder.name}.{preset}.{visual}"
     run = Run(preset, (folder,), visual, vectors=setting.vectors, features=setting.runs / "features")
     progress.stop()  # training shows progress of its own
-    trained = changed(PRESETS[preset], **setting.overrides)
+    trained = changed(PRESETS[preset], **setting.overrides, **without_noise(visual))
     tagger = Tagger.load(train_preset(trained, run, setting.device, run_folder), setting.device)
     progress.start()
     own = read_folder(folder, "valid", visual, look_of(tagger))

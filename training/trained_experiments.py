@@ -93,7 +93,12 @@ def preset_of(row: Row, setting: Setting, seed: int) -> Preset:
     if row.preset not in PRESETS:
         raise DataError(f"row {row.label!r}: no preset {row.preset!r}; known are: {', '.join(PRESETS)}")
     preset = PRESETS[row.preset]
-    settings = {**setting.overrides, **row.overrides, "seed": seed}
+    settings = {
+        **setting.overrides,
+        **row.overrides,
+        **without_noise(row.visual or setting.visual),
+        "seed": seed,
+    }
     config, _ = MODELS[preset.model]
     if setting.encoder and (preset.hyper.get("text_encoder") or getattr(config, "text_encoder", "")):
         settings["text_encoder"] = setting.encoder
@@ -101,6 +106,12 @@ def preset_of(row: Row, setting: Setting, seed: int) -> Preset:
     if unknown := sorted(set(settings) - known):
         raise DataError(f"row {row.label!r}: preset {row.preset} has no setting {', '.join(unknown)}")
     return changed(preset, **settings)
+
+
+def without_noise(visual: str) -> dict[str, float]:
+    """Settings of a run in which no image may be seen: else a CNN's words would come as noise in training, as they may
+    to a worker."""
+    return {"class_words": 0.0} if visual == "none" else {}
 
 
 def run_folder(row: Row, trial: Trial, preset: Preset, setting: Setting) -> Path:
