@@ -31,7 +31,7 @@ from models.batch import Batch
 from models.crf import ConstrainedCRF
 from models.encoders import Transformer
 from models.inputs import Inputs
-from models.objects import CLASS_ACTIVATION
+from models.objects import CLASS_ACTIVATION, feature_size
 
 RELATIONS = ("inside", "cover", "overlap", *(f"class{number}" for number in range(1, 9)))
 INSIDE, COVER, OVERLAP, CLASS1 = 1, 2, 3, 4
@@ -73,8 +73,8 @@ class HamLearningConfig:
     """Whether image and object features are read; else an image's objects are words about it only."""
     detector: str = CLASS_ACTIVATION
     """What finds the objects (models/objects.py; Table 6)."""
-    image_size: int = 1280
-    """Width of those features: the detector's."""
+    image_size: int = 0
+    """Width of those features; 0: the detector's."""
 
     @property
     def inputs(self) -> Inputs:
@@ -86,7 +86,7 @@ class HamLearningConfig:
             max_image_words=self.objects,
             regions="objects" if self.use_pixels else "none",
             detector=self.detector,
-            image_size=self.image_size,
+            image_size=self.image_size or feature_size(self.detector),
         )
 
 
@@ -211,8 +211,8 @@ class VisualSequence(nn.Module):
         self.objects = config.objects
         self.image = nn.Parameter(torch.randn(size))
         pixels = config.use_pixels
-        self.pooled = nn.Linear(config.image_size, size, bias=False) if pixels else None
-        self.region = nn.Linear(config.image_size, size) if pixels else None
+        self.pooled = nn.Linear(config.inputs.image_size, size, bias=False) if pixels else None
+        self.region = nn.Linear(config.inputs.image_size, size) if pixels else None
         self.labels = nn.Embedding(words, config.label_size, padding_idx=0)
         self.project = nn.Linear(config.label_size, size, bias=False)
         self.dropout = nn.Dropout(config.dropout)

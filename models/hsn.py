@@ -29,7 +29,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from models.backbones import DEFAULT
+from models.backbones import DEFAULT, feature_size
 from models.base import SequenceTagger
 from models.batch import Batch
 from models.crf import ConstrainedCRF
@@ -61,8 +61,8 @@ class HSNConfig:
     """Whether the CNN's 7 x 7 cells are regions; False until trained on pixels."""
     backbone: str = DEFAULT
     """The ImageNet classifier whose grid is read (the paper: `vgg16`)."""
-    image_size: int = 1280
-    """Width of that grid's cells (models/backbones.py has it by name)."""
+    image_size: int = 0
+    """Width of that grid's cells; 0: the classifier's."""
     max_characters: int = 24
     max_image_words: int = 40
     dropout: float = 0.5
@@ -83,7 +83,7 @@ class HSNConfig:
             max_image_words=self.max_image_words if self.use_captions else 0,
             regions="grid" if self.use_pixels else "none",
             backbone=self.backbone,
-            image_size=self.image_size,
+            image_size=self.image_size or feature_size(self.backbone),
         )
 
 
@@ -161,7 +161,7 @@ class Regions(nn.Module):
     def __init__(self, config: HSNConfig) -> None:
         super().__init__()
         self.captions = nn.Linear(config.word_size, config.hidden) if config.use_captions else None
-        self.pixels = nn.Linear(config.image_size, config.hidden) if config.use_pixels else None
+        self.pixels = nn.Linear(config.inputs.image_size, config.hidden) if config.use_pixels else None
         self.blank = nn.Parameter(torch.rand(config.hidden))
 
     def forward(self, batch: Batch, image_words: Tensor) -> tuple[Tensor, Tensor]:

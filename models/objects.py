@@ -69,12 +69,22 @@ class ObjectDetector(ABC):
         """The objects of an image, uint8 [height, width, 3], RGB; class_activation wants 224 x 224."""
 
 
+def feature_size(name: str) -> int:
+    """Width of the features that detector `name` has of an image and of its objects."""
+    _check(name)
+    return FEATURES if name == CLASS_ACTIVATION else ROI_FEATURES
+
+
+def _check(name: str) -> None:
+    if name not in NAMES:
+        raise PretrainedError(f"unknown object detector {name!r}; known are: {', '.join(NAMES)}")
+
+
 def object_detector(name: str = CLASS_ACTIVATION, device: str | torch.device = "cpu") -> ObjectDetector:
     """The detector `name`, one of NAMES. Raises PretrainedError where its weights are not to be had."""
+    _check(name)
     if name == CLASS_ACTIVATION:
         return ClassActivationRegions(device)
-    if name not in DETECTORS:
-        raise PretrainedError(f"unknown object detector {name!r}; known are: {', '.join(NAMES)}")
     network = load_torchvision(name, box_detections_per_img=MAX_OBJECTS)
     assert isinstance(network, FasterRCNN)
     return TorchvisionDetector(network, get_model_weights(name).DEFAULT.meta["categories"], device)

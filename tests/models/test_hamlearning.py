@@ -327,6 +327,12 @@ def test_sizes_of_the_paper():
     assert (0.1, 11, 9) == (config.dropout, len(RELATIONS), len(config.labels))
 
 
+@pytest.mark.parametrize(("detector", "width"), [("class_activation", 1280), ("maskrcnn_resnet50_fpn", 1024)])
+def test_features_are_as_wide_as_the_detectors(detector, width):
+    """By the detector's name alone, as a user gives it."""
+    assert width == HamLearningConfig(LABELS, use_pixels=True, detector=detector).inputs.image_size
+
+
 def test_is_registered():
     with pytest.raises(ValueError, match="model hamlearning has no setting layers"):
         create("hamlearning", {"labels": LABELS, "layers": 3}, WORDS, 2)

@@ -173,6 +173,12 @@ def test_sizes_are_those_of_table_2():
     assert ("grid", True) == (model.config.inputs.regions, model.config.inputs.part_of_speech)
 
 
+def test_regions_are_as_wide_as_the_classifiers_cells():
+    """By the classifier's name alone, as a user gives it: VGG-16 is the paper's."""
+    model = HSN(HSNConfig(LABELS, use_pixels=True, backbone="vgg16"), 10, 10)
+    assert 512 == model.config.inputs.image_size == model.regions.pixels.in_features
+
+
 def test_a_width_that_the_heads_cannot_share_is_refused():
     with pytest.raises(ValueError, match="multiple of heads, got 30 and 4"):
         HSNConfig(LABELS, hidden=30, heads=4)
