@@ -18,7 +18,15 @@ from torchvision.models.feature_extraction import create_feature_extractor
 
 from models.errors import PretrainedError, one_line
 from models.images import SIDE, Picture
-from models.vision import CPU_BATCH, FEATURES, TOP_CLASSES, ImageEncoder, ImageFeatures, class_words
+from models.vision import (
+    CPU_BATCH,
+    FEATURES,
+    TOP_CLASSES,
+    ImageEncoder,
+    ImageFeatures,
+    class_names,
+    class_words,
+)
 
 DEFAULT = "efficientnet_lite0"
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -95,9 +103,10 @@ class TorchvisionBackbone:
             grids = outputs["grid"].flatten(2).mT.float().cpu()
             probabilities, classes = outputs["logits"].float().softmax(dim=-1).topk(TOP_CLASSES)
             words = map(class_words, probabilities.tolist(), classes.tolist())
+            names = map(class_names, classes.tolist())
             found += [
-                ImageFeatures(grid.mean(dim=0), named, grid.clone())
-                for grid, named in zip(grids, words, strict=True)
+                ImageFeatures(grid.mean(dim=0), likely, best, grid.clone())
+                for grid, likely, best in zip(grids, words, names, strict=True)
             ]
         return found
 

@@ -18,9 +18,9 @@ Readings of what the paper leaves open:
   it cannot be "applied to this triplet" and there are no modality weights: in (13-15) token i attends to every token t.
 - `regularised=False` (Table 9) leaves out layers 15-17, so the convolutions that follow the pools are linear.
 
-Deviations: words about the image come from a caption where there are no pixels (its first five content words; with
-pixels, the captioner's words where there is one, then those of an ImageNet CNN's classes that it gives a tenth or more,
-where the paper always has five); padding is masked after each layer, where Keras lets it run through the convolutions;
+Deviations: words about the image come from a caption where there are no pixels (its first five content words; a model
+trained on pixels reads the last word of the name of each of the five likeliest classes, and nothing else); padding is
+masked after each layer, where Keras lets it run through the convolutions;
 `dropout` on the inputs of both BiLSTMs and of the CRF, which the paper does not have (0).
 """
 
@@ -68,6 +68,8 @@ class CWIConfig:
     dropout: float = 0.0
     backbone: str = DEFAULT
     """The ImageNet classifier whose class words are read (the paper: `inception_v3`)."""
+    use_pixels: bool = False
+    """Whether the words about the image are its likeliest classes'; False until trained on pixels."""
 
     @property
     def inputs(self) -> Inputs:
@@ -75,7 +77,7 @@ class CWIConfig:
         return Inputs(
             reads=("text", "image"),
             max_characters=self.max_characters,
-            image_words="content",
+            image_words="classes" if self.use_pixels else "content",
             max_image_words=self.class_words,
             backbone=self.backbone,
             image_size=feature_size(self.backbone),

@@ -8,8 +8,8 @@ the words of the other modalities (Vaswani et al. 2017, equation 1), and equatio
 Deviations: each modality has its own W_2 and b (the paper feeds feature i through a fully connected layer, and sums
 what must then be of one width); its last step, "a 1-dimensional fully connected layer" after the exponential function,
 is in no equation and left out; an absent modality gets gamma = 0, so it neither counts nor disturbs. In
-CrossModalFusion only the text's tokens attend to each other: the words of image and hashtags come out of a transformer
-that did that.
+CrossModalFusion only the text's tokens attend to each other: over a transformer, the words of image and hashtags come
+out of one that did that; over word tables they are embeddings, and nothing attends among them.
 """
 
 from collections.abc import Sequence

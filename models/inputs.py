@@ -17,8 +17,9 @@ class Inputs:
     max_characters: int = 24
     """Characters of a token that are read; the rest says little."""
     part_of_speech: bool = False
-    image_words: Literal["all", "content", "nouns"] = "all"
-    """Which words about an image are read: all, content words only, or nouns only."""
+    image_words: Literal["all", "content", "nouns", "classes"] = "all"
+    """Which words about an image are read: all, content words only, nouns only, or, of pixels, a word for each of the
+    classifier's likeliest classes and nothing else."""
     max_image_words: int = 40
     regions: Literal["none", "grid", "objects"] = "none"
     """What is cut out of an image: nothing, the CNN's 7 x 7 grid, or objects with their boxes."""

@@ -1,6 +1,7 @@
 """Pictures of a post to what is Seen in them: the one way from pixels to a model, in serving and in training.
 
-Words: the alt texts that people wrote, then the captioner's captions, then the classifier's class words. Features, for
+Words: the alt texts that people wrote, then the captioner's captions, then the classifier's class words; for a model
+that reads classes, a word for each of the first picture's likeliest ones. Features, for
 models trained on pixels: pooled, the mean over a post's pictures; and regions, cells of all pictures' grids, or the
 objects of the first picture (their spatial graph is of one picture).
 """
@@ -17,7 +18,7 @@ from models.captioner import Captioner
 from models.images import Picture
 from models.inputs import Inputs
 from models.objects import ObjectDetector, object_detector
-from models.seen import NOTHING_SEEN, Pixels, Seen
+from models.seen import NOTHING_SEEN, Pixels, Seen, noun_of
 from models.vision import ImageEncoder
 from models.words import words_of
 
@@ -33,6 +34,8 @@ class _Looked:
 
     caption: tuple[str, ...]
     class_words: tuple[str, ...]
+    classes: tuple[str, ...]
+    """A word for each of the likeliest classes, likely or not."""
     pixels: Pixels
 
 
@@ -76,7 +79,7 @@ class ImageReader:
             self._known.move_to_end(key)
         while len(self._known) > self._cache:
             self._known.popitem(last=False)
-        return [_together(post, [known[picture.key] for picture in post]) for post in posts]
+        return [self._together(post, [known[picture.key] for picture in post]) for post in posts]
 
     def _look(self, pictures: Sequence[Picture]) -> list[_Looked]:
         features = self._default.encode(pictures) if self._default is not None else []
@@ -93,25 +96,32 @@ class ImageReader:
             if self._detector is not None:
                 found = self._detector.detect(picture.pixels)
                 pixels = Pixels(found.pooled, found.features, found.boxes, found.words)
-            looked.append(_Looked(tuple(caption), tuple(words_of(" ".join(each.words))), pixels))
+            classes = tuple(noun_of(name) for name in each.classes)
+            looked.append(_Looked(tuple(caption), tuple(words_of(" ".join(each.words))), classes, pixels))
         return looked
 
+    def _together(self, pictures: Sequence[Picture], looked: Sequence[_Looked]) -> Seen:
+        """What is seen in all pictures of one post."""
+        if not looked:
+            return NOTHING_SEEN
+        first = looked[0]
+        words = first.classes if self._inputs.image_words == "classes" else _words(pictures, looked)
+        pooled = torch.stack([each.pixels.pooled for each in looked]).mean(dim=0)
+        regions, boxes = first.pixels.regions, first.pixels.boxes
+        if regions is None or boxes is None:
+            return Seen(words, Pixels(pooled))
+        if self._detector is not None:
+            return Seen(words, Pixels(pooled, regions, boxes, first.pixels.words))
+        grids = [each.pixels.regions for each in looked if each.pixels.regions is not None]
+        return Seen(words, Pixels(pooled, torch.cat(grids), boxes.repeat(len(grids), 1)))
 
-def _together(pictures: Sequence[Picture], looked: Sequence[_Looked]) -> Seen:
-    """What is seen in all pictures of one post."""
-    if not looked:
-        return NOTHING_SEEN
+
+def _words(pictures: Sequence[Picture], looked: Sequence[_Looked]) -> tuple[str, ...]:
+    """Alt texts, captions and class words of all pictures."""
     words = words_of(" ".join(picture.alt[:MAX_ALT] for picture in pictures))
     words += [word for each in looked for word in each.caption]
     words += [word for each in looked for word in each.class_words]
-    pooled = torch.stack([each.pixels.pooled for each in looked]).mean(dim=0)
-    first = looked[0].pixels
-    if first.regions is None or first.boxes is None:
-        return Seen(tuple(words), Pixels(pooled))
-    if first.words:  # objects
-        return Seen(tuple(words), Pixels(pooled, first.regions, first.boxes, first.words))
-    grids = [each.pixels.regions for each in looked if each.pixels.regions is not None]
-    return Seen(tuple(words), Pixels(pooled, torch.cat(grids), first.boxes.repeat(len(grids), 1)))
+    return tuple(words)
 
 
 def grid_boxes(cells: int = GRID * GRID) -> Tensor:

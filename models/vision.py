@@ -47,12 +47,14 @@ class ImageFeatures:
     pooled: float32 [1280] on the CPU, the globally pooled last feature map.
     words: the names of the likeliest ImageNet classes in lower-case words, best class first, none twice;
     empty where no class is likely.
+    classes: the names of the TOP_CLASSES likeliest ones, best first, likely or not.
     regions: float32 [49, 1280] on the CPU, the last feature map's 7 x 7 cells, row by row; their mean is
     `pooled`. None unless the encoder was asked for them.
     """
 
     pooled: Tensor
     words: tuple[str, ...]
+    classes: tuple[str, ...]
     regions: Tensor | None = None
 
 
@@ -83,8 +85,9 @@ class ImageEncoder:
             logits = self._network.get_classifier()(pooled)
         probabilities, classes = logits.float().softmax(-1).topk(TOP_CLASSES)
         words = map(class_words, probabilities.tolist(), classes.tolist())
+        names = map(class_names, classes.tolist())
         grids = _rows(maps.flatten(2).mT) if self._regions else [None] * len(pictures)
-        return list(map(ImageFeatures, _rows(pooled), words, grids))
+        return list(map(ImageFeatures, _rows(pooled), words, names, grids))
 
     def _to_device(self, pictures: Sequence[Picture]) -> Tensor:
         """float32 [n, 3, 224, 224] in [-1, 1]; bytes cross to the device, a quarter of the floats' size."""
@@ -100,13 +103,15 @@ def _rows(batch: Tensor) -> list[Tensor]:
     return [row.clone(memory_format=torch.contiguous_format) for row in batch.float().cpu()]
 
 
+def class_names(classes: Sequence[int]) -> tuple[str, ...]:
+    """The names of ImageNet's classes."""
+    return tuple(_categories()[index] for index in classes)
+
+
 def class_words(probabilities: Sequence[float], classes: Sequence[int]) -> tuple[str, ...]:
     """The words of the classes (best first) whose probability is at least MIN_PROBABILITY."""
-    names = (
-        _categories()[index]
-        for probability, index in zip(probabilities, classes, strict=True)
-        if probability >= MIN_PROBABILITY
-    )
+    likely = sum(probability >= MIN_PROBABILITY for probability in probabilities)
+    names = class_names(classes[:likely])
     return tuple(dict.fromkeys(word for name in names for word in name.lower().split()))
 
 

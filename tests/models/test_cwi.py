@@ -137,6 +137,7 @@ def test_sizes_are_those_of_tables_4_to_7():
     assert (9, 200) == tuple(model.emit.weight.shape)
     inputs = model.config.inputs
     assert (40, "content", 5) == (inputs.max_characters, inputs.image_words, inputs.max_image_words)
+    assert "classes" == CWIConfig(LABELS, use_pixels=True).inputs.image_words
     bound = float(characters.embed.weight.detach().abs().max())
     assert 0.24 < bound <= 0.25
 

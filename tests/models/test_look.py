@@ -1,12 +1,17 @@
 """The one way from pictures to what is seen in them: what is remembered between posts, and what is not."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
+from models import look
 from models.images import Picture
 from models.inputs import Inputs
 from models.look import ImageReader
+from models.objects import Objects
 from models.seen import NOTHING_SEEN
+from models.vision import ImageEncoder
 
 
 def noise(seed):
@@ -33,3 +38,33 @@ def test_each_picture_is_looked_at_once_and_the_longest_unused_is_forgotten(monk
 def test_a_post_without_pictures_shows_nothing_and_gets_nothing_of_its_neighbours():
     reader = ImageReader(Inputs(), torch.device("cpu"), cache=2)
     assert NOTHING_SEEN is reader.read([[noise(1)], []])[1]
+
+
+def test_a_model_that_reads_classes_gets_a_word_for_each_of_the_first_pictures_five():
+    """CWI always has five, however unlikely, and nothing that people wrote; noise is like no class."""
+    reader = ImageReader(Inputs(image_words="classes"), torch.device("cpu"), cache=2)
+    pictures = [replace(noise(1), alt="a hat"), noise(2)]
+    [seen] = reader.read([pictures])
+    names = ImageEncoder().encode(pictures)[0].classes
+    assert 5 == len(seen.words)
+    assert tuple(name.lower().split()[-1] for name in names) == seen.words
+
+
+class NothingInTheFirst:
+    """A detector that finds objects in all pictures but the first, as torchvision's may."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def detect(self, pixels):
+        self.asked += 1
+        found = 0 if self.asked == 1 else 3
+        return Objects(torch.zeros(8), torch.ones(found, 8), torch.ones(found, 4), ("dog",) * found)
+
+
+def test_objects_are_the_first_pictures_even_if_it_has_none(monkeypatch):
+    """Else another picture's objects came without boxes, and a post depended on its neighbours' padding."""
+    monkeypatch.setattr(look, "object_detector", lambda *_: NothingInTheFirst())
+    reader = ImageReader(Inputs(regions="objects"), torch.device("cpu"), cache=2)
+    [seen] = reader.read([[noise(1), noise(2)]])
+    assert (0, 0, ()) == (len(seen.pixels.regions), len(seen.pixels.boxes), seen.pixels.words)
