@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from models.checkpoint import load_checkpoint
 from training.checkpoint_experiments import CHECKPOINT_EXPERIMENTS, Bench
 from training.conll import DataError
 from training.evaluate import ImageSource
@@ -66,7 +67,8 @@ def on_checkpoints(
         table = CHECKPOINT_EXPERIMENTS[name](bench, progress)
     sets = ", ".join(folder.name for folder in folders)
     about = f"Validation splits of {sets}; visual input {visual}; strict scores, in percent."
-    return _written(replace(table, notes=[*table.notes, about]), out, _facts(folders))
+    facts = _facts(folders, checkpoints=checkpoints)
+    return _written(replace(table, notes=[*table.notes, about]), out, facts)
 
 
 def on_parts(name: str, checkpoints: Sequence[Path], data: Path, out: Path) -> Table:
@@ -74,7 +76,7 @@ def on_parts(name: str, checkpoints: Sequence[Path], data: Path, out: Path) -> T
     made, folder = PART_EXPERIMENTS[name]
     with Watch(transient=True) as progress:
         table = made(labels_of(checkpoints), data, out, progress)
-    return _written(table, out, _facts([data / folder]))
+    return _written(table, out, _facts([data / folder], checkpoints=checkpoints))
 
 
 def with_training(name: str, setting: Setting, out: Path) -> Table:
@@ -91,7 +93,7 @@ def on_silver(checkpoints: Sequence[Path], setting: Setting, out: Path) -> Table
     with Watch(transient=True) as progress:
         table = silver(labels_of(checkpoints), setting, progress, out)
     seeds = f"One seed; vectors: {', '.join(path.name for path in setting.vectors) or 'none'}."
-    facts = _facts([setting.data / part for part in (SOURCE, T15, T17)], setting.vectors)
+    facts = _facts([setting.data / part for part in (SOURCE, T15, T17)], setting.vectors, checkpoints)
     return _written(replace(table, notes=[*table.notes, seeds]), out, facts)
 
 
@@ -101,8 +103,12 @@ def _written(table: Table, out: Path, facts: Mapping[str, Any]) -> Table:
     return table
 
 
-def _facts(folders: Sequence[Path], vectors: Sequence[Path] = ()) -> dict[str, Any]:
-    return {"command": typed(), "data": data_hashes(folders), "vectors": origins(vectors)}
+def _facts(
+    folders: Sequence[Path], vectors: Sequence[Path] = (), checkpoints: Sequence[Path] = ()
+) -> dict[str, Any]:
+    """What a result was made with; checkpoints by label, each with its id."""
+    ids = {label: load_checkpoint(path).id for label, path in labels_of(checkpoints).items()}
+    return {"command": typed(), "data": data_hashes(folders), "vectors": origins(vectors), "checkpoints": ids}
 
 
 def _about(made: Callable[..., Table]) -> str:

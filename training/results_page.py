@@ -12,6 +12,7 @@ from typing import Any
 from models.registry import MODELS
 from training import plots
 from training.confusion import Confusion
+from training.experiments import listed
 from training.papers import PAPERS, SYSTEMS, TYPES, WHY, claim_of_preset
 from training.provenance import Origin
 from training.tables import Value, grid
@@ -52,7 +53,7 @@ def page(folder: Path) -> str:
     sections += [_inputs(name, found) for name, found in reports.items()]
     experiments = sorted(folder.glob("*/table.json"))
     if experiments:
-        sections += ["## Experiments", *map(_experiment, experiments)]
+        sections += ["## Experiments", *map(_experiment, experiments), _not_run(experiments)]
     if runs:
         sections.append(_commands(runs))
     made = [*(run.get("vectors_from", {}) for run in runs), *map(_vectors_of, experiments)]
@@ -240,7 +241,23 @@ def _experiment(path: Path) -> str:
         lines += ["", note]
     for figure in sorted(path.parent.glob("figure*.png")):
         lines += ["", f"![{found['title']}](results/{name}/{figure.name})"]
+    if ids := found["facts"].get("checkpoints"):
+        named = ", ".join(f"{label} is {checkpoint}" for label, checkpoint in ids.items())
+        lines += ["", f"Checkpoints: {named}."]
     return "\n".join([*lines, "", f"    {found['facts']['command']}"])
+
+
+def _not_run(experiments: Sequence[Path]) -> str:
+    """The experiments that have no result, so that none is missing without a word."""
+    left = {
+        name: about
+        for name, about in listed().items()
+        if name not in {path.parent.name for path in experiments}
+    }
+    lines = [f"- `{name}`: {about}" for name, about in left.items()]
+    return (
+        "\n".join(["### Not run", "", "`trimod experiment NAME` has these too:", "", *lines]) if left else ""
+    )
 
 
 def _commands(runs: Sequence[Run]) -> str:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from models.checkpoint import load_checkpoint
 from models.segmenter import Segmenter, SegmenterConfig
 from models.tagger import Tagger
 from models.trimod import TriModConfig
@@ -19,7 +20,7 @@ from training import experiments, papers, trained_experiments
 from training.checkpoint_experiments import CHECKPOINT_EXPERIMENTS, DRAWS
 from training.commands.experiment import experiment
 from training.conll import DataError
-from training.presets import QUIET, Preset
+from training.presets import PRESETS, QUIET, Preset
 from training.recipe import Recipe
 from training.trained_experiments import Setting, preset_of, run_folder, summary
 from training.trials import TRAINED_EXPERIMENTS, Row, TrainedExperiment, Trial
@@ -80,6 +81,7 @@ def test_an_experiment_on_a_checkpoint_writes_a_table_and_a_figure(
     table = json.loads((out / "table.json").read_text())
     assert (out / "table.md").read_text() == printed.removesuffix("\n")
     assert "twitter2015/valid.txt" in table["facts"]["data"]
+    assert {"tiny": load_checkpoint(checkpoint).id} == table["facts"]["checkpoints"]
     assert all(set(row) <= set(table["columns"]) for row in table["rows"])
     [figure] = out.glob("figure*.png")
     assert 1_000 < figure.stat().st_size < 60_000
@@ -178,6 +180,15 @@ def test_a_run_is_shared_by_equal_rows_only(tmp_path: Path, monkeypatch: pytest.
         folder(Row("x", "tiny"), trial=replace(trial, train=("b",))),
     ]
     assert 8 == len({first, *others})
+
+
+def test_a_row_without_images_has_none_in_training_either(tmp_path: Path) -> None:
+    """Class words of the CNN come as noise in training: what was called text alone had some in every third post."""
+    setting = Setting(tmp_path, tmp_path)
+    seeing, blind = Row("seeing", "hsn"), Row("blind", "hsn", visual="none")
+    shares = [preset_of(row, setting, 1).noise.class_words for row in (seeing, blind)]
+    assert [PRESETS["hsn"].noise.class_words, 0.0] == shares
+    assert shares[0] > 0
 
 
 def test_an_unknown_setting_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

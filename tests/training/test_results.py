@@ -78,6 +78,20 @@ def test_the_page_has_everything_that_was_kept(folder: Path) -> None:
         assert expected in made
 
 
+def test_experiments_without_a_result_are_named(folder: Path) -> None:
+    """Else a paper's table could be missing, and nobody would notice."""
+    made = page(folder)
+    assert "- `hamlearning-table-6`: Two detectors (HamLearning, Table 6)" in made
+    assert "- `cost`:" not in made
+
+
+def test_the_checkpoints_of_an_experiment_are_named(folder: Path) -> None:
+    """A table of a checkpoint that has been replaced since can be told by its id."""
+    facts = {"command": "trimod experiment modalities", "data": {}, "checkpoints": {"trimod": "ab12"}}
+    Table("Modalities", ["a"], [{"a": 1.0}], [], facts).write(folder / "modalities")
+    assert "Checkpoints: trimod is ab12." in page(folder)
+
+
 def test_a_committee_was_not_trained_but_its_members_were(folder: Path) -> None:
     both = run(
         1,
