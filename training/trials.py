@@ -127,8 +127,8 @@ TRAINED_EXPERIMENTS: dict[str, TrainedExperiment] = {
         ],
         ONLY_T15,
         [
-            "The paper does not say how it divides the sizes; here fastText's table keeps its 300, and GloVe's has the "
-            "rest. One file of --vectors fills both, the narrower with its leading columns.",
+            "The paper does not say how it divides the sizes; here fastText's table keeps its 300 (the second file of "
+            "--vectors), and GloVe's has the rest (the first's leading columns).",
             MODERN_RECIPE,
         ],
     ),
