@@ -10,12 +10,13 @@ them decoded.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from models.adapters import merge_adapters
 from models.base import SequenceTagger
@@ -181,18 +182,9 @@ class Tagger:
 
     def tag_seen(self, batch: Sequence[Prepared], seen: Sequence[Seen]) -> list[list[Mention]]:
         """As `tag_prepared`, with what is seen in the images given: evaluation puts captions there."""
-        cut = [window for index, prepared in enumerate(batch) for window in _windows(index, prepared.ids)]
-        encoded = []
-        for window in cut:
-            prepared = batch[window.post]
-            ids = prepared.ids[window.start : window.end]
-            encoded.append(
-                self.encoder.encode(
-                    ids, seen[window.post].words, prepared.hashtag_words, seen[window.post].pixels
-                )
-            )
+        cut = _cut(batch)
         mentions: list[list[Mention]] = [[] for _ in batch]
-        tagged = self._tag_encoded(encoded)
+        tagged = self._tag_encoded(self._encoded(batch, seen, cut))
         for window, found in zip(cut, tagged, strict=True):
             prepared, kept = batch[window.post], mentions[window.post]
             for span, confidence, weights in found:
@@ -204,18 +196,37 @@ class Tagger:
         return mentions
 
     @torch.inference_mode()
+    def weigh(self, batch: Sequence[Prepared]) -> list[list[dict[str, float]]]:
+        """What each modality weighs at each token of each post, mention or not: HSN's gate, TriMod's gamma.
+
+        They sum to 1 at a token; a model without modalities gives none. To be called from one thread at a time.
+        """
+        cut, names = _cut(batch), self.model.modalities
+        weighed: list[list[dict[str, float]]] = [[{} for _ in prepared.found] for prepared in batch]
+        for group, _, _, weights in self._forward(self._encoded(batch, self.look(batch), cut)):
+            for row, window in enumerate(cut[index] for index in group):
+                for token in range(window.first, window.last):
+                    shares = weights[:, row, token - window.start].tolist()
+                    weighed[window.post][token] = dict(zip(names, shares, strict=True))
+        return weighed
+
+    def _encoded(
+        self, batch: Sequence[Prepared], seen: Sequence[Seen], cut: Sequence[_Window]
+    ) -> list[Encoded]:
+        """The windows of `cut`, laid out."""
+        encoded = []
+        for window in cut:
+            prepared, shown = batch[window.post], seen[window.post]
+            ids = prepared.ids[window.start : window.end]
+            encoded.append(self.encoder.encode(ids, shown.words, prepared.hashtag_words, shown.pixels))
+        return encoded
+
+    @torch.inference_mode()
     def _tag_encoded(self, encoded: Sequence[Encoded]) -> list[list[tuple[Span, float, list[float]]]]:
         """Spans over each window's tokens, with confidence and the modalities' mean weights."""
         results: list[list[tuple[Span, float, list[float]]]] = [[] for _ in encoded]
-        lengths = [sum(post.rows) for post in encoded]
-        for group in split_by_length(lengths, MAX_GROUP_PIECES):
-            batch = collate([encoded[index] for index in group], self.model.config.inputs.image_size).to(
-                self.device
-            )
-            with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._precision == "bf16"):
-                emissions, weights = self.model(batch)
-            found = self.model.find(emissions, batch.mask)
-            weights = weights.float().cpu()
+        for group, mask, emissions, weights in self._forward(encoded):
+            found = self.model.find(emissions, mask)
             for row, index in enumerate(group):
                 results[index] = [
                     (span, confidence, weights[:, row, span.start : span.end].mean(dim=1).tolist())
@@ -223,6 +234,15 @@ class Tagger:
                 ]
             self.on_part()
         return results
+
+    def _forward(self, encoded: Sequence[Encoded]) -> Iterator[tuple[Sequence[int], Tensor, Tensor, Tensor]]:
+        """Windows of like length together: places, mask, emissions, weights [modalities, rows, length] on the CPU."""
+        for group in split_by_length([sum(post.rows) for post in encoded], MAX_GROUP_PIECES):
+            rows = collate([encoded[index] for index in group], self.model.config.inputs.image_size)
+            batch = rows.to(self.device)
+            with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._precision == "bf16"):
+                emissions, weights = self.model(batch)
+            yield group, batch.mask, emissions, weights.float().cpu()
 
 
 def choose_device(name: str) -> torch.device:
@@ -253,6 +273,11 @@ def _decoded(post: Post) -> Iterable[Picture]:
             yield decode_image(image.data, image.alt)
         except BrokenImage as error:
             log.warning("tagged without an image: %s", error)
+
+
+def _cut(batch: Sequence[Prepared]) -> list[_Window]:
+    """The windows of all posts."""
+    return [window for index, prepared in enumerate(batch) for window in _windows(index, prepared.ids)]
 
 
 def _windows(post: int, ids: TokenIds) -> list[_Window]:

@@ -20,7 +20,7 @@ from stream.settings import Fetch, Settings, with_flags
 
 if TYPE_CHECKING:
     from models.images import Picture
-    from models.tagger import Tagger
+    from models.tagger import Prepared, Tagger
     from stream.fetch import Fetched
 
 FILE_BATCH = 32
@@ -38,8 +38,11 @@ FILE_BATCH = 32
     help="Folder that image paths start from (worker.images_root).",
 )
 @click.option("--device", help="auto, cpu, cuda or cuda:N (worker.device).")
+@click.option(
+    "--weights", is_flag=True, help="Say what each modality weighs at each token, too (HSN: its gate)."
+)
 @with_settings
-def tag(settings: Settings, file: BinaryIO, **flags: Any) -> None:
+def tag(settings: Settings, file: BinaryIO, weights: bool, **flags: Any) -> None:
     """Tag each line of FILE, a post as JSON or plain text; one JSON object a line comes out.
 
     A line that is no post is named on stderr and skipped; the exit status is then 1. An image that cannot be
@@ -61,7 +64,7 @@ def tag(settings: Settings, file: BinaryIO, **flags: Any) -> None:
             _pictures(number, post, worker.images_root, found)
             for (number, post), found in zip(posts.items(), fetched, strict=True)
         ]
-        for line in _tagged(tagger, list(posts.values()), pictures):
+        for line in _tagged(tagger, list(posts.values()), pictures, weights):
             sys.stdout.buffer.write(line + b"\n")
         sys.stdout.buffer.flush()
     if bad:
@@ -116,17 +119,33 @@ def _pictures(number: int, post: Post, root: Path | None, fetched: "Fetched") ->
     return pictures
 
 
-def _tagged(tagger: "Tagger", posts: list[Post], pictures: "list[list[Picture]]") -> Iterator[bytes]:
+def _tagged(
+    tagger: "Tagger", posts: list[Post], pictures: "list[list[Picture]]", weights: bool
+) -> Iterator[bytes]:
     from models.post import Post as PostToTag
 
     prepared = [
         tagger.prepare(PostToTag(post.text, post.hashtags), found)
         for post, found in zip(posts, pictures, strict=True)
     ]
-    for post, mentions in zip(posts, tagger.tag_prepared(prepared), strict=True):
+    tokens = _weighed(tagger, prepared) if weights else [{} for _ in posts]
+    for post, mentions, more in zip(posts, tagger.tag_prepared(prepared), tokens, strict=True):
         found = [
             {name: getattr(mention, name) for name in mention.__slots__}
             | {"canonical": tagger.canonical(mention.text)}
             for mention in mentions
         ]
-        yield orjson.dumps({"id": post.id, "text": post.text, "mentions": found})
+        yield orjson.dumps({"id": post.id, "text": post.text, "mentions": found, **more})
+
+
+def _weighed(tagger: "Tagger", prepared: "list[Prepared]") -> list[dict[str, Any]]:
+    """Each post's tokens with what the modalities weigh there."""
+    return [
+        {
+            "tokens": [
+                {"text": token.text, "start": token.start, "end": token.end, "weights": shares}
+                for token, shares in zip(post.found, weighed, strict=True)
+            ]
+        }
+        for post, weighed in zip(prepared, tagger.weigh(prepared), strict=True)
+    ]

@@ -122,6 +122,26 @@ def test_image_words_and_hashtags_weigh_only_where_they_are(tagger: Tagger) -> N
     assert all(m.weights["image"] > 0 and m.weights["hashtags"] > 0 for m in seen)
 
 
+@pytest.mark.parametrize(("words", "least"), [(60, 1.0), (600, 0.9)])
+def test_every_token_has_its_weights_and_a_mention_their_mean(
+    tagger: Tagger, words: int, least: float
+) -> None:
+    """HSN's gate is one of each token. Where windows of a long post meet, a mention's are of its own window."""
+    text = " ".join(random.Random(9).choices(WORDS, k=words))
+    post, [mentions] = tagger.prepare(Post(text), ()), tagger.tag([text])
+    [weighed, none] = tagger.weigh([post, tagger.prepare(Post(""), ())])
+    assert (len(post.found), []) == (len(weighed), none)
+    alike = list[bool]()
+    for mention in mentions:
+        inside = [
+            each["text"]
+            for token, each in zip(post.found, weighed, strict=True)
+            if mention.start <= token.start < mention.end
+        ]
+        alike.append(pytest.approx(sum(inside) / len(inside), abs=1e-4) == mention.weights["text"])
+    assert sum(alike) >= least * len(alike) > 0
+
+
 def test_pictures_go_through_the_cnn_and_alt_text_is_read(tagger: Tagger) -> None:
     picture = Picture(np.zeros((224, 224, 3), dtype=np.uint8), "black", "Maple Leafs")
     [seen] = tagger.look([tagger.prepare(Post("won"), [picture])])

@@ -28,6 +28,18 @@ def test_the_checkpoint_of_the_settings_is_taken(checkpoint: Path) -> None:
     assert Settings().worker.checkpoint != checkpoint
 
 
+@pytest.mark.usefixtures("checkpoint")
+def test_weights_of_the_tokens_are_told_if_asked_for() -> None:
+    told, plain = (
+        orjson.loads(CliRunner().invoke(tag, ["-", "--device", "cpu", *asked], input="in Toronto\n").stdout)
+        for asked in (["--weights"], [])
+    )
+    tokens = told.pop("tokens")
+    assert plain == told
+    assert [("in", 0, 2), ("Toronto", 3, 10)] == [(t["text"], t["start"], t["end"]) for t in tokens]
+    assert {"text": 1.0, "image": 0.0, "hashtags": 0.0} == tokens[1]["weights"]
+
+
 def test_images_that_cannot_be_had_are_named(checkpoint: Path, tmp_path: Path) -> None:
     images = [{"path": "none.jpg"}, {"data": "no base64"}, {"url": "https://example.org/a.jpg"}]
     post = orjson.dumps({"id": "1", "text": "in Toronto", "images": images})
