@@ -30,6 +30,11 @@ WEIGHTS = """With `fusion=cross`, as in both shipped models, the text has read t
 (equations 11-12 come last): the weights say what is added at the end, not what an image was worth. That is what the
 experiments on modalities measure."""
 
+COMMANDS = """Each run, its checkpoint's id, and the seconds that it trained. A checkpoint that a command names and that
+is not in this list was not kept, nor what it scored. `runs/mvsa` is MVSA's posts without their images, tagged by
+`trimod label runs/mvsa/posts.jsonl --out runs/mvsa/train.txt` with the checkpoint that shipped then: another checkpoint,
+another hash below. `runs/m/NAME` is the run NAME as the committee before had it, in four bits."""
+
 INTRODUCTION = """# Results
 
 Made by `make results` from the JSON files in [results](results/); no figure of ours is typed in. All of ours are on
@@ -261,7 +266,7 @@ def _not_run(experiments: Sequence[Path]) -> str:
 
 
 def _commands(runs: Sequence[Run]) -> str:
-    lines = ["## Commands", "", "Each run, its checkpoint's id, and the seconds that it trained:", ""]
+    lines = ["## Commands", "", COMMANDS, ""]
     for run in runs:
         if "members" in run:
             lines.append(f"    # {run['name']}: {run['checkpoint']}, of trained members")
