@@ -1,20 +1,24 @@
 """ImageNet classifiers by name, each with ImageEncoder's interface: pooled features, the grid of cells, class words.
 
-`efficientnet_lite0` comes with its weights in a package and is the default (models/vision.py); the papers' others are
-torchvision's, whose weights are downloaded at the first use where the network allows it: CWI's InceptionV3,
-HamLearning's ResNet-152, HSN's VGG-16. All of them read the same 224 x 224 pixels (models/images.py);
-InceptionV3 has them enlarged to its 299. Remembering features is not done here: compute them once and store them.
+`efficientnet_lite0` comes with its weights in a package and is the default (models/vision.py). Any other is one of
+torchvision's, the papers' among them (CWI's `inception_v3`, HamLearning's `resnet152`, HSN's `vgg16`); its weights are
+downloaded at the first use where the network allows it. All of them read the same 224 x 224 pixels (models/images.py),
+enlarged for those that were trained on more. The grid is the last feature map that a network makes of a picture, found
+by a pass without weights; vision transformers have none, and are refused. Remembering features is not done here:
+compute them once and store them.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+import torchvision
 from torch import Tensor, nn
-from torchvision.models import get_model
-from torchvision.models.feature_extraction import create_feature_extractor
+from torchvision.models import get_model, get_model_weights, list_models
 
 from models.errors import PretrainedError, one_line
 from models.images import SIDE, Picture
@@ -29,30 +33,21 @@ from models.vision import (
 )
 
 DEFAULT = "efficientnet_lite0"
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet's pixels: torchvision normalises by them for all its classifiers."""
+TORCHVISION = tuple(name for name in list_models(torchvision.models) if not name.startswith("vit_"))
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where a network has what we read."""
+    """What a network makes of a picture, and what it was trained on."""
 
     size: int
     """Width of its last feature map."""
     grid: str
-    """Node that gives that map."""
-    classifier: str
-    side: int = SIDE
-    """Pixels that it was trained on."""
-
-
-TORCHVISION = {
-    "inception_v3": _Layout(2048, "Mixed_7c", "fc", 299),
-    "resnet50": _Layout(2048, "layer4", "fc"),
-    "resnet152": _Layout(2048, "layer4", "fc"),
-    "vgg16": _Layout(512, "features", "classifier"),
-}
-NAMES = (DEFAULT, *TORCHVISION)
+    """Module that gives that map."""
+    side: int
+    """Pixels."""
+    mean: Sequence[float]
+    std: Sequence[float]
 
 
 class Backbone(Protocol):
@@ -74,12 +69,49 @@ def backbone(name: str = DEFAULT, device: str | torch.device = "cpu") -> Backbon
 def feature_size(name: str) -> int:
     """Width of the pooled and of the region features of classifier `name`."""
     _check(name)
-    return FEATURES if name == DEFAULT else TORCHVISION[name].size
+    return FEATURES if name == DEFAULT else _layout(name).size
 
 
 def _check(name: str) -> None:
-    if name not in NAMES:
-        raise PretrainedError(f"unknown image classifier {name!r}; known are: {', '.join(NAMES)}")
+    if name not in (DEFAULT, *TORCHVISION):
+        raise PretrainedError(
+            f"unknown image classifier {name!r}: it is {DEFAULT} or one of torchvision's that has a grid, as "
+            "resnet50, inception_v3 or vgg16"
+        )
+
+
+@cache
+def _layout(name: str) -> _Layout:
+    """Of torchvision's network `name`, without its weights."""
+    seen = get_model_weights(name).DEFAULT.transforms()
+    [side] = seen.crop_size
+    maps: list[tuple[str, int]] = []
+
+    def watch(path: str, module: nn.Module) -> None:
+        def keep(module: nn.Module, inputs: Any, output: Any) -> None:
+            if isinstance(output, Tensor) and output.dim() == 4 and output.shape[2] > 1:
+                maps.append((path, output.shape[1]))
+
+        module.register_forward_hook(keep)
+
+    network, device = _hollow(name)
+    for path, module in network.named_modules():
+        watch(path, module)
+    with torch.no_grad():
+        network.eval()(torch.zeros(1, 3, side, side, device=device))
+    grid, size = maps[-1]
+    return _Layout(size, grid, side, seen.mean, seen.std)
+
+
+def _hollow(name: str) -> tuple[nn.Module, str]:
+    """torchvision's network `name` as made, and its device: `meta` holds no numbers, but RegNet draws some."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # how Inception draws what nobody reads
+        try:
+            with torch.device("meta"):
+                return get_model(name, weights=None), "meta"
+        except NotImplementedError:
+            return get_model(name, weights=None), "cpu"
 
 
 class TorchvisionBackbone:
@@ -88,20 +120,20 @@ class TorchvisionBackbone:
     def __init__(self, name: str, network: nn.Module, device: str | torch.device = "cpu") -> None:
         """`network` is torchvision's model `name` with its weights."""
         self.device = torch.device(device)
-        self._layout = TORCHVISION[name]
-        nodes = {self._layout.grid: "grid", self._layout.classifier: "logits"}
-        # Inception's branch for training is not ours: no warning that it is missing.
-        extractor = create_feature_extractor(network.eval(), nodes, suppress_diff_warning=True)
-        self._network = extractor.to(self.device)
+        self._layout = _layout(name)
+        self._network = network.eval().to(self.device)
+        self._maps: list[Tensor] = []
+        grid = self._network.get_submodule(self._layout.grid)
+        grid.register_forward_hook(lambda module, inputs, output: self._maps.append(output))
 
     @torch.no_grad()
     def encode(self, pictures: Sequence[Picture]) -> list[ImageFeatures]:
         """Features of each picture, in order; `pooled` is the mean of the regions."""
         found: list[ImageFeatures] = []
         for start in range(0, len(pictures), CPU_BATCH):
-            outputs = self._network(self._pixels(pictures[start : start + CPU_BATCH]))
-            grids = outputs["grid"].flatten(2).mT.float().cpu()
-            probabilities, classes = outputs["logits"].float().softmax(dim=-1).topk(TOP_CLASSES)
+            logits = self._network(self._pixels(pictures[start : start + CPU_BATCH]))
+            grids = self._maps.pop().flatten(2).mT.float().cpu()
+            probabilities, classes = logits.float().softmax(dim=-1).topk(TOP_CLASSES)
             words = map(class_words, probabilities.tolist(), classes.tolist())
             names = map(class_names, classes.tolist())
             found += [
@@ -116,7 +148,7 @@ class TorchvisionBackbone:
         pixels = pixels.permute(0, 3, 1, 2).float() / 255
         if self._layout.side != SIDE:
             pixels = nn.functional.interpolate(pixels, self._layout.side, mode="bilinear", antialias=True)
-        mean, std = (pixels.new_tensor(each).view(3, 1, 1) for each in (MEAN, STD))
+        mean, std = (pixels.new_tensor(each).view(3, 1, 1) for each in (self._layout.mean, self._layout.std))
         return (pixels - mean) / std
 
 

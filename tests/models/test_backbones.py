@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 from torchvision.models import get_model
-from torchvision.models.feature_extraction import create_feature_extractor
 
-from models.backbones import NAMES, TORCHVISION, TorchvisionBackbone, backbone, feature_size
+from models.backbones import TorchvisionBackbone, backbone, feature_size
 from models.errors import PretrainedError
 from models.images import Picture
 from models.vision import ImageEncoder
@@ -40,16 +39,24 @@ def test_torchvisions_classifiers_give_what_the_default_gives(name, cells):
         torch.testing.assert_close(alone, features.pooled, atol=1e-4, rtol=1e-3)
 
 
-@pytest.mark.parametrize("name", TORCHVISION)
-def test_each_network_has_the_layers_that_are_read(name):
-    """On the meta device: shapes without the 140 million weights of a VGG-16."""
-    layout = TORCHVISION[name]
-    with torch.device("meta"):
-        nodes = {layout.grid: "grid", layout.classifier: "logits"}
-        network = create_feature_extractor(untrained(name).eval(), nodes, suppress_diff_warning=True)
-        outputs = network(torch.zeros(1, 3, layout.side, layout.side))
-    assert (1, layout.size) == outputs["grid"].shape[:2]
-    assert (1, 1000) == outputs["logits"].shape
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("inception_v3", 2048), ("resnet50", 2048), ("resnet152", 2048), ("vgg16", 512), ("alexnet", 256),
+        ("efficientnet_b3", 1536), ("swin_t", 768), ("regnet_x_400mf", 400),
+    ],
+)  # fmt: skip
+def test_any_classifiers_features_are_found_without_its_weights(name, size):
+    """The papers' and others, which nobody laid out by hand."""
+    assert size == feature_size(name)
+
+
+@pytest.mark.parametrize(("name", "cells"), [("alexnet", 36), ("swin_t", 49)])
+def test_pictures_are_seen_as_each_network_was_trained(name, cells):
+    """A grid of another shape, and one that a transformer lays out at its end."""
+    [features] = TorchvisionBackbone(name, untrained(name)).encode([noise(1)])
+    assert (cells, feature_size(name)) == features.regions.shape
+    assert 5 == len(features.classes)
 
 
 def test_the_default_is_offline():
@@ -69,6 +76,8 @@ def test_weights_that_cannot_be_downloaded(monkeypatch, tmp_path):
 
 
 def test_unknown_names_are_named():
-    with pytest.raises(PretrainedError, match="unknown image classifier 'alexnet'"):
-        backbone("alexnet")
-    assert ("efficientnet_lite0", *TORCHVISION) == NAMES
+    for name in ("alexnett", "vit_b_16"):  # a transformer's patches are no map of features
+        with pytest.raises(
+            PretrainedError, match=f"unknown image classifier '{name}': it is efficientnet_lite0 or"
+        ):
+            backbone(name)
