@@ -28,6 +28,7 @@ from tests.integration.workers import (
     send,
     wait_until,
 )
+from tests.models.test_served import checkpoint
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -130,3 +131,27 @@ def test_what_cannot_be_trusted_is_refused_and_the_old_one_stays(settings: Setti
         )
         assert worker.stop() < 10
     assert {version} == {receipt.model_version for receipt in receipts(settings.kafka)}
+
+
+def test_every_papers_model_is_served_by_its_path_alone(settings: Settings, tmp_path: Path) -> None:
+    """One worker, and nothing but the checkpoint changes: each tags as its Tagger does in this process."""
+    text, pointer = "Toronto Maple Leafs won in Riga #hockey", tmp_path / "current"
+    paths = {name: checkpoint(tmp_path / name, name) for name in ("trimod", "cwi", "hsn", "hamlearning")}
+    taggers = {name: Tagger.load(path, "cpu") for name, path in paths.items()}
+    point(pointer, paths["trimod"])
+    own = settings.worker.model_copy(update={"checkpoint": pointer})
+    settings = settings.model_copy(update={"worker": own})
+    with gone_at_last([RealWorker(settings, tmp_path)]) as (worker,):
+        wait_until(lambda: "assigned partitions" in worker.log or not worker.running, START, "it starts")
+        for number, (name, tagger) in enumerate(taggers.items()):
+            point(pointer, paths[name])
+            wait_until(lambda: model_of(worker) == tagger.version, 60, f"{name} is loaded")  # noqa: B023
+            send(settings.kafka, [post(number, text)], number)
+            wait_until(lambda: len(receipts(settings.kafka)) > number, 60, f"{name} tags")  # noqa: B023
+        assert worker.stop() < 10
+    events = [json.loads(value) for value in values(settings)]
+    for tagger in taggers.values():
+        expected = [(m.start, m.end, m.type) for m in tagger.tag([text])[0]]
+        found = [(e["start"], e["end"], e["type"]) for e in events if e["model_version"] == tagger.version]
+        assert sorted(expected) == sorted(found)
+        assert expected
