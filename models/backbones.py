@@ -59,7 +59,7 @@ class Backbone(Protocol):
 
 
 def backbone(name: str = DEFAULT, device: str | torch.device = "cpu") -> Backbone:
-    """The classifier `name`, one of NAMES. Raises PretrainedError where its weights are not to be had."""
+    """The classifier `name`, DEFAULT or one of TORCHVISION. Raises PretrainedError where its weights are not to be had."""
     _check(name)
     if name == DEFAULT:
         return ImageEncoder(device, regions=True)
