@@ -4,8 +4,8 @@
 torchvision's, the papers' among them (CWI's `inception_v3`, HamLearning's `resnet152`, HSN's `vgg16`); its weights are
 downloaded at the first use where the network allows it. All of them read the same 224 x 224 pixels (models/images.py),
 enlarged for those that were trained on more. The grid is the last feature map that a network makes of a picture, found
-by a pass without weights; vision transformers have none, and are refused. Remembering features is not done here:
-compute them once and store them.
+by a pass without weights. Vision transformers have none and SqueezeNet's is of classes already: they are refused.
+Remembering features is not done here: compute them once and store them.
 """
 
 import warnings
@@ -33,7 +33,9 @@ from models.vision import (
 )
 
 DEFAULT = "efficientnet_lite0"
-TORCHVISION = tuple(name for name in list_models(torchvision.models) if not name.startswith("vit_"))
+TORCHVISION = tuple(
+    name for name in list_models(torchvision.models) if not name.startswith(("vit_", "squeezenet"))
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Backbone(Protocol):
 
 
 def backbone(name: str = DEFAULT, device: str | torch.device = "cpu") -> Backbone:
-    """The classifier `name`, DEFAULT or one of TORCHVISION. Raises PretrainedError where its weights are not to be had."""
+    """The classifier `name`, DEFAULT or one of TORCHVISION. Raises PretrainedError where it has no weights here."""
     _check(name)
     if name == DEFAULT:
         return ImageEncoder(device, regions=True)
@@ -111,7 +113,8 @@ def _hollow(name: str) -> tuple[nn.Module, str]:
             with torch.device("meta"):
                 return get_model(name, weights=None), "meta"
         except NotImplementedError:
-            return get_model(name, weights=None), "cpu"
+            with torch.random.fork_rng(devices=[]):  # a run's own draws must not depend on it
+                return get_model(name, weights=None), "cpu"
 
 
 class TorchvisionBackbone:

@@ -19,8 +19,8 @@ Readings of what the paper leaves open:
 - `regularised=False` (Table 9) leaves out layers 15-17, so the convolutions that follow the pools are linear.
 
 Deviations: words about the image come from a caption where there are no pixels (its first five content words; a model
-trained on pixels reads the last word of the name of each of the five likeliest classes, and nothing else); padding is
-masked after each layer, where Keras lets it run through the convolutions;
+trained on pixels reads the last word of the name of each of the five likeliest classes); padding is masked after each
+layer, where Keras lets it run through the convolutions;
 `dropout` on the inputs of both BiLSTMs and of the CRF, which the paper does not have (0).
 """
 

@@ -155,10 +155,10 @@ class PostEncoder:
         """Those of the words about an image that the model reads."""
         if "image" not in self.inputs.reads:
             return ()
-        if self.inputs.image_words == "content":
-            words = content_words(words)
-        elif self.inputs.image_words == "nouns":
+        if self.inputs.image_words == "nouns":
             words = nouns(words)
+        elif self.inputs.image_words != "all":
+            words = content_words(words)
         return words[: self.inputs.max_image_words]
 
     def hashtag_words(self, words: Sequence[str]) -> Sequence[str]:

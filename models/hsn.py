@@ -58,7 +58,7 @@ class HSNConfig:
     use_captions: bool = True
     """Whether words about the image are regions."""
     use_pixels: bool = False
-    """Whether the CNN's 7 x 7 cells are regions; False until trained on pixels."""
+    """Whether the cells of the CNN's grid are regions, 7 x 7 of most; False until trained on pixels."""
     backbone: str = DEFAULT
     """The ImageNet classifier whose grid is read (the paper: `vgg16`)."""
     image_size: int = 0

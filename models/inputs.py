@@ -18,11 +18,11 @@ class Inputs:
     """Characters of a token that are read; the rest says little."""
     part_of_speech: bool = False
     image_words: Literal["all", "content", "nouns", "classes"] = "all"
-    """Which words about an image are read: all, content words only, nouns only, or, of pixels, a word for each of the
-    classifier's likeliest classes and nothing else."""
+    """Which words about an image are read: all, content words only, nouns only, or `classes`: of pixels, a word for
+    each of the classifier's likeliest classes; of words that are given in their place, content words."""
     max_image_words: int = 40
     regions: Literal["none", "grid", "objects"] = "none"
-    """What is cut out of an image: nothing, the CNN's 7 x 7 grid, or objects with their boxes."""
+    """What is cut out of an image: nothing, the cells of the CNN's grid, or objects with their boxes."""
     backbone: str = "efficientnet_lite0"
     """The ImageNet classifier that gives class words, pooled features and the grid (models/backbones.py)."""
     detector: str = "class_activation"

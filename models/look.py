@@ -49,6 +49,8 @@ class ImageReader:
         self, inputs: Inputs, device: torch.device, cache: int, captioner: Captioner | None = None
     ) -> None:
         self._inputs = inputs
+        if inputs.image_words == "classes":
+            captioner = None  # its words would not be read
         self._captioner = captioner.to(device) if captioner else None
         self._detector: ObjectDetector | None = None
         if inputs.regions == "objects":

@@ -61,9 +61,6 @@ class Objects:
 class ObjectDetector(ABC):
     """Finds at most MAX_OBJECTS objects in an image."""
 
-    size: int
-    """Width of its features."""
-
     @abstractmethod
     def detect(self, pixels: Pixels) -> Objects:
         """The objects of an image, uint8 [height, width, 3], RGB; class_activation wants 224 x 224."""
@@ -92,8 +89,6 @@ def object_detector(name: str = CLASS_ACTIVATION, device: str | torch.device = "
 
 class ClassActivationRegions(ObjectDetector):
     """EfficientNet-Lite0's class activation maps."""
-
-    size = FEATURES
 
     def __init__(self, device: str | torch.device = "cpu") -> None:
         self.device = torch.device(device)
@@ -151,8 +146,6 @@ def as_box(left: float, top: float, right: float, bottom: float) -> list[float]:
 
 class TorchvisionDetector(ObjectDetector):
     """A Faster R-CNN (Mask R-CNN is one), without masks; an object's feature is its box head's."""
-
-    size = ROI_FEATURES
 
     def __init__(
         self, network: FasterRCNN, categories: Sequence[str], device: str | torch.device = "cpu"

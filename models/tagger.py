@@ -195,11 +195,11 @@ class Tagger:
                     kept.append(mention)
         return mentions
 
-    @torch.inference_mode()
     def weigh(self, batch: Sequence[Prepared]) -> list[list[dict[str, float]]]:
         """What each modality weighs at each token of each post, mention or not: HSN's gate, TriMod's gamma.
 
-        They sum to 1 at a token; a model without modalities gives none. To be called from one thread at a time.
+        They sum to 1 at a token; a model without modalities gives none. A pass of its own, beside tagging. To be called
+        from one thread at a time.
         """
         cut, names = _cut(batch), self.model.modalities
         weighed: list[list[dict[str, float]]] = [[{} for _ in prepared.found] for prepared in batch]
@@ -240,7 +240,8 @@ class Tagger:
         for group in split_by_length([sum(post.rows) for post in encoded], MAX_GROUP_PIECES):
             rows = collate([encoded[index] for index in group], self.model.config.inputs.image_size)
             batch = rows.to(self.device)
-            with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._precision == "bf16"):
+            half = torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._precision == "bf16")
+            with torch.inference_mode(), half:
                 emissions, weights = self.model(batch)
             yield group, batch.mask, emissions, weights.float().cpu()
 

@@ -44,12 +44,12 @@ screenshots, and no word is better than a wrong one."""
 class ImageFeatures:
     """What the CNN sees in one picture.
 
-    pooled: float32 [1280] on the CPU, the globally pooled last feature map.
+    pooled: float32 [size] on the CPU, the globally pooled last feature map; 1280 wide, or as another classifier's is.
     words: the names of the likeliest ImageNet classes in lower-case words, best class first, none twice;
     empty where no class is likely.
     classes: the names of the TOP_CLASSES likeliest ones, best first, likely or not.
-    regions: float32 [49, 1280] on the CPU, the last feature map's 7 x 7 cells, row by row; their mean is
-    `pooled`. None unless the encoder was asked for them.
+    regions: float32 [cells, size] on the CPU, the last feature map's cells, 7 x 7 or as many as another's has, row
+    by row; their mean is `pooled`. None unless the encoder was asked for them.
     """
 
     pooled: Tensor

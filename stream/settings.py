@@ -168,7 +168,8 @@ class Worker(Section):
     max_partition_bytes: int = Field(64 * 2**20, ge=2**20)
     """Bytes of posts of one partition that may be in work at once."""
     image_cache: int = Field(4096, ge=0)
-    """Images whose features are kept in memory, by content hash."""
+    """Images whose features are kept in memory, by content hash: 5 kB each, or 0.25 MB (as many as 4 with some
+    classifiers) for models that read regions of them."""
     threads: int = Field(0, ge=0)
     """Threads of the model on a CPU; 0 leaves torch's choice."""
     hang_limit: float = Field(60.0, gt=0)

@@ -253,6 +253,8 @@ def _begun(
             f"--start-from {checkpoint} is of model {before.name}, and this trains {preset.model}"
         )
     asked = {name: preset.hyper[name] for name in ("dropout", *preset.asked) if name in preset.hyper}
+    if asked.keys() & {"backbone", "detector"}:
+        asked.setdefault("image_size", 0)  # another's features have another width
     try:
         config = {**asdict(before.model.config), **asked, "labels": labels}
         model = create(preset.model, config, before.words.size, characters.size)

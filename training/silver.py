@@ -94,7 +94,7 @@ def _trained(
     run_folder = setting.runs / "silver" / f"{folder.name}.{preset}.{visual}"
     run = Run(preset, (folder,), visual, vectors=setting.vectors, features=setting.runs / "features")
     progress.stop()  # training shows progress of its own
-    trained = changed(PRESETS[preset], **setting.overrides, **without_noise(visual))
+    trained = changed(PRESETS[preset], **{**without_noise(visual), **setting.overrides})
     tagger = Tagger.load(train_preset(trained, run, setting.device, run_folder), setting.device)
     progress.start()
     own = read_folder(folder, "valid", visual, look_of(tagger))

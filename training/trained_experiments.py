@@ -93,12 +93,8 @@ def preset_of(row: Row, setting: Setting, seed: int) -> Preset:
     if row.preset not in PRESETS:
         raise DataError(f"row {row.label!r}: no preset {row.preset!r}; known are: {', '.join(PRESETS)}")
     preset = PRESETS[row.preset]
-    settings = {
-        **setting.overrides,
-        **row.overrides,
-        **without_noise(row.visual or setting.visual),
-        "seed": seed,
-    }
+    noise = without_noise(row.visual or setting.visual)
+    settings = {**noise, **setting.overrides, **row.overrides, "seed": seed}
     config, _ = MODELS[preset.model]
     if setting.encoder and (preset.hyper.get("text_encoder") or getattr(config, "text_encoder", "")):
         settings["text_encoder"] = setting.encoder

@@ -39,7 +39,9 @@ FILE_BATCH = 32
 )
 @click.option("--device", help="auto, cpu, cuda or cuda:N (worker.device).")
 @click.option(
-    "--weights", is_flag=True, help="Say what each modality weighs at each token, too (HSN: its gate)."
+    "--weights",
+    is_flag=True,
+    help="Say what each modality weighs at each token, too (HSN: its gate); CWI and HamLearning weigh none.",
 )
 @with_settings
 def tag(settings: Settings, file: BinaryIO, weights: bool, **flags: Any) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from models import look
+from models.captioner import Captioner, CaptionerConfig
 from models.images import Picture
 from models.inputs import Inputs
 from models.look import ImageReader
@@ -42,10 +43,12 @@ def test_a_post_without_pictures_shows_nothing_and_gets_nothing_of_its_neighbour
 
 def test_a_model_that_reads_classes_gets_a_word_for_each_of_the_first_pictures_five():
     """CWI always has five, however unlikely, and nothing that people wrote; noise is like no class."""
-    reader = ImageReader(Inputs(image_words="classes"), torch.device("cpu"), cache=2)
+    captioner = Captioner(CaptionerConfig(("a", "hat")))
+    reader = ImageReader(Inputs(image_words="classes"), torch.device("cpu"), 2, captioner)
     pictures = [replace(noise(1), alt="a hat"), noise(2)]
     [seen] = reader.read([pictures])
     names = ImageEncoder().encode(pictures)[0].classes
+    assert reader._captioner is None  # whose words would not be read
     assert 5 == len(seen.words)
     assert tuple(name.lower().split()[-1] for name in names) == seen.words
 

@@ -1,6 +1,7 @@
 """The tagger: offsets into the post's own text, tags that do not depend on the batch, windows over long posts."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -17,7 +18,7 @@ from models.images import Picture
 from models.post import Mention, Post
 from models.registry import create
 from models.seen import Pixels, Seen
-from models.tagger import Tagger, choose_device
+from models.tagger import Prepared, Tagger, choose_device
 from models.trimod import TriMod
 from tests.checkpoints import CHARACTERS, tiny_checkpoint, tiny_model
 from tests.checkpoints import WORDS as WORDS_TABLE
@@ -148,6 +149,21 @@ def test_pictures_go_through_the_cnn_and_alt_text_is_read(tagger: Tagger) -> Non
     assert ("Maple", "Leafs") == seen.words[:2]
     assert seen.pixels is not None
     assert (1280,) == tuple(seen.pixels.pooled.shape)
+
+
+def test_what_is_seen_while_tokens_are_weighed_may_be_trained_on(
+    tagger: Tagger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is remembered; tensors of inference mode would break whoever trains on them later."""
+    modes, look = list[bool](), tagger.look
+
+    def watched(batch: Sequence[Prepared]) -> list[Seen]:
+        modes.append(torch.is_inference_mode_enabled())
+        return look(batch)
+
+    monkeypatch.setattr(tagger, "look", watched)
+    tagger.weigh([tagger.prepare(Post("won"), ())])
+    assert [False] == modes
 
 
 def test_a_hashtag_and_its_words_are_one_canonical_form(tagger: Tagger) -> None:

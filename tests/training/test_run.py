@@ -320,6 +320,20 @@ def test_long_posts_are_learnt_whole(
     assert 1 == sum("Kyiv" in sample.tokens for sample in learnt)
 
 
+def test_going_on_with_another_classifier_reads_features_of_its_width(
+    tmp_path: Path, segmenter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkpoint may say how wide the features were that it read before."""
+    monkeypatch.setattr("models.look.backbone", lambda *_: None)  # its weights are not to be downloaded
+    first = Run("hsn", (folder(tmp_path / "data"),), "none", segmenter=segmenter)
+    hyper = {"word_size": 12, "hidden": 8, "heads": 2, "image_size": 1280}
+    small = changed(PRESETS["hsn"], **{**SMALL, "epochs": 1}, **hyper)
+    begun = train_preset(small, first, "cpu", tmp_path / "begun")
+    asked = changed(PRESETS["hsn"], **{**SMALL, "epochs": 1}, backbone="vgg16")
+    again = train_preset(asked, replace(first, start_from=begun), "cpu", tmp_path / "again")
+    assert 512 == Tagger.load(again, "cpu").model.config.inputs.image_size
+
+
 def test_characters_that_a_checkpoint_does_not_know_are_added(tmp_path: Path, segmenter: Path) -> None:
     """In the order of the data, as if trained on it from the first; those that it knows keep what was learnt."""
     first = Run("trimod", (folder(tmp_path / "data"),), "none", segmenter=segmenter)

@@ -11,6 +11,7 @@ from tests.checkpoints import tiny_checkpoint
 from tests.training.test_experiments import POSTS, TINY
 from training import silver
 from training.commands.experiment import experiment
+from training.presets import changed
 
 COUNT = 20
 
@@ -40,7 +41,7 @@ def test_silver_labels_train_on_pixels_and_are_scored_on_real_sets(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(silver, "STUDENTS", ("trimod",))
-    monkeypatch.setattr(silver, "PRESETS", {"trimod": TINY})
+    monkeypatch.setattr(silver, "PRESETS", {"trimod": changed(TINY, class_words=0.5)})
     tagged, other = (tiny_checkpoint(tmp_path / name, seed) for name, seed in (("one", 7), ("two", 3)))
     out, runs = tmp_path / "out", tmp_path / "runs"
     asked = ["silver", str(tagged), str(other), "--data", str(data), "--runs", str(runs), "--out", str(out)]
@@ -63,4 +64,11 @@ def test_silver_labels_train_on_pixels_and_are_scored_on_real_sets(
     held, kept = ((folder / f"{part}.txt").read_text().count("IMGID") for part in ("valid", "train"))
     assert (COUNT // 10, COUNT - COUNT // 10) == (held, kept)
     assert "mvsa/posts.jsonl" in table["facts"]["data"]
+    noise = [
+        json.loads((runs / "silver" / f"one.trimod.{visual}" / "checkpoint" / "metrics.json").read_text())[
+            "noise"
+        ]
+        for visual in ("none", "pixels")
+    ]
+    assert [0.0, 0.5] == [each["class_words"] for each in noise]  # text alone has no words about images
     assert (out / "figure.png").stat().st_size > 1_000
