@@ -12,6 +12,8 @@ Readings of what the paper leaves open:
 - The character CNN is that of its reference [21]: windows of 3 characters and the maximum; as many filters as the
   characters' embedding is wide. Highway: one layer with ReLU, which at first carries its input on (bias -1).
 - gamma "consists of n scalars", so W_gamma and U_gamma are [1, d]; one scalar weighs all of a token's features.
+- Equation 14's softmax is of weights that lie between 0 and 1 already, so they come out nearly even, and F is H over
+  the number of words, about, whatever the image shows: it hardly ever changes a trained model's tags (RESULTS.md).
 - Each head sees d / e of the width, as in its reference [20]. Without the multi-head process (`heads=1`) equations
   8-13 stand alone: no projection, and no second softmax.
 - Without hierarchical attention (`attention="luong"`), one level is left in both units: the attention of each word
