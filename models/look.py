@@ -1,9 +1,9 @@
 """Pictures of a post to what is Seen in them: the one way from pixels to a model, in serving and in training.
 
 Words: the alt texts that people wrote, then the captioner's captions, then the classifier's class words; for a model
-that reads classes, a word for each of the first picture's likeliest ones. Features, for
-models trained on pixels: pooled, the mean over a post's pictures; and regions, cells of all pictures' grids, or the
-objects of the first picture (their spatial graph is of one picture).
+that reads classes, a word for each of the first picture's likeliest ones. Features, for models trained on pixels:
+pooled, the mean over a post's pictures; and regions, cells of all pictures' grids, or the objects of the first picture
+(their spatial graph is of one picture).
 """
 
 from collections import OrderedDict
