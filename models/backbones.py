@@ -87,18 +87,16 @@ def _layout(name: str) -> _Layout:
     """Of torchvision's network `name`, without its weights."""
     seen = get_model_weights(name).DEFAULT.transforms()
     [side] = seen.crop_size
+    network, device = _hollow(name)
+    paths = {module: path for path, module in network.named_modules()}
     maps: list[tuple[str, int]] = []
 
-    def watch(path: str, module: nn.Module) -> None:
-        def keep(module: nn.Module, inputs: Any, output: Any) -> None:
-            if isinstance(output, Tensor) and output.dim() == 4 and output.shape[2] > 1:
-                maps.append((path, output.shape[1]))
+    def keep(module: nn.Module, inputs: Any, output: Any) -> None:
+        if isinstance(output, Tensor) and output.dim() == 4 and output.shape[2] > 1:
+            maps.append((paths[module], output.shape[1]))
 
+    for module in paths:
         module.register_forward_hook(keep)
-
-    network, device = _hollow(name)
-    for path, module in network.named_modules():
-        watch(path, module)
     with torch.no_grad():
         network.eval()(torch.zeros(1, 3, side, side, device=device))
     grid, size = maps[-1]

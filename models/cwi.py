@@ -20,8 +20,8 @@ Readings of what the paper leaves open:
 
 Deviations: words about the image come from a caption where there are no pixels (its first five content words; a model
 trained on pixels reads the last word of the name of each of the five likeliest classes); padding is masked after each
-layer, where Keras lets it run through the convolutions;
-`dropout` on the inputs of both BiLSTMs and of the CRF, which the paper does not have (0).
+layer, where Keras lets it run through the convolutions; `dropout` on the inputs of both BiLSTMs and of the CRF, which
+the paper does not have (0).
 """
 
 from dataclasses import dataclass

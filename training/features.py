@@ -64,9 +64,9 @@ def _read(store: Path) -> dict[str, Seen]:
     ends = stored["counts"].cumsum(0).tolist()
     for row, (name, found) in enumerate(words.items()):
         kept = slice(ends[row] - int(stored["counts"][row]), ends[row])
-        cut = (stored["regions"][kept], stored["boxes"][kept]) if "regions" in stored else ()
-        shown = (tuple(found["regions"]),) if cut else ()
-        seen[name] = Seen(tuple(found["words"]), Pixels(stored["pooled"][row].float(), *cut, *shown))
+        cut = (stored["regions"][kept], stored["boxes"][kept]) if "regions" in stored else (None, None)
+        pixels = Pixels(stored["pooled"][row].float(), *cut, tuple(found["regions"]))
+        seen[name] = Seen(tuple(found["words"]), pixels)
     return seen
 
 
@@ -84,7 +84,7 @@ def _write(store: Path, seen: Mapping[str, Seen]) -> None:
         tensors["boxes"] = torch.cat([pixels.boxes for pixels in found if pixels.boxes is not None])
     save_file(tensors, store / WEIGHTS)
     words = {
-        name: {"words": each.words, "regions": each.pixels.words if each.pixels else ()}
-        for name, each in kept.items()
+        name: {"words": each.words, "regions": pixels.words}
+        for (name, each), pixels in zip(kept.items(), found, strict=True)
     }
     (store / WORDS).write_text(json.dumps(words), encoding="utf-8")

@@ -58,7 +58,7 @@ def page(folder: Path) -> str:
     sections += [_inputs(name, found) for name, found in reports.items()]
     experiments = sorted(folder.glob("*/table.json"))
     if experiments:
-        sections += ["## Experiments", *map(_experiment, experiments), _not_run(experiments)]
+        sections += ["## Experiments", *map(_experiment, experiments), *_not_run(experiments)]
     if runs:
         sections.append(_commands(runs))
     made = [*(run.get("vectors_from", {}) for run in runs), *map(_vectors_of, experiments)]
@@ -252,16 +252,12 @@ def _experiment(path: Path) -> str:
     return "\n".join([*lines, "", f"    {found['facts']['command']}"])
 
 
-def _not_run(experiments: Sequence[Path]) -> str:
-    """The experiments that have no result, so that none is missing without a word."""
-    left = {
-        name: about
-        for name, about in listed().items()
-        if name not in {path.parent.name for path in experiments}
-    }
-    lines = [f"- `{name}`: {about}" for name, about in left.items()]
+def _not_run(experiments: Sequence[Path]) -> list[str]:
+    """The section on experiments that have no result, so that none is missing without a word; none if all have."""
+    done = {path.parent.name for path in experiments}
+    left = [f"- `{name}`: {about}" for name, about in listed().items() if name not in done]
     return (
-        "\n".join(["### Not run", "", "`trimod experiment NAME` has these too:", "", *lines]) if left else ""
+        ["\n".join(["### Not run", "", "`trimod experiment NAME` has these too:", "", *left])] if left else []
     )
 
 
