@@ -64,8 +64,8 @@ def _read(store: Path) -> dict[str, Seen]:
     ends = stored["counts"].cumsum(0).tolist()
     for row, (name, found) in enumerate(words.items()):
         kept = slice(ends[row] - int(stored["counts"][row]), ends[row])
-        cut = (stored["regions"][kept], stored["boxes"][kept]) if "regions" in stored else (None, None)
-        pixels = Pixels(stored["pooled"][row].float(), *cut, tuple(found["regions"]))
+        regions, boxes = (stored[part][kept] if part in stored else None for part in ("regions", "boxes"))
+        pixels = Pixels(stored["pooled"][row].float(), regions, boxes, tuple(found["regions"]))
         seen[name] = Seen(tuple(found["words"]), pixels)
     return seen
 
