@@ -37,7 +37,7 @@ class LabelledPost:
 def read_conll(path: Path) -> list[LabelledPost]:
     """All posts of a file, in order. Raises DataError naming the line that is wrong."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # a mark of order is no part of the first token
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path}: {error}") from None
     posts = list(_posts(path, text.split("\n")))
@@ -74,7 +74,7 @@ def _posts(path: Path, lines: list[str]) -> Iterator[LabelledPost]:
         if len(columns) == 2 and not token and tag == "O":  # BTC has some
             log.warning("%s:%d: a tag without a token is left out", path, number)
             continue
-        if len(columns) < 2 or not token or (tag != "O" and tag[:2] not in ("B-", "I-")):
+        if len(columns) < 2 or not token or (tag != "O" and (tag[:2] not in ("B-", "I-") or not tag[2:])):
             raise DataError(f"{path}:{number}: {line!r} is no token<TAB>BIO tag")
         tokens.append(token)
         tags.append("MISC".join(tag.rsplit("OTHER", 1)) if tag.endswith("-OTHER") else tag)

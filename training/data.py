@@ -5,6 +5,7 @@ training input is disturbed is training/noise.py's.
 """
 
 import json
+import logging
 import random
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,8 @@ from models.seen import NOTHING_SEEN, Pixels, Seen
 from models.tokens import hashtags_in
 from models.words import words_of
 from training.conll import DataError, LabelledPost, read_conll
+
+log = logging.getLogger(__name__)
 
 Look = Callable[[Path, Sequence[str]], Mapping[str, Seen]]
 """A data folder and image ids to what is seen in each of those images."""
@@ -57,6 +60,20 @@ def read_captions(path: Path) -> dict[str, str]:
     return captions
 
 
+def captions_of(posts: Sequence[LabelledPost], path: Path) -> dict[str, str]:
+    """As `read_captions`, for `posts`. Raises DataError if it has none of their images, else says how many lack one."""
+    captions = read_captions(path)
+    ids = {post.image_id for post in posts if post.image_id}
+    if not ids:
+        raise DataError(f"captions {path}: the posts name no images (a line IMGID:NAME before each post)")
+    if missing := ids - captions.keys():
+        example = min(missing)
+        if missing == ids:
+            raise DataError(f"captions {path} has none of the posts' {len(ids)} images, such as {example!r}")
+        log.warning("%s: %d of %d images have no caption, such as %r", path, len(missing), len(ids), example)
+    return captions
+
+
 def samples(posts: Sequence[LabelledPost], captions: dict[str, str]) -> list[Sample]:
     """The posts with their captions' words (none where there is no caption)."""
     return [Sample(p.tokens, p.training_tags, words_of(captions.get(p.image_id, ""))) for p in posts]
@@ -74,7 +91,7 @@ def read_folder(folder: Path, split: str, visual: str, look: Look | None = None)
         return samples(posts, {})
     if kind == "captions" and name:
         short = folder / f"captions.{name}.json"
-        return samples(posts, read_captions(short if short.exists() else folder / name))
+        return samples(posts, captions_of(posts, short if short.exists() else folder / name))
     if visual == "pixels" and look is not None:
         seen = look(folder, [post.image_id for post in posts if post.image_id])
         return [_looked_at(post, seen.get(post.image_id, NOTHING_SEEN)) for post in posts]

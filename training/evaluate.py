@@ -38,14 +38,21 @@ class ImageSource:
     random_seed: int | None = None
 
     def pictures(self, posts: Sequence[LabelledPost]) -> Iterator[list[Picture]]:
-        """The pictures of each post, in order; none where its file is missing. Raises DataError on an empty folder."""
+        """The pictures of each post, in order; none where its file is missing.
+
+        Raises DataError on a folder without images, or with none of the posts' own where those are wanted.
+        """
         files = sorted(path for path in self.folder.glob("*") if path.suffix.lower() in ENDINGS)
         if not files:
             raise DataError(f"no images in {self.folder}")
-        chosen = random.Random(self.random_seed)
-        for post in posts:
-            own = self.random_seed is None
-            yield _decoded(image_file(self.folder, post.image_id) if own else chosen.choice(files))
+        if self.random_seed is None:
+            wanted = [image_file(self.folder, post.image_id) for post in posts]
+            if not any(file.is_file() for file in wanted):
+                raise DataError(f"{self.folder} has none of the posts' images, such as {wanted[0].name}")
+        else:
+            chosen = random.Random(self.random_seed)
+            wanted = [chosen.choice(files) for _ in posts]
+        return map(_decoded, wanted)
 
 
 def evaluate(

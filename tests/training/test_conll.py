@@ -24,6 +24,12 @@ def test_files_with_more_columns_and_document_starts(tmp_path: Path) -> None:
     assert [LabelledPost(["Farmall"], ["B-ORG"])] == read_conll(path)
 
 
+def test_the_mark_that_windows_puts_first_is_no_token(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("Ann\tB-PER\n", encoding="utf-8-sig", newline="\r\n")
+    assert [LabelledPost(["Ann"], ["B-PER"])] == read_conll(path)
+
+
 def test_a_tag_without_a_token_is_left_out_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """BTC's validation file has three, in the middle of posts that are whole otherwise."""
     path = tmp_path / "a.conll"
@@ -38,6 +44,8 @@ def test_a_tag_without_a_token_is_left_out_and_said(tmp_path: Path, caplog: pyte
         ("a\tO\nb\tPER\n", r":2: 'b\\tPER' is no token<TAB>BIO tag"),
         ("a\n", ":1: 'a' is no"),
         ("\tB-PER\n", ":1: .* is no"),
+        ("Ann\tB-\n", ":1: .* is no"),
+        ("Ann\tS-PER\n", ":1: .* is no"),
         ("\n", "holds no posts"),
         (
             "EU\tI-ORG\nin\tO\nNew\tI-LOC\nYork\tI-LOC\n",

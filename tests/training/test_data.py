@@ -1,5 +1,6 @@
 """What is read of further data folders: types by another name, types that nobody looked for; and of long posts."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from models.encode import MAX_WINDOW_PIECES, PostEncoder
 from models.inputs import Inputs
 from models.labels import spans
 from tests.checkpoints import CHARACTERS, WORDS
-from training.data import Sample, in_windows, possible_labels, read_more
+from training.conll import DataError
+from training.data import Sample, in_windows, possible_labels, read_folder, read_more
 
 LABELS = ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
 
@@ -64,3 +66,27 @@ def test_an_entity_longer_than_a_window_costs_that_window_alone() -> None:
     sample = Sample(["Ann"] * len(tags), tags, [])
     parts = in_windows([sample], PostEncoder(WORDS, CHARACTERS, Inputs()))
     assert [["O", "B-LOC"]] == [part.tags for part in parts]
+
+
+@pytest.mark.parametrize(
+    ("before", "captions", "told"),
+    [
+        ("IMGID:1\n", {"1.jpg": "a dog"}, "has none of the posts' 1 images, such as '1'"),
+        ("", {"1": "a dog"}, "the posts name no images"),
+    ],
+)
+def test_captions_that_fit_no_post_stop_training(
+    tmp_path: Path, before: str, captions: dict[str, str], told: str
+) -> None:
+    """They were passed over, and a model of text alone was called one of captions."""
+    (tmp_path / "train.txt").write_text(f"{before}Ann\tB-PER\n")
+    (tmp_path / "captions.own.json").write_text(json.dumps(captions))
+    with pytest.raises(DataError, match=told):
+        read_folder(tmp_path, "train", "captions:own")
+
+
+def test_a_caption_that_is_missing_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "train.txt").write_text("IMGID:1\nAnn\tB-PER\n\nIMGID:2\nBob\tB-PER\n")
+    (tmp_path / "captions.own.json").write_text(json.dumps({"1": "a dog"}))
+    assert [["a", "dog"], []] == [s.image_words for s in read_folder(tmp_path, "train", "captions:own")]
+    assert "1 of 2 images have no caption, such as '2'" in caplog.text

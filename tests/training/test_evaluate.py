@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from models.labels import Span, tags_of
 from models.tagger import Tagger
 from tests.checkpoints import tiny_checkpoint
 from training.commands.evaluate import evaluate
-from training.conll import LabelledPost
+from training.conll import DataError, LabelledPost
 from training.evaluate import gold_spans, joined
 
 CONLL = "IMGID:1\nToronto\tB-ORG\nLeafs\tI-ORG\nwon\tO\n\nIMGID:2\nin\tO\n#Riga\tB-LOC\n"
@@ -87,3 +88,13 @@ def test_random_images_need_a_folder(arguments: list[str]) -> None:
     result = CliRunner().invoke(evaluate, [*arguments, "--random-images", "1"])
     assert 2 == result.exit_code
     assert "--images" in result.output
+
+
+def test_captions_or_images_that_fit_no_post_are_an_error(arguments: list[str], tmp_path: Path) -> None:
+    """They were passed over, and the figure was of the text alone."""
+    (tmp_path / "captions.json").write_text(json.dumps({"1.jpg": "a hockey player"}))
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "images" / "other.jpg")
+    for option, name in (("--captions", "captions.json"), ("--images", "images")):
+        with pytest.raises(DataError, match=f"{name} has none of the posts.* images, such as '?1"):
+            report([*arguments, option, str(tmp_path / name)])

@@ -38,7 +38,7 @@ def evaluate(
     """Precision, recall and F1 (exact spans, in percent) of CHECKPOINT on a labelled file."""
     from models.tagger import Tagger
     from training.conll import read_conll
-    from training.data import read_captions
+    from training.data import captions_of
     from training.evaluate import ImageSource
     from training.evaluate import evaluate as run
     from training.progress import Watch
@@ -46,7 +46,7 @@ def evaluate(
     if random_images is not None and images is None:
         raise click.UsageError("--random-images needs --images FOLDER to draw from")
     posts = read_conll(data)
-    known = read_captions(captions) if captions else {}
+    known = captions_of(posts, captions) if captions else {}
     tagger = Tagger.load(checkpoint, device)
     with Watch(transient=True) as progress:
         source = ImageSource(images, random_images) if images else None
