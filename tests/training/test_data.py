@@ -1,4 +1,4 @@
-"""What is read of further data folders: types by another name, types that nobody looked for; and of long posts."""
+"""What is read of data folders: captions, types by another name or that nobody looked for; and of long posts."""
 
 import json
 from pathlib import Path
