@@ -49,7 +49,7 @@ class Sample:
     teacher_share: float = 0.0
 
 
-def read_captions(path: Path) -> dict[str, str]:
+def _read_captions(path: Path) -> dict[str, str]:
     """Image id to caption. Raises DataError if the file is none."""
     try:
         captions = json.loads(path.read_text(encoding="utf-8"))
@@ -61,8 +61,11 @@ def read_captions(path: Path) -> dict[str, str]:
 
 
 def captions_of(posts: Sequence[LabelledPost], path: Path) -> dict[str, str]:
-    """As `read_captions`, for `posts`. Raises DataError if it has none of their images, else says how many lack one."""
-    captions = read_captions(path)
+    """Image id to caption, from a file for `posts`; how many of their images it lacks is said.
+
+    Raises DataError if the file is none, or has no caption of any of their images.
+    """
+    captions = _read_captions(path)
     ids = {post.image_id for post in posts if post.image_id}
     if not ids:
         raise DataError(f"captions {path}: the posts name no images (a line IMGID:NAME before each post)")

@@ -59,9 +59,9 @@ class Corpus:
         for post in posts:
             yield [token.lower() for token in post.tokens]
         if self.captions and any(post.image_id for post in posts):
-            from training.data import read_captions  # loads the models
+            from training.data import captions_of  # loads the models
 
-            captions = read_captions(path.parent / f"captions.{self.captions}.json")
+            captions = captions_of(posts, path.parent / f"captions.{self.captions}.json")
             images = dict.fromkeys(post.image_id for post in posts)
             yield from _tokenized(captions[image] for image in images if image in captions)
 

@@ -162,6 +162,14 @@ def test_corpus_of_plain_text_posts_and_segmented_hashtags(tmp_path: Path) -> No
     assert expected == list(Corpus(files))
 
 
+def test_captions_that_fit_no_post_of_the_corpus_stop_it(tmp_path: Path) -> None:
+    """They were passed over, and the vectors had learnt from no caption."""
+    _file(tmp_path / "captions.blip2.json", json.dumps({"1.jpg": "A man"}))
+    corpus = Corpus([_file(tmp_path / "train.txt", "IMGID:1\nAnn\tB-PER\n")], "blip2")
+    with pytest.raises(DataError, match="has none of the posts' 1 images, such as '1'"):
+        list(corpus)
+
+
 def test_corpus_of_conll_brings_the_captions_of_its_own_posts_only(tmp_path: Path) -> None:
     """A caption of a validation image must not get in by way of the shared file of captions."""
     train = _file(
