@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from itertools import pairwise
 
 from tokenizers import Tokenizer
 
@@ -255,6 +256,17 @@ def case_of(token: str) -> int:
 def content_words(words: Sequence[str]) -> list[str]:
     """`words` without English function words, each once."""
     return list(dict.fromkeys(word for word in words if word.lower() not in FUNCTION_WORDS))
+
+
+def owned_windows(tokens: TokenIds) -> list[tuple[int, int, int, int]]:
+    """The windows, each with the tokens [first, last) whose mentions it says: (start, end, first, last).
+
+    A mention belongs to the window in which it starts farther from the border.
+    """
+    bounds = windows(tokens)
+    cuts = [(after[0] + before[1]) // 2 for before, after in pairwise(bounds)]
+    owned = pairwise([0, *cuts, len(tokens.pieces)])
+    return [(*bound, *own) for bound, own in zip(bounds, owned, strict=True)]
 
 
 def windows(tokens: TokenIds) -> list[tuple[int, int]]:

@@ -12,7 +12,7 @@ them decoded.
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -23,7 +23,7 @@ from models.base import SequenceTagger
 from models.batch import Encoded, collate
 from models.canonical import canonical
 from models.checkpoint import load_checkpoint, refuse_pickles
-from models.encode import PostEncoder, TokenIds, windows
+from models.encode import PostEncoder, TokenIds, owned_windows
 from models.encoders import MAX_GROUP_PIECES
 from models.errors import BrokenImage, CheckpointError
 from models.golden import TEXTS, check
@@ -278,18 +278,11 @@ def _decoded(post: Post) -> Iterable[Picture]:
 
 def _cut(batch: Sequence[Prepared]) -> list[_Window]:
     """The windows of all posts."""
-    return [window for index, prepared in enumerate(batch) for window in _windows(index, prepared.ids)]
-
-
-def _windows(post: int, ids: TokenIds) -> list[_Window]:
-    """The windows of a post; a mention belongs to the window in which it starts farther from the border."""
-    if not ids.words:
-        return []
-    bounds = windows(ids)
-    cuts = [(after[0] + before[1]) // 2 for before, after in pairwise(bounds)]
-    firsts, lasts = [0, *cuts], [*cuts, len(ids.words)]
     return [
-        _Window(post, *bound, first, last) for bound, first, last in zip(bounds, firsts, lasts, strict=False)
+        _Window(index, *window)
+        for index, prepared in enumerate(batch)
+        if prepared.ids.words
+        for window in owned_windows(prepared.ids)
     ]
 
 

@@ -18,7 +18,7 @@ from models.parts import Parts, build, frozen_sha256, tensors_of
 from models.registry import create
 from models.tagger import choose_device
 from training.conll import DataError
-from training.data import in_windows, read_folder
+from training.data import files_read, read_folder
 from training.export import export
 from training.loop import ValidationSet, plain, validate
 from training.provenance import data_hashes, typed
@@ -68,11 +68,11 @@ def join(
     frozen = frozen_sha256(parts.model)
     parts.model.to(choose_device(device)).eval()
     posts = {folder.name: read_folder(folder, "valid", visual) for folder in folders}
-    sets = [ValidationSet(name, in_windows(samples, parts.encoder)) for name, samples in posts.items()]
+    sets = [ValidationSet(name, samples) for name, samples in posts.items()]
     metrics = {
         "preset": NAME,
         "visual": visual,
-        "data": data_hashes(folders),
+        "data": data_hashes(file for folder in folders for file in files_read(folder, ["valid"], visual)),
         "valid": plain(validate(parts.model, parts.encoder, parts.segmenter.segment, sets)),
         "members": [{"checkpoint": each.id, "command": each.metrics.get("command", "")} for each in stored],
         "parameters": sum(parameter.numel() for parameter in parts.model.parameters()),

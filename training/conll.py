@@ -14,6 +14,8 @@ from pathlib import Path
 from models.errors import TrimodError
 from models.labels import spans, tags_of
 
+OTHER, MISC = "OTHER", "MISC"
+"""What Twitter-2015's files call the fourth type, and what Twitter-2017's do, and we."""
 log = logging.getLogger(__name__)
 
 
@@ -43,6 +45,10 @@ def read_conll(path: Path) -> list[LabelledPost]:
     posts = list(_posts(path, text.split("\n")))
     if not posts:
         raise DataError(f"{path} holds no posts")
+    if {f"B-{OTHER}", f"B-{MISC}"} <= {tag for post in posts for tag in post.tags}:
+        raise DataError(f"{path} has both {MISC} and {OTHER}, which is read as {MISC}: give one another name")
+    for post in posts:
+        post.tags[:] = [tag[:2] + MISC if tag[2:] == OTHER else tag for tag in post.tags]
     begun = sum(tag.startswith("B-") for post in posts for tag in post.tags)
     orphans = sum(_orphans(post) for post in posts)
     if orphans > begun:
@@ -77,4 +83,4 @@ def _posts(path: Path, lines: list[str]) -> Iterator[LabelledPost]:
         if len(columns) < 2 or not token or (tag != "O" and (tag[:2] not in ("B-", "I-") or not tag[2:])):
             raise DataError(f"{path}:{number}: {line!r} is no token<TAB>BIO tag")
         tokens.append(token)
-        tags.append("MISC".join(tag.rsplit("OTHER", 1)) if tag.endswith("-OTHER") else tag)
+        tags.append(tag)

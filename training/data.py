@@ -23,6 +23,8 @@ from training.conll import DataError, LabelledPost, read_conll
 
 log = logging.getLogger(__name__)
 
+NO_IMAGES = "the posts name no images (a line IMGID:NAME before each post)"
+
 Look = Callable[[Path, Sequence[str]], Mapping[str, Seen]]
 """A data folder and image ids to what is seen in each of those images."""
 Segment = Callable[[Sequence[str]], list[str]]
@@ -68,7 +70,7 @@ def captions_of(posts: Sequence[LabelledPost], path: Path) -> dict[str, str]:
     captions = _read_captions(path)
     ids = {post.image_id for post in posts if post.image_id}
     if not ids:
-        raise DataError(f"captions {path}: the posts name no images (a line IMGID:NAME before each post)")
+        raise DataError(f"captions {path}: {NO_IMAGES}")
     if missing := ids - captions.keys():
         example = min(missing)
         if missing == ids:
@@ -93,12 +95,32 @@ def read_folder(folder: Path, split: str, visual: str, look: Look | None = None)
     if visual == "none":
         return samples(posts, {})
     if kind == "captions" and name:
-        short = folder / f"captions.{name}.json"
-        return samples(posts, captions_of(posts, short if short.exists() else folder / name))
+        return samples(posts, captions_of(posts, captions_file(folder, name)))
     if visual == "pixels" and look is not None:
-        seen = look(folder, [post.image_id for post in posts if post.image_id])
+        ids = [post.image_id for post in posts if post.image_id]
+        if not ids:
+            raise DataError(f"{folder}, {split}: {NO_IMAGES}")
+        seen = look(folder, ids)
         return [_looked_at(post, seen.get(post.image_id, NOTHING_SEEN)) for post in posts]
     raise DataError(f"visual input {visual!r} is none of none, captions:NAME and pixels")
+
+
+def captions_file(folder: Path, name: str) -> Path:
+    """The file of `captions:NAME`. Raises DataError if there is none."""
+    short, given = folder / f"captions.{name}.json", folder / name
+    if not (short.exists() or given.exists()):
+        raise DataError(
+            f"{folder} has no {short.name}: give it one, or --visual none, or pixels, or another captions:NAME"
+        )
+    return short if short.exists() else given
+
+
+def files_read(folder: Path, splits: Sequence[str], visual: str) -> list[Path]:
+    """The files that `read_folder` reads, but for the images. Raises DataError if one is not there."""
+    kind, _, name = visual.partition(":")
+    return [_labelled_file(folder, split) for split in splits] + (
+        [captions_file(folder, name)] if kind == "captions" else []
+    )
 
 
 def _looked_at(post: LabelledPost, seen: Seen) -> Sample:
@@ -115,27 +137,6 @@ def _labelled_file(folder: Path, split: str) -> Path:
 def hashtag_words(tokens: list[str], segment: Segment) -> list[str]:
     """The words of all hashtags among `tokens`."""
     return [word for words in segment(hashtags_in(tokens)) for word in words.split()]
-
-
-def in_windows(samples: Sequence[Sample], encoder: PostEncoder) -> list[Sample]:
-    """The samples, but each that is longer than a window as several, which overlap as they do in serving.
-
-    A border moves inwards out of an entity that it would cut.
-    """
-    return [part for sample in samples for part in _cut(sample, windows(encoder.token_ids(sample.tokens)))]
-
-
-def _cut(sample: Sample, bounds: Sequence[tuple[int, int]]) -> list[Sample]:
-    if len(bounds) == 1:
-        return [sample]
-    inside = [tag.startswith("I-") for tag in sample.tags] + [False]
-    found = []
-    for start, end in bounds:
-        whole = [at for at in range(start, end + 1) if not inside[at]]
-        if len(whole) > 1:  # not all one entity
-            kept = slice(whole[0], whole[-1])
-            found.append(replace(sample, tokens=sample.tokens[kept], tags=sample.tags[kept]))
-    return found
 
 
 def encode(sample: Sample, encoder: PostEncoder, segment: Segment, labels: Sequence[str]) -> Encoded:

@@ -108,7 +108,8 @@ def _facts(
 ) -> dict[str, Any]:
     """What a result was made with; checkpoints by label, each with its id."""
     ids = {label: load_checkpoint(path).id for label, path in labels_of(checkpoints).items()}
-    return {"command": typed(), "data": data_hashes(folders), "vectors": origins(vectors), "checkpoints": ids}
+    data = data_hashes(file for folder in folders for file in folder.iterdir() if file.is_file())
+    return {"command": typed(), "data": data, "vectors": origins(vectors), "checkpoints": ids}
 
 
 def _about(made: Callable[..., Table]) -> str:

@@ -26,6 +26,7 @@ from training.average import MovingAverage
 from training.conll import DataError
 from training.controls import without_images
 from training.data import Sample, Segment, batches, by_length, encode
+from training.long_posts import joined, parts_of
 from training.noise import Disturber
 from training.precision import autocast
 from training.progress import Watch
@@ -74,8 +75,10 @@ def validate(
     for valid in sets:
         bare = without_images(valid.samples)
         for name, chosen in ((valid.name, valid.samples), (f"{valid.name} text only", bare)):
-            examples = [encode(sample, encoder, segment, model.crf.labels) for sample in chosen]
-            found[name] = score([spans(sample.tags) for sample in chosen], predict(model, examples))
+            parts = parts_of(chosen, encoder)
+            examples = [encode(part.sample, encoder, segment, model.crf.labels) for part in parts]
+            predicted = joined(parts, predict(model, examples), len(chosen))
+            found[name] = score([spans(sample.tags) for sample in chosen], predicted)
     return found
 
 

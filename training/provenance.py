@@ -5,7 +5,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from training.conll import DataError
@@ -26,10 +26,9 @@ def portable(command: str) -> str:
     )
 
 
-def data_hashes(folders: Sequence[Path]) -> dict[str, str]:
-    """SHA-256 of each labelled file and caption file, by folder and name."""
-    files = sorted(file for folder in folders for file in folder.iterdir() if file.is_file())
-    return {f"{file.parent.name}/{file.name}": sha256_of(file) for file in files}
+def data_hashes(files: Iterable[Path]) -> dict[str, str]:
+    """SHA-256 of each file, by its folder's name and its own."""
+    return {f"{file.parent.name}/{file.name}": sha256_of(file) for file in sorted(files)}
 
 
 def sha256_of(file: Path) -> str:

@@ -30,11 +30,12 @@ from models.segmenter import Segmenter, SegmenterConfig
 from models.tagger import choose_device
 from training.captioner import load_captioner
 from training.conll import DataError
-from training.data import Look, Sample, in_windows, read_folder, read_more, types_of
+from training.data import Look, Sample, files_read, read_folder, read_more, types_of
 from training.distill import School, Teacher, taught
 from training.dropout import quicken_dropout
 from training.export import export
 from training.features import image_file, read_features
+from training.long_posts import in_windows
 from training.loop import ValidationSet, train
 from training.noise import Disturber
 from training.precision import in_bfloat16
@@ -45,6 +46,7 @@ from training.vocabulary import known_by_any, relaid, vocabularies
 
 log = logging.getLogger(__name__)
 
+SPLITS = ("train", "valid")
 FREQUENT = 100_000
 """Lines of a file of word vectors, which is sorted by frequency, whose words a model knows beside training's own."""
 HEADS = ("emit.", "crf.")
@@ -92,11 +94,17 @@ class Run:
         """Where the segmenter is."""
         return self.segmenter or self.start_from or DEFAULT_CHECKPOINT
 
+    @property
+    def files(self) -> list[Path]:
+        """What is read of the data folders, but for images."""
+        own = (file for folder in self.folders for file in files_read(folder, SPLITS, self.visual))
+        return [*own, *(file for folder in self.more for file in files_read(folder, SPLITS[:1], "none"))]
+
     def identity(self) -> dict[str, Any]:
         """What makes a run in a folder this run and no other, as JSON."""
         return {
             "preset": self.name,
-            "data": data_hashes((*self.folders, *self.more)),
+            "data": data_hashes(self.files),
             "visual": self.visual,
             **({"renamed": self.renamed} if self.renamed else {}),
             "vectors": [path.name for path in self.vectors],
@@ -128,7 +136,7 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
     by_folder = {folder.name: read_folder(folder, "train", run.visual, look) for folder in run.folders}
     tagged = [sample for samples in by_folder.values() for sample in samples]
     types = types_of(tagged)
-    more = [s for folder in run.more for s in read_more(folder, dict(run.renamed), types)]
+    more = _further(run, types)
     valid = [ValidationSet(f.name, read_folder(f, "valid", run.visual, look)) for f in run.folders]
     # With teachers, the further posts' own tags are not read: they may follow another scheme.
     labelled = tagged if run.teachers else tagged + more
@@ -146,7 +154,6 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
     if run.teachers:
         school = School(run.teachers, labels, run.teacher_share, chosen, out / "teachers")
         training = taught(by_folder, more, school)
-    valid = [replace(each, samples=in_windows(each.samples, parts.encoder)) for each in valid]
     frozen = frozen_sha256(parts.model)
     parts.model.to(chosen)
     if in_bfloat16(parts.model, chosen):
@@ -175,6 +182,22 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
     }
     export(out / "checkpoint", parts, best.weights, metrics, frozen, run.name)
     return out / "checkpoint"
+
+
+def _further(run: Run, types: set[str]) -> list[Sample]:
+    """The further folders' posts. Raises DataError for a type to rename that none of them has."""
+    names = dict(run.renamed)
+    there = set[str]()
+    for folder in run.more:
+        there |= types_of(read_folder(folder, "train", "none"))
+    if unknown := sorted(names.keys() - there):
+        raise DataError(
+            f"--rename {unknown[0]}: no --more folder has that type; they have: {', '.join(sorted(there)) or 'none'}"
+        )
+    more = [sample for folder in run.more for sample in read_more(folder, names, types)]
+    if added := sorted(types_of(more) - types):
+        log.warning("--more adds types that --data has not: %s", ", ".join(added))
+    return more
 
 
 def _part_file(folder: Path, part: str) -> Path:

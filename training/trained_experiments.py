@@ -154,7 +154,9 @@ def _scores(row: Row, trial: Trial, setting: Setting, seed: int, progress: Progr
 def _is_other(metrics: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
     """Whether a finished run was on other data, or other vectors of the same name, than is told now."""
     vectors = told.get("vectors_sha256")
-    return bool(metrics["data"] != told["data"] or metrics.get("vectors_sha256", vectors) != vectors)
+    # Runs of before were of every file that the folders held.
+    data = told["data"].items() <= metrics["data"].items()
+    return not data or bool(metrics.get("vectors_sha256", vectors) != vectors)
 
 
 def _measured(

@@ -1,4 +1,4 @@
-"""What is read of data folders: captions, types by another name or that nobody looked for; and of long posts."""
+"""What is read of data folders: captions, types by another name or that nobody looked for."""
 
 import json
 from pathlib import Path
@@ -7,12 +7,8 @@ import pytest
 import torch
 
 from models.batch import Encoded, collate
-from models.encode import MAX_WINDOW_PIECES, PostEncoder
-from models.inputs import Inputs
-from models.labels import spans
-from tests.checkpoints import CHARACTERS, WORDS
 from training.conll import DataError
-from training.data import Sample, in_windows, possible_labels, read_folder, read_more
+from training.data import possible_labels, read_folder, read_more
 
 LABELS = ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
 
@@ -44,28 +40,6 @@ def test_in_a_batch_the_others_have_their_tags_alone() -> None:
     nothing = [0, 0, 0, 0, 0]
     assert [[[1, 1, 1, 0, 0], nothing], [[0, 0, 0, 1, 0], [1, 0, 0, 0, 0]]] == possible.int().tolist()
     assert collate([said]).possible is None
-
-
-def test_every_entity_of_a_long_post_is_learnt_whole() -> None:
-    """Of a post of more than a window only the first window was learnt."""
-    names = [["Ann"], ["Bob", "Cem"], ["Dora", "of", "Bonn"]] * 60
-    tokens = [token for name in names for token in (*name, "visits")]
-    tags = [tag for name in names for tag in ("B-PER", *["I-PER"] * (len(name) - 1), "O")]
-    short = Sample(["Ann"], ["B-PER"], ["hockey"])
-    parts = in_windows([Sample(tokens, tags, ["hockey"]), short], PostEncoder(WORDS, CHARACTERS, Inputs()))
-    assert short is parts.pop()
-    assert all(len(part.tokens) <= MAX_WINDOW_PIECES and ["hockey"] == part.image_words for part in parts)
-    whole = {tuple(part.tokens[span.start : span.end]) for part in parts for span in spans(part.tags)}
-    assert {tuple(name) for name in names} == whole
-    learnt = sum(len(spans(part.tags)) for part in parts)
-    assert len(names) <= learnt <= len(names) + 24 * len(parts)
-
-
-def test_an_entity_longer_than_a_window_costs_that_window_alone() -> None:
-    tags = ["B-PER", *["I-PER"] * 400, "O", "B-LOC"]
-    sample = Sample(["Ann"] * len(tags), tags, [])
-    parts = in_windows([sample], PostEncoder(WORDS, CHARACTERS, Inputs()))
-    assert [["O", "B-LOC"]] == [part.tags for part in parts]
 
 
 @pytest.mark.parametrize(
