@@ -26,9 +26,16 @@ MODELS: dict[str, tuple[type[Any], type[SequenceTagger]]] = {
 
 def create(name: str, hyper: Mapping[str, Any], words: int, characters: int) -> SequenceTagger:
     """An untrained model. Raises ValueError, naming what is wrong, for an unknown name, setting or bad labels."""
+    config = configured(name, hyper)
+    _, model_class = MODELS[name]
+    return model_class(config, words, characters)
+
+
+def configured(name: str, hyper: Mapping[str, Any]) -> Any:
+    """A model's configuration. Raises ValueError as `create`."""
     if name not in MODELS:
         raise ValueError(f"unknown model {name!r}; known are: {', '.join(MODELS)}")
-    config_class, model_class = MODELS[name]
+    config_class, _ = MODELS[name]
     known = {field.name for field in fields(config_class)}
     if unknown := sorted(set(hyper) - known):
         raise ValueError(
@@ -39,7 +46,7 @@ def create(name: str, hyper: Mapping[str, Any], words: int, characters: int) -> 
     config = config_class(**settings)
     if config.labels != tuple(bio_labels([label[2:] for label in config.labels[1::2]])):
         raise ValueError(f"labels must be O, then B-X and I-X of each type, got {', '.join(config.labels)}")
-    return model_class(config, words, characters)
+    return config
 
 
 def _without_lists(value: Any) -> Any:

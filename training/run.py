@@ -15,19 +15,19 @@ from safetensors.torch import load_file
 from torchvision.models import EfficientNet_B0_Weights
 
 from models import DEFAULT_CHECKPOINT
-from models.adapters import fitted, halve_frozen
+from models.adapters import halve_frozen
 from models.base import SequenceTagger
 from models.captioner import Captioner
 from models.checkpoint import MANIFEST, load_checkpoint
 from models.encode import SPECIAL, Vocabulary
-from models.errors import one_line
 from models.labels import bio_labels
 from models.look import ImageReader
-from models.parts import Parts, build, build_captioner, build_segmenter, frozen_sha256
-from models.registry import MODELS, create
+from models.parts import Parts, build_captioner, build_segmenter, frozen_sha256
+from models.registry import MODELS, configured, create
 from models.seen import Seen
 from models.segmenter import Segmenter, SegmenterConfig
 from models.tagger import choose_device
+from training.begin import Begun, begin, go_on
 from training.captioner import load_captioner
 from training.conll import DataError
 from training.data import Look, Sample, files_read, read_folder, read_more, types_of
@@ -42,15 +42,13 @@ from training.precision import in_bfloat16
 from training.presets import Preset, changed
 from training.provenance import data_hashes, origins, sha256_of, typed
 from training.vectors import read_vectors
-from training.vocabulary import known_by_any, relaid, vocabularies
+from training.vocabulary import vocabularies
 
 log = logging.getLogger(__name__)
 
 SPLITS = ("train", "valid")
 FREQUENT = 100_000
 """Lines of a file of word vectors, which is sorted by frequency, whose words a model knows beside training's own."""
-HEADS = ("emit.", "crf.")
-"""Weights that belong to a label set: made anew where training goes on with other labels."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +127,12 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
         raise DataError("--vectors: the checkpoint of --start-from brings its own")
     if preset.hyper.get("mismatch_penalty") and not preset.noise.other_image:
         raise DataError("mismatch_penalty is on posts with another post's image: set other_image above 0 too")
-    captioner = _captioner(run)
     if run.visual == "pixels" and "use_pixels" in {f.name for f in fields(MODELS[preset.model][0])}:
         preset = changed(preset, use_pixels=True)
+    begun = None
+    if run.start_from:
+        begun, preset = begin(run.start_from, preset, run.name)
+    captioner = _captioner(run)
     look = _look(preset, run, chosen, captioner) if run.visual == "pixels" else None
     by_folder = {folder.name: read_folder(folder, "train", run.visual, look) for folder in run.folders}
     tagged = [sample for samples in by_folder.values() for sample in samples]
@@ -147,7 +148,10 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
         )
     torch.manual_seed(preset.recipe.seed)
     labels = tuple(bio_labels(sorted(types)))
-    parts = replace(_parts(preset, run, tagged + more, labels), captioner=captioner)
+    parts = replace(_parts(preset, run, tagged + more, labels, begun), captioner=captioner)
+    vectors_from = begun.vectors if begun else origins(run.vectors)
+    for table in parts.model.word_tables():
+        table.weight.requires_grad_(preset.recipe.tune_words or not vectors_from)
     by_folder = {name: in_windows(found, parts.encoder) for name, found in by_folder.items()}
     more = in_windows(more, parts.encoder)
     training = [*chain.from_iterable(by_folder.values()), *more]
@@ -168,7 +172,7 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
     best = train(parts.model, parts.encoder, segment, training, valid, disturb, preset.recipe, out, identity)
     metrics = {
         **told,
-        "vectors_from": origins(run.vectors),
+        "vectors_from": vectors_from,
         "recipe": asdict(preset.recipe),
         "noise": asdict(preset.noise),
         "valid": best.scores,
@@ -220,7 +224,7 @@ def _captioner(run: Run) -> Captioner | None:
 
 def _look(preset: Preset, run: Run, device: torch.device, captioner: Captioner | None) -> Look:
     """What the preset's model needs to know about images, from their pixels."""
-    config = MODELS[preset.model][0](labels=(), **preset.hyper)
+    config = _configured(preset)
     reader = ImageReader(config.inputs, device, 0, captioner)
     source = run.captioner_folder
     captions = sha256_of(_part_file(source, "captioner")) if captioner and source else None
@@ -240,10 +244,20 @@ def _look(preset: Preset, run: Run, device: torch.device, captioner: Captioner |
     return look
 
 
-def _parts(preset: Preset, run: Run, training: Sequence[Sample], labels: tuple[str, ...]) -> Parts:
+def _configured(preset: Preset) -> Any:
+    """The model's configuration, but for its labels. Raises DataError for a setting that it has not."""
+    try:
+        return configured(preset.model, {**preset.hyper, "labels": ("O",)})
+    except ValueError as error:
+        raise DataError(str(error)) from None
+
+
+def _parts(
+    preset: Preset, run: Run, training: Sequence[Sample], labels: tuple[str, ...], begun: Begun | None
+) -> Parts:
     """An untrained model with its vocabularies, or the one to start from, with the labels of the data."""
     segmenter = load_segmenter(run.segmenter_folder)
-    if run.start_from is None:
+    if begun is None:
         own, characters = vocabularies(training)
         console = Console(stderr=True)
         vectors = [read_vectors(path, own.entries, FREQUENT, console) for path in run.vectors]
@@ -254,45 +268,10 @@ def _parts(preset: Preset, run: Run, training: Sequence[Sample], labels: tuple[s
         except ValueError as error:
             raise DataError(str(error)) from None
         _fill(model, words, vectors)
-        for table in model.word_tables():
-            table.weight.requires_grad_(preset.recipe.tune_words or not vectors)
         # What is not read is not shipped either: the words are the training posts'.
         kept = words if model.reads_words else Vocabulary(())
         return Parts(preset.model, model, kept, characters, segmenter)
-    return _begun(preset, run.start_from, labels, segmenter, vocabularies(training)[1])
-
-
-def _begun(
-    preset: Preset, checkpoint: Path, labels: tuple[str, ...], segmenter: Segmenter, seen: Vocabulary
-) -> Parts:
-    """The checkpoint's model as it is, but with these labels, the preset's dropout and what was asked for.
-
-    Characters that were `seen` in training and that it does not know are added.
-    """
-    before = build(load_checkpoint(checkpoint))
-    characters = known_by_any(seen, before.characters)
-    if before.name != preset.model:
-        raise DataError(
-            f"--start-from {checkpoint} is of model {before.name}, and this trains {preset.model}"
-        )
-    asked = {name: preset.hyper[name] for name in ("dropout", *preset.asked) if name in preset.hyper}
-    if asked.keys() & {"backbone", "detector"}:
-        asked.setdefault("image_size", 0)  # another's features have another width
-    try:
-        config = {**asdict(before.model.config), **asked, "labels": labels}
-        model = create(preset.model, config, before.words.size, characters.size)
-        weights = fitted(before.model.state_dict(), model)
-        weights = relaid(weights, model, before.characters, characters)
-        if before.model.config.labels != labels:
-            weights = {name: tensor for name, tensor in weights.items() if not name.startswith(HEADS)}
-        unknown = model.load_state_dict(weights, strict=False).unexpected_keys
-    except (ValueError, RuntimeError) as error:
-        raise DataError(f"--start-from {checkpoint}: {one_line(error)[:300]}") from None
-    if unknown:
-        raise DataError(
-            f"--start-from {checkpoint}: this model has no place for its weights {unknown[0]}, ..."
-        )
-    return Parts(preset.model, model, before.words, characters, segmenter)
+    return go_on(begun, preset, labels, segmenter, vocabularies(training)[1])
 
 
 def _fill(

@@ -97,6 +97,30 @@ def test_a_checkpoint_to_start_from_takes_what_is_asked_for_or_says_why_not(
     assert (0.5, 12) == (config["mismatch_penalty"], config["word_size"])
 
 
+def test_a_checkpoint_of_another_system_is_not_gone_on_from(tmp_path: Path, segmenter: Path) -> None:
+    """A TriMod, trained on, was called bilstm-crf, and would have stood as the baseline."""
+    first = Run("trimod", (folder(tmp_path / "data"),), "none", segmenter=segmenter)
+    begun = train_preset(
+        changed(PRESETS["trimod"], **{**SMALL, "epochs": 1}, **HYPER), first, "cpu", tmp_path / "a"
+    )
+    again = replace(first, name="bilstm-crf", start_from=begun)
+    with pytest.raises(DataError, match="has character_encoder='gru', as no bilstm-crf has: train trimod"):
+        train_preset(changed(PRESETS["bilstm-crf"], **SMALL), again, "cpu", tmp_path / "b")
+
+
+def test_word_vectors_that_were_left_alone_are_so_later_too(tmp_path: Path, segmenter: Path) -> None:
+    vectors = tmp_path / "vectors.txt"
+    write_vectors(vectors, ["visits", "Riga"], torch.randn(2, 12))
+    first = Run("trimod", (folder(tmp_path / "data"),), "none", segmenter=segmenter, vectors=(vectors,))
+    small = changed(PRESETS["trimod"], **{**SMALL, "epochs": 1}, **HYPER, tune_words=False)
+    begun = train_preset(small, first, "cpu", tmp_path / "a")
+    again = train_preset(small, replace(first, vectors=(), start_from=begun), "cpu", tmp_path / "b")
+    third = train_preset(small, replace(first, vectors=(), start_from=again), "cpu", tmp_path / "c")
+    before, after = (Tagger.load(path, "cpu").model.word_tables()[0].weight for path in (begun, third))
+    assert torch.equal(before, after)
+    assert load_checkpoint(begun).metrics["vectors_from"] == load_checkpoint(third).metrics["vectors_from"]
+
+
 def test_a_captioner_may_come_out_of_a_checkpoint(tmp_path: Path, segmenter: Path) -> None:
     """The shipped one is as good as the folder that it was trained in."""
     run = Run(
@@ -332,6 +356,11 @@ def test_going_on_with_another_classifier_reads_features_of_its_width(
     asked = changed(PRESETS["hsn"], **{**SMALL, "epochs": 1}, backbone="vgg16")
     again = train_preset(asked, replace(first, start_from=begun), "cpu", tmp_path / "again")
     assert 512 == Tagger.load(again, "cpu").model.config.inputs.image_size
+    plain = changed(PRESETS["hsn"], **{**SMALL, "epochs": 1})
+    with pytest.raises(
+        DataError, match="has backbone='vgg16', as no hsn has"
+    ):  # else Lite0 would have looked
+        train_preset(plain, replace(first, start_from=again), "cpu", tmp_path / "plain")
 
 
 def test_characters_that_a_checkpoint_does_not_know_are_added(tmp_path: Path, segmenter: Path) -> None:
