@@ -34,7 +34,7 @@ class LabelledLine:
 
     id: str
     image_id: str
-    """Name of its picture's file without the ending, as data sets' `IMGID:`; empty without one."""
+    """Name of its first picture's file without the ending, as data sets' `IMGID:`; empty without one."""
     tokens: list[str]
     spans: list[tuple[int, int, str]]
     confidences: list[float]
@@ -46,7 +46,10 @@ class LabelledLine:
 
 @dataclass(frozen=True)
 class Written:
-    """What became of the posts: left out as too unsure, or as no CoNLL file can hold their tokens."""
+    """What became of the posts: left out as too unsure, or as no CoNLL file can hold their tokens.
+
+    With drop="mention" it is mentions that are unsure.
+    """
 
     posts: int
     mentions: int
@@ -60,12 +63,14 @@ def labels_file(out: Path) -> Path:
 
 
 def label(posts: Path, tagger: Tagger, out: Path, progress: Progress) -> list[LabelledLine]:
-    """Tag what is not tagged yet of `posts`: JSON lines of `id`, `text` and, where there is one, `image`.
+    """Tag what is not tagged yet of `posts`: JSON lines of `id`, `text` and, where there is one, `image` or `images`.
 
     An image is a path from the posts' folder; one that is missing or broken is logged, and its post tagged without.
-    Raises DataError for a line that is no post, and for labels in `out` that are another checkpoint's or other posts'.
+    Raises DataError for labels in `out` that are another checkpoint's or other posts', and for a line that is no post:
+    before any is tagged, since labels of mended posts would be other posts'.
     """
     lines = _lines(posts)
+    read = [_post(posts, number, line) for number, line in enumerate(lines, start=1)]
     header = {"checkpoint": tagger.version, "posts": hashlib.sha256("".join(lines).encode()).hexdigest()}
     stored = labels_file(out)
     done = _resumed(stored, header)
@@ -74,10 +79,9 @@ def label(posts: Path, tagger: Tagger, out: Path, progress: Progress) -> list[La
     with stored.open("a", encoding="utf-8") as file:
         if not stored.stat().st_size:
             file.write(json.dumps(header) + "\n")
-        left = iter(enumerate(lines[len(done) :], start=len(done) + 1))
+        left = iter(read[len(done) :])
         while part := list(islice(left, BATCH)):
-            read = [_post(posts, number, line) for number, line in part]
-            found = _tagged(tagger, read)
+            found = _tagged(tagger, [(each, _pictures(posts.parent, each.images)) for each in part])
             file.writelines(json.dumps(asdict(each), ensure_ascii=False) + "\n" for each in found)
             file.flush()
             done += found
@@ -106,6 +110,7 @@ def write_conll(
             unwritable += 1
         else:
             mentions += len(sure)
+            unsure += len(each.spans) - len(sure)
             kept.append(_conll(each, sure))
     partial = out.with_name(f"{out.name}.partial")
     partial.write_text("\n".join(kept), encoding="utf-8")
@@ -157,42 +162,56 @@ def _stored(path: Path) -> Iterator[Any]:
         raise DataError(f"no labels in {path}: {error}") from None
 
 
-def _post(posts: Path, number: int, line: str) -> tuple[dict[str, Any], list[Picture]]:
-    """The post of a line, and its picture."""
+@dataclass(frozen=True, slots=True)
+class _Post:
+    id: str
+    text: str
+    images: tuple[str, ...]
+    """Paths from the posts' folder."""
+
+
+def _post(posts: Path, number: int, line: str) -> _Post:
     try:
         post = json.loads(line)
         text = post["text"].encode("utf-8", "replace").decode()  # JSON may hold half a surrogate pair
-        image = post.get("image", "")
-        given = {"id": str(post["id"]), "text": text, "image_id": Path(image).stem}
+        listed = [{"path": post["image"]}] if post.get("image") else post.get("images") or []
+        paths = tuple(each["path"] for each in listed if each.get("path"))
+        if not all(isinstance(path, str) for path in paths):
+            raise TypeError
+        read = _Post(str(post["id"]), text, paths)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise DataError(
-            f'{posts}:{number}: is no object with an "id", a "text" and, if at all, an "image"'
+            f'{posts}:{number}: is no object with an "id", a "text" and, if at all, an "image" or "images" with paths'
         ) from None
-    return given, _picture(posts.parent / image) if image else []
+    if len(paths) < len(listed):
+        log.warning("%s:%d: of its images, those without a path are not read", posts, number)
+    return read
 
 
-def _picture(path: Path) -> list[Picture]:
-    try:
-        return [decode_image(path.read_bytes())]
-    except (OSError, BrokenImage) as error:
-        log.warning("%s: labelled without it: %s", path, error)
-        return []
+def _pictures(folder: Path, paths: Sequence[str]) -> list[Picture]:
+    pictures = []
+    for path in paths:
+        try:
+            pictures.append(decode_image((folder / path).read_bytes()))
+        except (OSError, BrokenImage) as error:
+            log.warning("%s: labelled without it: %s", folder / path, error)
+    return pictures
 
 
-def _tagged(tagger: Tagger, posts: Sequence[tuple[dict[str, Any], list[Picture]]]) -> list[LabelledLine]:
-    prepared = [tagger.prepare(Post(given["text"]), pictures) for given, pictures in posts]
+def _tagged(tagger: Tagger, posts: Sequence[tuple[_Post, list[Picture]]]) -> list[LabelledLine]:
+    prepared = [tagger.prepare(Post(given.text), pictures) for given, pictures in posts]
     return [
         _labelled(given, ready, mentions)
         for (given, _), ready, mentions in zip(posts, prepared, tagger.tag_prepared(prepared), strict=True)
     ]
 
 
-def _labelled(given: dict[str, Any], prepared: Prepared, mentions: Sequence[Mention]) -> LabelledLine:
+def _labelled(given: _Post, prepared: Prepared, mentions: Sequence[Mention]) -> LabelledLine:
     starts = {token.start: index for index, token in enumerate(prepared.found)}
     ends = {token.end: index + 1 for index, token in enumerate(prepared.found)}
     return LabelledLine(
-        given["id"],
-        given["image_id"],
+        given.id,
+        Path(given.images[0]).stem if given.images else "",
         [token.text for token in prepared.found],
         [(starts[mention.start], ends[mention.end], mention.type) for mention in mentions],
         [mention.confidence for mention in mentions],

@@ -119,7 +119,7 @@ def test_an_unsure_mention_costs_its_post_or_itself(drop: str, expected: list[st
         line((0, 1, "PER"), (1, 3, "LOC"), confidences=[0.9, 0.7]),
         line((2, 3, "ORG"), confidences=[0.8]),
     ]
-    write_conll(lines, tmp_path / "out.txt", 0.8, drop)  # type: ignore[arg-type]
+    assert 1 == write_conll(lines, tmp_path / "out.txt", 0.8, drop).unsure  # type: ignore[arg-type]
     assert expected == [" ".join(post.tags) for post in read_conll(tmp_path / "out.txt")]
 
 
@@ -140,3 +140,22 @@ def test_a_line_that_is_no_post_is_named(checkpoint: Path, tmp_path: Path) -> No
     (tmp_path / "posts.jsonl").write_text('{"id": 1, "text": "a"}\n{"id": 2}\n')
     with pytest.raises(DataError, match=r"posts\.jsonl:2: is no object"):
         run(tmp_path / "posts.jsonl", "--checkpoint", checkpoint, "--out", tmp_path / "out.txt")
+    assert not labels_file(
+        tmp_path / "out.txt"
+    ).exists()  # or the mended posts would be refused as other ones
+
+
+def test_images_are_read_as_everywhere(
+    posts: Path, checkpoint: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`image` is short for `images`, and null for none; a picture that was not looked at was passed over in silence."""
+    lines = [
+        {"id": 1, "text": "a", "image": "images/7.jpg"},
+        {"id": 2, "text": "a", "images": [{"path": "images/7.jpg"}, {"url": "http://x/y.jpg"}]},
+        {"id": 3, "text": "a", "image": None},
+    ]
+    posts.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    out = tmp_path / "train.txt"
+    run(posts, "--checkpoint", checkpoint, "--out", out)
+    assert ["7", "7", ""] == [post.image_id for post in read_conll(out)]
+    assert [f"{posts}:2: of its images, those without a path are not read"] == caplog.messages

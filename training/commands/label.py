@@ -41,7 +41,7 @@ def label(
     agreement: Path | None,
     device: str,
 ) -> None:
-    """Tag POSTS.jsonl, an object with id, text and perhaps image a line, and write a CoNLL file of it.
+    """Tag POSTS.jsonl, an object with id, text and perhaps image (a path) a line, and write a CoNLL file of it.
 
     The labels are the checkpoint's guesses (silver), not a person's.
     """
@@ -54,8 +54,8 @@ def label(
         labelled = labelling.label(posts, tagger, out, progress)
     written = labelling.write_conll(labelled, out, least, "mention" if drop == "mention" else "post")
     click.echo(
-        f"{written.posts} posts with {written.mentions} mentions in {out}; left out: {written.unsure} unsure, "
-        f"{written.unwritable} that no CoNLL file can hold"
+        f"{written.posts} posts with {written.mentions} mentions in {out}; left out: {written.unsure} unsure {drop}s, "
+        f"{written.unwritable} posts that no CoNLL file can hold"
     )
     if agreement is not None:
         agreed = labelling.agreement(labelling.read_labels(agreement), labelled)
