@@ -1,18 +1,19 @@
 """What is seen in a data set's images, computed once and kept: pooled features, words, and regions of them.
 
-One folder for each data set and way of looking, with `features.safetensors` (float16) and `seen.json`, the words about
-each image and the names of its regions; it may be deleted at any time. Looking itself is models/look.py's, so training
-sees what serving sees.
+One folder for each data set and way of looking; it may be deleted at any time. In it, for each group of images,
+`GROUP.safetensors` (float16) and then `GROUP.json`, the words about each image, the names of its regions, and which
+state of its file was looked at: an image that was replaced is looked at again, and looking that was stopped goes on
+behind the last whole group. Looking itself is models/look.py's, so training sees what serving sees.
 """
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
 from rich.progress import track
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from models.errors import BrokenImage
 from models.images import Picture, decode_image
@@ -20,9 +21,11 @@ from models.look import ImageReader
 from models.seen import Pixels, Seen
 
 TOGETHER = 32
-"""Images looked at in one go."""
-ENDINGS = (".jpg", ".jpeg", ".png")
-WEIGHTS, WORDS = "features.safetensors", "seen.json"
+"""Images looked at, and stored, in one go."""
+ENDINGS = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
+
+State = list[int] | None
+"""Size and time of change of an image's file; None where it is missing."""
 
 
 def read_features(store: Path, images: Mapping[str, Path], reader: ImageReader) -> dict[str, Seen]:
@@ -30,14 +33,16 @@ def read_features(store: Path, images: Mapping[str, Path], reader: ImageReader) 
 
     An image that is missing or cannot be decoded has nothing seen in it, and is looked for again the next time.
     """
-    known = _read(store)
+    states = {name: _state(file) for name, file in images.items()}
+    # A file that is gone is still the one that was looked at.
+    known = {name: seen for name, state, seen in _read(store) if states.get(name, ()) in (state, None)}
     new = [name for name in images if name not in known]
     groups = [new[start : start + TOGETHER] for start in range(0, len(new), TOGETHER)]
     for group in track(groups, description=f"looking at {len(new)} images") if new else ():
         pictures = [_picture(images[name]) for name in group]
-        known |= zip(group, reader.read(pictures), strict=True)
-    if new:
-        _write(store, known)
+        looked = dict(zip(group, reader.read(pictures), strict=True))
+        _write(store, looked, states)
+        known |= looked
     return {name: known[name] for name in images}
 
 
@@ -47,6 +52,14 @@ def image_file(folder: Path, name: str) -> Path:
     return next((file for file in files if file.is_file()), files[0])
 
 
+def _state(file: Path) -> State:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return [found.st_size, found.st_mtime_ns]
+
+
 def _picture(path: Path) -> Sequence[Picture]:
     try:
         return [decode_image(path.read_bytes())]
@@ -54,37 +67,40 @@ def _picture(path: Path) -> Sequence[Picture]:
         return []
 
 
-def _read(store: Path) -> dict[str, Seen]:
-    if not (store / WORDS).exists():
-        return {}
-    words = json.loads((store / WORDS).read_text(encoding="utf-8"))
-    seen = dict[str, Seen]()
-    with safe_open(store / WEIGHTS, framework="pt") as file:
-        stored = {part: file.get_tensor(part) for part in file.keys()}  # noqa: SIM118
-    ends = stored["counts"].cumsum(0).tolist()
-    for row, (name, found) in enumerate(words.items()):
-        kept = slice(ends[row] - int(stored["counts"][row]), ends[row])
-        regions, boxes = (stored[part][kept] if part in stored else None for part in ("regions", "boxes"))
-        pixels = Pixels(stored["pooled"][row].float(), regions, boxes, tuple(found["regions"]))
-        seen[name] = Seen(tuple(found["words"]), pixels)
-    return seen
+def _read(store: Path) -> Iterator[tuple[str, State, Seen]]:
+    """Id, looked-at state and what was seen, of every stored image."""
+    for file in sorted(store.glob("*.json")):
+        words = json.loads(file.read_text(encoding="utf-8"))
+        stored = load_file(file.with_suffix(".safetensors"))
+        ends = stored["counts"].cumsum(0).tolist()
+        for row, (name, found) in enumerate(words.items()):
+            kept = slice(ends[row] - int(stored["counts"][row]), ends[row])
+            regions, boxes = (stored[part][kept] if part in stored else None for part in ("regions", "boxes"))
+            pixels = Pixels(stored["pooled"][row].float(), regions, boxes, tuple(found["regions"]))
+            yield name, found["file"], Seen(tuple(found["words"]), pixels)
 
 
-def _write(store: Path, seen: Mapping[str, Seen]) -> None:
-    store.mkdir(parents=True, exist_ok=True)
-    kept = {name: each for name, each in seen.items() if each.pixels is not None}
-    found = [each.pixels for each in kept.values() if each.pixels is not None]
-    if not found:
+def _write(store: Path, seen: Mapping[str, Seen], states: Mapping[str, State]) -> None:
+    """Both files are written beside and moved, the words last: what is there is whole."""
+    kept = {name: (each, each.pixels) for name, each in seen.items() if each.pixels is not None}
+    if not kept:
         return
+    found = [pixels for _, pixels in kept.values()]
     regions = [pixels.regions for pixels in found if pixels.regions is not None]
     counts = torch.tensor([0 if pixels.regions is None else len(pixels.regions) for pixels in found])
     tensors = {"pooled": torch.stack([pixels.pooled.half() for pixels in found]), "counts": counts}
     if regions:
         tensors["regions"] = torch.cat([each.half() for each in regions])
         tensors["boxes"] = torch.cat([pixels.boxes for pixels in found if pixels.boxes is not None])
-    save_file(tensors, store / WEIGHTS)
     words = {
-        name: {"words": each.words, "regions": pixels.words}
-        for (name, each), pixels in zip(kept.items(), found, strict=True)
+        name: {"words": each.words, "regions": pixels.words, "file": states[name]}
+        for name, (each, pixels) in kept.items()
     }
-    (store / WORDS).write_text(json.dumps(words), encoding="utf-8")
+    text = json.dumps(words)
+    group = store / hashlib.sha256(text.encode()).hexdigest()[:16]
+    store.mkdir(parents=True, exist_ok=True)
+    partial = group.with_suffix(".partial")
+    save_file(tensors, partial)
+    partial.replace(group.with_suffix(".safetensors"))
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(group.with_suffix(".json"))

@@ -6,6 +6,7 @@ seen in the images or read in the hashtags is taken away or replaced is training
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -101,11 +102,11 @@ def look_of(tagger: Tagger) -> Look:
 
     def look(folder: Path, ids: Sequence[str]) -> dict[str, Seen]:
         nobody, source = tagger.prepare(Post(""), []), ImageSource(folder / "images")
+        pictures = source.pictures([LabelledPost([], [], name) for name in ids])  # read as they are wanted
         seen: dict[str, Seen] = {}
         for start in range(0, len(ids), BATCH):
             part = ids[start : start + BATCH]
-            pictures = source.pictures([LabelledPost([], [], name) for name in part])
-            prepared = [replace(nobody, pictures=tuple(each)) for each in pictures]
+            prepared = [replace(nobody, pictures=tuple(each)) for each in islice(pictures, len(part))]
             seen |= zip(part, tagger.look(prepared), strict=True)
         return seen
 

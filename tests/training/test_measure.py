@@ -13,7 +13,7 @@ from tests.checkpoints import tiny_checkpoint
 from training.conll import LabelledPost
 from training.data import Sample
 from training.evaluate import evaluate, joined
-from training.measure import look_of, measure, tag_samples, token_spans
+from training.measure import BATCH, look_of, measure, tag_samples, token_spans
 
 TOKENS = ["Toronto", "Leafs", "won", "in", "#the_a", "👨‍👩‍👧", "hockey", "player"] * 3
 
@@ -72,6 +72,7 @@ def test_token_spans_undo_the_joining() -> None:
 def test_pixels_are_looked_at_by_the_image_id(tagger: Tagger, tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     Image.new("RGB", (30, 30), "red").save(tmp_path / "images" / "7.jpg")
-    seen = look_of(tagger)(tmp_path, ["7", "8"])
-    assert seen["7"].pixels is not None
-    assert seen["8"].pixels is None
+    # More than go together, and those that do not go with 7 lack theirs: that is no folder without images.
+    seen = look_of(tagger)(tmp_path, ["7", *(f"no {number}" for number in range(BATCH))])
+    assert BATCH + 1 == len(seen)
+    assert ["7"] == [name for name, each in seen.items() if each.pixels is not None]

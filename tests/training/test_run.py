@@ -244,6 +244,42 @@ def test_features_of_pixels_are_computed_once_and_kept(tmp_path: Path) -> None:
     assert read_features(tmp_path / "store", images, reader)["missing"].pixels is not None
 
 
+def test_an_image_that_was_replaced_is_looked_at_again(tmp_path: Path) -> None:
+    """Else a wrong picture that was mended would be trained on for good."""
+    reader = ImageReader(MODELS["hsn"][0](labels=(), use_pixels=True).inputs, torch.device("cpu"), 0)
+    image = {"flower": tmp_path / "flower.jpg"}
+    pooled = []
+    for name in ("china.jpg", "flower.jpg", "flower.jpg"):
+        image["flower"].write_bytes((files("sklearn.datasets.images") / name).read_bytes())
+        pixels = read_features(tmp_path / "store", image, reader)["flower"].pixels
+        assert pixels
+        pooled.append(pixels.pooled)
+    assert not torch.allclose(pooled[0], pooled[1], atol=0.1)
+    assert torch.allclose(pooled[1], pooled[2], atol=1e-2)  # float16
+
+
+def test_looking_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A detector may take hours over a data set; it was stored at the end only, and a kill there broke the store."""
+    reader = ImageReader(MODELS["hsn"][0](labels=(), use_pixels=True).inputs, torch.device("cpu"), 0)
+    monkeypatch.setattr("training.features.TOGETHER", 1)
+    images = {name: files("sklearn.datasets.images") / name for name in ("flower.jpg", "china.jpg")}
+    looked: list[int] = []
+
+    class Stopped:
+        def read(self, pictures: list[object]) -> object:
+            looked.append(len(pictures))
+            if 2 == len(looked):
+                raise KeyboardInterrupt
+            return reader.read(pictures)  # type: ignore[arg-type]
+
+    with pytest.raises(KeyboardInterrupt):
+        read_features(tmp_path / "store", images, Stopped())  # type: ignore[arg-type]
+    (tmp_path / "store" / "killed.safetensors").write_bytes(b"half")
+    found = read_features(tmp_path / "store", images, Stopped())  # type: ignore[arg-type]
+    assert 3 == len(looked)
+    assert all(seen.pixels for seen in found.values())
+
+
 def test_names_of_regions_are_kept_and_known(tmp_path: Path) -> None:
     """HamLearning embeds what an object is called (equation 3): in a second run, too, and not as an unknown word."""
     config = MODELS["hamlearning"][0](labels=(), use_pixels=True)
@@ -271,6 +307,12 @@ def test_training_on_pixels_wants_images(
     Image.fromarray(np.full((64, 64, 3), 90, dtype=np.uint8)).save(data / "images" / "3.png")
     train_preset(small, run, "cpu", tmp_path / "out")
     assert "15 of 16 images are missing or broken" in caplog.text
+    bare = folder(tmp_path / "bare")
+    for file in (bare / "train.txt", bare / "valid.txt"):
+        lines = file.read_text().splitlines(keepends=True)
+        file.write_text("".join(line for line in lines if not line.startswith("IMGID")))
+    with pytest.raises(DataError, match="the posts name no images"):
+        train_preset(small, replace(run, folders=(bare,)), "cpu", tmp_path / "none")
 
 
 def test_what_is_seen_is_kept_by_who_looked_and_where(tmp_path: Path, segmenter: Path) -> None:
