@@ -87,8 +87,16 @@ def load_encoder(name: str) -> AutoModel:
     plain = {"attn_implementation": "eager", "attention_probs_dropout_prob": 0.0}
     try:
         return AutoModel.from_pretrained(locate(name), add_pooling_layer=False, use_safetensors=True, **plain)
-    except (OSError, ValueError) as error:
-        raise PretrainedError(f"text encoder {name} cannot be loaded: {error}".splitlines()[0]) from None
+    except TypeError:  # it has no pooling layer to leave out
+        raise PretrainedError(f"text encoder {name} is of neither BERT's nor MPNet's kind") from None
+    except (OSError, ValueError, RuntimeError) as error:
+        raise PretrainedError(f"text encoder {name} cannot be loaded: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RuntimeError):  # what is left of a hub's answer
+        return "there is no such folder, and no hub to be asked"
+    return str(error).splitlines()[0]
 
 
 def special_id(wordpieces: Tokenizer, names: Sequence[str]) -> int | None:
@@ -100,8 +108,8 @@ def load_wordpieces(name: str) -> Tokenizer:
     """The fast tokenizer that belongs to encoder `name`, with neither truncation nor padding."""
     try:
         tokenizer: Tokenizer = AutoTokenizer.from_pretrained(locate(name), use_fast=True).backend_tokenizer
-    except (OSError, ValueError) as error:
-        raise PretrainedError(f"tokenizer of {name} cannot be loaded: {error}".splitlines()[0]) from None
+    except (OSError, ValueError, RuntimeError) as error:
+        raise PretrainedError(f"tokenizer of {name} cannot be loaded: {_reason(error)}") from None
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer

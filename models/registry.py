@@ -61,7 +61,7 @@ def check_values(kind: type, settings: Mapping[str, Any]) -> None:
 
     A word in the place of true or false, or a choice that is none, would else train something without a sound.
     """
-    types = get_type_hints(kind)
+    types = get_type_hints(kind, include_extras=True)
     for name, value in settings.items():
         try:
             TypeAdapter(types[name]).validate_python(value, strict=True)

@@ -104,6 +104,10 @@ class TriMod(SequenceTagger):
         self.pixels = nn.Linear(config.pooled_size, pixels) if config.use_pixels else None
         self.fusion: AttentionFusion | CrossModalFusion
         if config.fusion == "cross":
+            if size % config.heads:
+                raise ValueError(
+                    f"2 * word_hidden must be a multiple of heads, got {size} and {config.heads}"
+                )
             self.fusion = CrossModalFusion(size, self.words.size, config.heads, config.dropout)
         else:
             self.fusion = AttentionFusion(len(VIEWS), size)

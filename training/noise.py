@@ -7,8 +7,10 @@ hashtags spelt in either way, and with damaged words.
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from models.words import words_of
@@ -17,20 +19,23 @@ from training.data import Sample
 UNREADABLE = "\ufffd"
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
 @dataclass(frozen=True)
 class Noise:
     """How often (shares of posts, per epoch) the training input is disturbed."""
 
-    no_image: float = 0.30
+    no_image: Share = 0.30
     """Posts that lose their image: its words, and its pixels (design, section 7); class words may still come."""
-    other_image: float = 0.07
+    other_image: Share = 0.07
     """Posts that get another post's image, words and pixels."""
-    class_words: float = 0.30
+    class_words: Share = 0.30
     """Posts that get random class words of the CNN beside (or in place of) their caption."""
-    no_hashtags: float = 0.15
-    other_spelling: float = 0.30
+    no_hashtags: Share = 0.15
+    other_spelling: Share = 0.30
     """Hashtags that are written as one token instead of two (`#`, `NBA`), or the other way."""
-    unreadable: float = 0.10
+    unreadable: Share = 0.10
     """Tokens that become a replacement character, as in damaged feeds: their tag must come from the context."""
 
 

@@ -1,9 +1,10 @@
 """How a model is trained: one dataclass, and the optimiser and learning-rate schedule that it describes."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -15,30 +16,30 @@ from models.encoders import is_pretrained
 class Recipe:
     """How a model is trained."""
 
-    epochs: int = 12
-    batch_size: int = 32
-    accumulate: int = 1
+    epochs: PositiveInt = 12
+    batch_size: PositiveInt = 32
+    accumulate: PositiveInt = 1
     """Batches whose gradients are averaged for one step."""
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
-    encoder_rate: float = 1e-4
+    encoder_rate: NonNegativeFloat = 1e-4
     """Peak learning rate of the pretrained encoder."""
-    rate: float = 1e-3
+    rate: NonNegativeFloat = 1e-3
     """Peak learning rate of everything else."""
     tune_words: bool = True
     """Whether pretrained word vectors (`--vectors`) are trained on; without any, word tables always are."""
     schedule: Literal["linear", "decay", "constant"] = "linear"
     """Linear: rises in the warm-up, then falls to zero. Decay: rate / (1 + decay * epoch)."""
-    decay: float = 0.05
-    weight_decay: float = 0.01
-    l1: float = 0.0
+    decay: NonNegativeFloat = 0.05
+    weight_decay: NonNegativeFloat = 0.01
+    l1: NonNegativeFloat = 0.0
     """Weight of the sum of all weights' sizes in the loss (TriMod's Table IV)."""
-    warmup: float = 0.1
+    warmup: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Share of all steps in which a linear schedule's rate rises to its peak."""
-    clip: float = 1.0
+    clip: PositiveFloat = 1.0
     """Largest norm of a step's gradients."""
-    average: float = 0.995
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.995
     """Decay per step of the running average of the weights; 0 scores the weights as they are."""
-    patience: int = 4
+    patience: PositiveInt = 4
     """Epochs without a better score after which training stops."""
     seed: int = 1
 

@@ -261,6 +261,8 @@ def _parts(
         own, characters = vocabularies(training)
         console = Console(stderr=True)
         vectors = [read_vectors(path, own.entries, FREQUENT, console) for path in run.vectors]
+        for path, (entries, _) in zip(run.vectors, vectors, strict=True):
+            _say_covered(path, entries, own, console)
         known = (word for entries, _ in vectors for word in entries)
         words = Vocabulary(tuple(dict.fromkeys((*own.entries, *known))))
         try:
@@ -272,6 +274,14 @@ def _parts(
         kept = words if model.reads_words else Vocabulary(())
         return Parts(preset.model, model, kept, characters, segmenter)
     return go_on(begun, preset, labels, segmenter, vocabularies(training)[1])
+
+
+def _say_covered(path: Path, entries: Sequence[str], words: Vocabulary, console: Console) -> None:
+    """Raises DataError if the file has a vector of none of the words: their random ones would be left as they are."""
+    covered = len({*entries} & {*words.entries})
+    if not covered:
+        raise DataError(f"--vectors {path} has none of the training posts' {len(words.entries)} words")
+    console.print(f"{path.name}: vectors of {covered} of the training posts' {len(words.entries)} words")
 
 
 def _fill(

@@ -4,6 +4,7 @@ Read line by line, so that a file of gigabytes costs only the words that are wan
 training/vectors_word2vec.py's and training/vectors_distilled.py's business; a model's word table takes them from here.
 """
 
+import codecs
 import gzip
 import io
 import zlib
@@ -86,13 +87,17 @@ class _Lines:
                 raise DataError(f"{self.path}: cannot be read past line {self.number}: {error}") from None
 
     def _rows(self, stream: IO[bytes]) -> Iterator[tuple[str, Row]]:
-        promised = None
+        promised, words = None, 0
         for self.number, line in enumerate(stream, start=1):
-            line = line.rstrip(b" \r\n")
-            if self.number == 1:
-                promised, self.size = self._first(line)
+            line = line.rstrip(b" \t\r\n").replace(b"\t", b" ")
+            if not line:
+                continue
+            if not self.size:
+                promised, self.size = self._first(line.removeprefix(codecs.BOM_UTF8))
                 if promised is not None:
                     continue
+                line = line.removeprefix(codecs.BOM_UTF8)
+            words += 1
             if line.count(b" ") < self.size:
                 raise self._error(f"has {line.count(b' ')} numbers, not {self.size}")
             # Most lines end here. A word with spaces is wanted by nobody: it goes on if its first part is.
@@ -100,12 +105,10 @@ class _Lines:
                 word, row = self._parsed(line)
                 if self._is_wanted(word):
                     yield word, row
-        if not self.number:
+        if not self.size:
             raise DataError(f"{self.path} is empty")
-        if promised is not None and promised != self.number - 1:
-            raise DataError(
-                f"{self.path}:1: promises {promised} words, but {self.number - 1} follow: damaged?"
-            )
+        if promised is not None and promised != words:
+            raise DataError(f"{self.path}:1: promises {promised} words, but {words} follow: damaged?")
 
     def _first(self, line: bytes) -> tuple[int | None, int]:
         """(words or None, size) by the first line: a header of two whole numbers, or the first word's own line."""

@@ -108,6 +108,15 @@ def test_a_checkpoint_of_another_system_is_not_gone_on_from(tmp_path: Path, segm
         train_preset(changed(PRESETS["bilstm-crf"], **SMALL), again, "cpu", tmp_path / "b")
 
 
+def test_vectors_that_know_no_word_of_the_data_are_refused(tmp_path: Path, segmenter: Path) -> None:
+    """The table would be left alone as it was drawn, since word vectors are not trained on."""
+    vectors = tmp_path / "vectors.txt"
+    write_vectors(vectors, ["zz1", "zz2"], torch.randn(2, 12))
+    run = Run("trimod", (folder(tmp_path / "data"),), "none", segmenter=segmenter, vectors=(vectors,))
+    with pytest.raises(DataError, match=r"vectors\.txt has none of the training posts' 9 words"):
+        train_preset(changed(PRESETS["trimod"], **SMALL, **HYPER), run, "cpu", tmp_path / "out")
+
+
 def test_word_vectors_that_were_left_alone_are_so_later_too(tmp_path: Path, segmenter: Path) -> None:
     vectors = tmp_path / "vectors.txt"
     write_vectors(vectors, ["visits", "Riga"], torch.randn(2, 12))

@@ -43,6 +43,9 @@ def _file(path: Path, text: str) -> Path:
         ("glove.txt", "riga 1 0.5 -2\nlove 0 0 1e-3\n"),
         ("windows.txt", "2 3\r\nriga 1 0.5 -2\r\nlove 0 0 1e-3\r\n"),
         ("no-end.txt", "riga 1 0.5 -2\nlove 0 0 1e-3"),
+        ("tabs.txt", "riga\t1\t0.5\t-2\nlove\t0\t0\t1e-3\n"),
+        ("mark.txt", "\ufeff2 3\nriga 1 0.5 -2\nlove 0 0 1e-3\n"),
+        ("blank-line.txt", "\ufeffriga 1 0.5 -2\nlove 0 0 1e-3\n\n"),
     ],
 )
 def test_reads_word2vec_and_glove(tmp_path: Path, name: str, text: str) -> None:

@@ -31,7 +31,9 @@ READ = {
     "--images", type=click.Path(path_type=Path), help="Folder of strangers' pictures (shuffled-images)."
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Result folder  [default: training/results/NAME]"
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Result folder  [default: training/results/NAME]",
 )
 @click.option(
     "--runs", type=click.Path(path_type=Path), default=Path("runs/experiments"), show_default=True,

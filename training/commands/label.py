@@ -16,7 +16,7 @@ from models import DEFAULT_CHECKPOINT
     help="The one that tags  [default: the shipped one]",
 )  # fmt: skip
 @click.option(
-    "--out", type=click.Path(path_type=Path), required=True,
+    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True,
     help="CoNLL file to write; FILE.jsonl beside it has the confidences, and a run in it goes on.",
 )  # fmt: skip
 @click.option(

@@ -46,7 +46,7 @@ class _Train(click.Group):
 def train() -> None:
     """Train a system by name and write the best epoch's checkpoint; or a part of models; or join models.
 
-    Every run can be stopped and goes on where it was: give the same command again.
+    A run can be stopped and goes on where it was: give the same command again (vectors and committee begin anew).
     """
 
 
@@ -61,6 +61,7 @@ def _command(name: str, about: str) -> click.Command:
 
 
 def _options(function: Callable[..., None]) -> Callable[..., None]:
+    to_write = click.Path(path_type=Path, file_okay=False)
     folder, file = click.Path(path_type=Path), click.Path(path_type=Path, dir_okay=False, exists=True)
     options = [
         click.option(
@@ -79,7 +80,7 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
             "--visual", default="captions:blip2", show_default=True, metavar="INPUT",
             help="none, captions:NAME (captions.NAME.json in each folder), or pixels (images/).",
         ),
-        click.option("--out", type=folder, required=True, help="Folder to write; a run in it goes on."),
+        click.option("--out", type=to_write, required=True, help="Folder to write; a run in it goes on."),
         click.option(
             "--segmenter", type=folder,
             help="Folder of `train segmenter`, or a checkpoint.  [default: the shipped checkpoint's]",
@@ -102,7 +103,7 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
             "--set", "changes", multiple=True, metavar="NAME=VALUE",
             help="Any field of the recipe, the noise or the model's configuration, e.g. fusion=cross no_image=0.5.",
         ),
-        click.option("--seed", default=1, show_default=True),
+        click.option("--seed", type=int, help="[default: 1]"),
         click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
     ]  # fmt: skip
     for option in reversed(options):
@@ -157,5 +158,10 @@ def _run(
     if segmenter is not None:
         data["segmenter"] = segmenter
     settings = {key: value for key, value in given.items() if value is not None}
-    preset = changed(PRESETS[name], **settings, **_changes(changes))
+    others = _changes(changes)
+    if twice := settings.keys() & others:
+        raise click.UsageError(
+            f"--set {min(twice)} is given beside --{min(twice).replace('_', '-')}: which one?"
+        )
+    preset = changed(PRESETS[name], **settings, **others)
     click.echo(f"wrote {train_preset(preset, Run(name, **data), device, out)}")

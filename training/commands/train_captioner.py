@@ -10,7 +10,7 @@ import click
     "--data", type=click.Path(path_type=Path), required=True, help="Folder with captions.csv and images/."
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), required=True,
+    "--out", type=click.Path(path_type=Path, file_okay=False), required=True,
     help="Folder to write; a run in it goes on. Region features are kept there too (1 GB for Flickr8k).",
 )  # fmt: skip
 @click.option(
@@ -18,7 +18,11 @@ import click
     help="k: the image regions, of 49, that the decoder attends to.",
 )  # fmt: skip
 @click.option(
-    "--epochs", default=12, show_default=True, help="At most; a run that stops improving ends sooner."
+    "--epochs",
+    type=click.IntRange(1),
+    default=12,
+    show_default=True,
+    help="At most; a run that stops improving ends sooner.",
 )
 @click.option("--seed", default=1, show_default=True)
 def captioner(data: Path, out: Path, objects: int, epochs: int, seed: int) -> None:

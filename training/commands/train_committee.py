@@ -40,7 +40,9 @@ import click
     help="Mentions are all spans likelier than P, and of two that overlap the likelier one; the best F1 is near half "
     "of what it then is, such as 0.45 for 90. 0: the likeliest sequence's.  [default: the first member's]",
 )  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write."
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 def committee(
     members: tuple[Path, ...],

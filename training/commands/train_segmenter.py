@@ -10,7 +10,10 @@ import click
     "--data", type=click.Path(path_type=Path), required=True, help="Folder with hashtags/ and the text sets."
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="Folder to write; a run in it goes on."
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder to write; a run in it goes on.",
 )
 @click.option("--seed", default=1, show_default=True)
 def segmenter(data: Path, out: Path, seed: int) -> None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+POSITIVE = click.IntRange(1)
+
 
 @click.command(
     epilog="Example: trimod train vectors --corpus ../shared/data/twitter2015/train.txt --captions blip2 "
@@ -26,16 +28,31 @@ import click
     help="Words to distil beside the corpus's, one per line.",
 )  # fmt: skip
 @click.option(
-    "--frequent", default=0, show_default=True,
+    "--frequent", type=click.IntRange(0), default=0, show_default=True,
     help="Distil as many frequent English words as well: new posts have words that the corpus lacks, and training "
     "reads a file's first 100,000.",
 )  # fmt: skip
-@click.option("--least", default=2, show_default=True, help="Times that a word of the corpus must occur.")
-@click.option("--size", default=200, show_default=True, help="Width of the vectors (TriMod: 200).")
-@click.option("--epochs", default=20, show_default=True, help="Of word2vec.")
+@click.option(
+    "--least",
+    type=click.IntRange(1),
+    default=2,
+    show_default=True,
+    help="Times that a word of the corpus must occur.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(1),
+    default=200,
+    show_default=True,
+    help="Width of the vectors (TriMod: 200).",
+)
+@click.option("--epochs", type=click.IntRange(1), default=20, show_default=True, help="Of word2vec.")
 @click.option("--seed", default=1, show_default=True, help="Of word2vec; distilling draws nothing.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="File to write, in word2vec's text format."
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="File to write, in word2vec's text format.",
 )
 def vectors(
     corpus: tuple[Path, ...],
