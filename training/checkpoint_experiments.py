@@ -62,14 +62,14 @@ class Bench:
 def modalities(bench: Bench, progress: Progress) -> Table:
     """Text alone, with what is seen in the image, with the hashtags' words, and with both."""
     inputs: dict[str, Sequence[Control]] = {
-        "text + image + hashtags": [list],
+        "text + image + hashtags": [controls.with_images],
         "text + image": [controls.without_hashtags],
         "text + hashtags": [controls.without_images],
         "text": [lambda samples: controls.without_hashtags(controls.without_images(samples))],
     }
     return _compared(
         bench, progress, "Modalities at inference", inputs, "text",
-        ["Trained on all modalities; what is left out here was left out of the input only."],
+        ["What is left out here was left out of the input only, whatever the model was trained on."],
     )  # fmt: skip
 
 

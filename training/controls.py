@@ -10,6 +10,7 @@ import string
 from collections.abc import Sequence
 from dataclasses import replace
 
+from training.conll import DataError
 from training.data import Sample
 
 
@@ -23,9 +24,21 @@ def without_hashtags(samples: Sequence[Sample]) -> list[Sample]:
     return [replace(sample, hashtags=False) for sample in samples]
 
 
+def with_images(samples: Sequence[Sample]) -> list[Sample]:
+    """The samples as they are. Raises DataError if none has an image: there is nothing to take away, or to replace."""
+    if not any(map(_has_image, samples)):
+        raise DataError(
+            "nothing is seen in an image of any of the posts: give --visual captions:NAME, or pixels"
+        )
+    return list(samples)
+
+
 def with_others_images(samples: Sequence[Sample], seed: int) -> list[Sample]:
-    """Each post that has an image gets what is seen in another's: none keeps its own, each is used once."""
-    having = [index for index, sample in enumerate(samples) if _has_image(sample)]
+    """Each post that has an image gets what is seen in another's: none keeps its own, each is used once.
+
+    Raises DataError if none has an image.
+    """
+    having = [index for index, sample in enumerate(with_images(samples)) if _has_image(sample)]
     random.Random(seed).shuffle(having)
     givers = dict(zip(having, having[1:] + having[:1], strict=True))
     return [

@@ -92,7 +92,8 @@ def on_silver(checkpoints: Sequence[Path], setting: Setting, out: Path) -> Table
     """Run the silver experiment (training/silver.py), which both takes checkpoints and trains."""
     with Watch(transient=True) as progress:
         table = silver(labels_of(checkpoints), setting, progress, out)
-    seeds = f"One seed; vectors: {', '.join(path.name for path in setting.vectors) or 'none'}."
+    seeds = f"Mean over seeds {', '.join(map(str, setting.seeds))}; "
+    seeds += f"vectors: {', '.join(path.name for path in setting.vectors) or 'none'}."
     facts = _facts([setting.data / part for part in (SOURCE, T15, T17)], setting.vectors, checkpoints)
     return _written(replace(table, notes=[*table.notes, seeds]), out, facts)
 

@@ -49,7 +49,8 @@ def hashtags(checkpoints: Checkpoints, data: Path, out: Path, progress: Progress
     return Table(
         title, list(rows[0]), rows,
         [f"Percent, ignoring case; {LEAST_RIGHT:.0f} is asked of stan_large.dev and boun.dev. These files were looked "
-         "at when the lexicon and its ranker were designed; a few of their hashtags are in the training files too."],
+         "at when the lexicon and its ranker were designed. Some of their hashtags are in the training files too: the "
+         "rows of those not met in training leave them out."],
     )  # fmt: skip
 
 

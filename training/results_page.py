@@ -33,7 +33,8 @@ experiments on modalities measure."""
 COMMANDS = """Each run, its checkpoint's id, and the seconds that it trained. A checkpoint that a command names and that
 is not in this list was not kept, nor what it scored. `runs/mvsa` is MVSA's posts without their images, tagged by
 `trimod label runs/mvsa/posts.jsonl --out runs/mvsa/train.txt` with the checkpoint that shipped then: another
-checkpoint, another hash below. `runs/m/NAME` is the run NAME as the committee before had it, in four bits."""
+checkpoint, another hash below. `runs/m/NAME` and `runs/c/NAME` are the run NAME as the committee before had it, in four
+bits: the weights of such a member are that committee's copy, and its command is the run's own."""
 
 INTRODUCTION = """# Results
 

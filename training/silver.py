@@ -22,8 +22,9 @@ from training.measure import look_of, measure
 from training.papers import T15, T17
 from training.presets import PRESETS, changed
 from training.run import Run, train_preset
+from training.state import alone
 from training.tables import Table, Value
-from training.trained_experiments import Setting, without_noise
+from training.trained_experiments import Setting, summary, without_noise
 
 SOURCE = "mvsa"
 STUDENTS = ("trimod", "hsn")
@@ -90,22 +91,35 @@ def _write(labelled: list[LabelledLine], folder: Path, images: Path) -> None:
 def _trained(
     preset: str, visual: str, folder: Path, setting: Setting, progress: Progress
 ) -> list[dict[str, Value]]:
-    """A model trained on silver labels, scored on those held back and on the labelled sets."""
-    run_folder = setting.runs / "silver" / f"{folder.name}.{preset}.{visual}"
+    """A model trained on silver labels, scored on those held back and on the labelled sets; means over the seeds."""
+    found: dict[str, list[dict[str, Value]]] = {}
+    for seed in setting.seeds:
+        tagger = Tagger.load(_checkpoint(preset, visual, folder, setting, seed, progress), setting.device)
+        own = read_folder(folder, "valid", visual, look_of(tagger))
+        inputs = {"silver, text" if visual == "none" else "silver, own image": own}
+        if visual == "pixels":
+            others = partial(controls.with_others_images, seed=1)
+            inputs |= {
+                "silver, another's image": others(own),
+                "silver, no image": controls.without_images(own),
+            }
+        for name in (T15, T17):
+            inputs[f"{name}, text"] = read_folder(setting.data / name, "valid", "none")
+        for name, samples in inputs.items():
+            measured = measure(tagger, samples, progress, f"{preset}, {name}, seed {seed}")
+            found.setdefault(name, []).append(figures(measured))
+    known = {"model": preset, "trained on": f"silver, {visual}"}
+    return [{**known, "scored on": name, **summary(each)} for name, each in found.items()]
+
+
+def _checkpoint(
+    preset: str, visual: str, folder: Path, setting: Setting, seed: int, progress: Progress
+) -> Path:
+    out = setting.runs / "silver" / f"{folder.name}.{preset}.{visual}.seed{seed}"
     run = Run(preset, (folder,), visual, vectors=setting.vectors, features=setting.runs / "features")
+    trained = changed(PRESETS[preset], **{**without_noise(visual), **setting.overrides, "seed": seed})
     progress.stop()  # training shows progress of its own
-    trained = changed(PRESETS[preset], **{**without_noise(visual), **setting.overrides})
-    tagger = Tagger.load(train_preset(trained, run, setting.device, run_folder), setting.device)
+    with alone(out):
+        checkpoint = train_preset(trained, run, setting.device, out)
     progress.start()
-    own = read_folder(folder, "valid", visual, look_of(tagger))
-    inputs = {"silver, text" if visual == "none" else "silver, own image": own}
-    if visual == "pixels":
-        others = partial(controls.with_others_images, seed=1)
-        inputs |= {"silver, another's image": others(own), "silver, no image": controls.without_images(own)}
-    for name in (T15, T17):
-        inputs[f"{name}, text"] = read_folder(setting.data / name, "valid", "none")
-    rows: list[dict[str, Value]] = []
-    for name, samples in inputs.items():
-        found = figures(measure(tagger, samples, progress, f"{preset}, {name}"))
-        rows.append({"model": preset, "trained on": f"silver, {visual}", "scored on": name, **found})
-    return rows
+    return checkpoint

@@ -1,10 +1,15 @@
-"""The state of a training run in a file, from which the run goes on after it was stopped."""
+"""The state of a training run in a file, from which the run goes on after it was stopped; and one process at a time."""
 
-from collections.abc import Mapping
+import fcntl
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+
+log = logging.getLogger(__name__)
 
 
 def save_state(state: Mapping[str, Any], path: Path) -> None:
@@ -12,3 +17,19 @@ def save_state(state: Mapping[str, Any], path: Path) -> None:
     partial = path.with_suffix(".partial")
     torch.save(state, partial)
     partial.replace(path)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Within, no other process trains in `folder`: one that does is waited for, and it is said.
+
+    Experiments share runs, so that two of them side by side come to the same one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.warning("%s: another process trains here, waiting until it ends", folder)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -26,6 +26,7 @@ from training.measure import look_of, measure
 from training.papers import claim
 from training.presets import PRESETS, Preset, changed
 from training.run import Run, train_preset
+from training.state import alone
 from training.tables import Table, Value, mean_row
 from training.trials import Row, TrainedExperiment, Trial
 
@@ -66,19 +67,24 @@ def run_experiment(experiment: TrainedExperiment, setting: Setting, progress: Pr
             panels[trial.name].append(plots.Dot(row.label, mean, lowest, highest, paper))
     plots.dots(panels, experiment.title, out / "figure.png")
     columns = list(dict.fromkeys(column for row in rows for column in row))
-    return Table(experiment.title, columns, rows, [*experiment.notes, *_conditions(setting)])
+    return Table(experiment.title, columns, rows, [*experiment.notes, *_conditions(experiment, setting)])
 
 
-def _conditions(setting: Setting) -> list[str]:
+def _conditions(experiment: TrainedExperiment, setting: Setting) -> list[str]:
     """What the user chose, in words."""
+    own = all(trial.score == trial.train for trial in experiment.trials)
+    chosen_on = (
+        "on which the epoch was chosen too" if own else "the epoch was chosen on that of the training set"
+    )
+    visuals = {row.visual or setting.visual for row in experiment.rows}
+    seen = ", ".join(sorted(visuals - {"none"})) + (" unless a row has none" if "none" in visuals else "")
     seeds = ", ".join(map(str, setting.seeds))
     chosen = [f"{name} {value}" for name, value in setting.overrides.items()]
     chosen += [f"text encoder {setting.encoder}"] if setting.encoder else []
     chosen += [f"word vectors {path.name}" for path in setting.vectors]
     other = f" In place of the presets' own: {', '.join(chosen)}." if chosen else ""
     return [
-        f"Strict scores on validation splits, on which the epoch was chosen too; mean over seeds {seeds}. Visual input "
-        f"{setting.visual} unless a row has none.{other}"
+        f"Strict scores on validation splits, {chosen_on}; mean over seeds {seeds}. Visual input: {seen}.{other}"
     ]
 
 
@@ -142,11 +148,13 @@ def _scores(row: Row, trial: Trial, setting: Setting, seed: int, progress: Progr
     )
     checkpoint = folder / "checkpoint"
     progress.console.print(f"{trial.name}, {row.label}, seed {seed}: {folder}")
-    if not (checkpoint / MANIFEST).exists():
-        progress.stop()  # training shows progress of its own
-        train_preset(preset, run, setting.device, folder)
-        progress.start()
-    elif _is_other(json.loads((checkpoint / METRICS).read_text("utf-8")), run.identity()):
+    with alone(folder):
+        finished = (checkpoint / MANIFEST).exists()
+        if not finished:
+            progress.stop()  # training shows progress of its own
+            train_preset(preset, run, setting.device, folder)
+            progress.start()
+    if finished and _is_other(json.loads((checkpoint / METRICS).read_text("utf-8")), run.identity()):
         raise DataError(f"{folder} holds a run on other data: move it away, or give another --runs")
     return _measured(checkpoint, row, trial, setting, visual, progress)
 

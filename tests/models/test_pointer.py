@@ -14,6 +14,15 @@ def test_a_folder_is_itself(tmp_path: Path) -> None:
     assert tmp_path == resolve(tmp_path)
 
 
+def test_a_training_run_is_told_from_its_checkpoint(tmp_path: Path) -> None:
+    """Its own files look dangerous in a checkpoint; who removed them, as was advised, lost the run."""
+    (tmp_path / "last.pt").touch()
+    with pytest.raises(
+        CheckpointError, match=rf"is a training run: its checkpoint is {tmp_path}/checkpoint$"
+    ):
+        resolve(tmp_path)
+
+
 def test_what_was_pointed_to_is_found_also_after_both_moved(tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / "a").mkdir(parents=True)

@@ -4,6 +4,7 @@ import pytest
 
 from models.tokens import hashtags_in
 from training import controls
+from training.conll import DataError
 from training.data import Sample
 
 SAMPLES = [
@@ -23,6 +24,14 @@ def test_every_image_goes_to_another_post_once(seed: int) -> None:
         assert SAMPLES[index].image_words != changed[index].image_words
     assert [] == changed[1].image_words
     assert [s.tokens for s in SAMPLES] == [s.tokens for s in changed]
+
+
+def test_where_no_post_has_an_image_there_is_nothing_to_control() -> None:
+    """Three equal rows would say that the control holds."""
+    bare = controls.without_images(SAMPLES)
+    for control in (controls.with_images, lambda samples: controls.with_others_images(samples, 1)):
+        with pytest.raises(DataError, match="nothing is seen in an image of any of the posts"):
+            control(bare)
 
 
 def test_a_share_holds_the_smaller_ones() -> None:

@@ -121,7 +121,7 @@ def test_an_unknown_experiment_is_named() -> None:
     ("name", "given"),
     [
         ("silver", "--visual=none"),
-        ("silver", "--seeds=3"),
+        ("captions", "--seeds=3"),
         ("captions", "--epochs=1"),
         ("cost", "--runs=elsewhere"),
         ("cwi-table-9", "--images=folder"),
@@ -231,6 +231,9 @@ def test_rows_are_trained_once_and_tabulated_with_the_papers_figure(
     run([*arguments, "--out", str(tmp_path / "2")])
     assert (tmp_path / "1" / "table.md").read_text() == (tmp_path / "2" / "table.md").read_text()
     assert 4 == len(trained)  # the second time nothing was left to train
+    (data / "twitter2015" / "notes.md").write_text("mine")  # is not read, and makes no other data
+    run([*arguments, "--out", str(tmp_path / "2")])
+    assert "the epoch was chosen on that of the training set" in (tmp_path / "2" / "table.md").read_text()
     rows = rows_of(tmp_path / "1")
     assert [71.61, None, None, None] == [row["paper F1 (test)"] for row in rows]
     assert {"LOC"} >= {key for key in rows[2] if key in papers.TYPES}

@@ -45,6 +45,7 @@ def test_silver_labels_train_on_pixels_and_are_scored_on_real_sets(
     tagged, other = (tiny_checkpoint(tmp_path / name, seed) for name, seed in (("one", 7), ("two", 3)))
     out, runs = tmp_path / "out", tmp_path / "runs"
     asked = ["silver", str(tagged), str(other), "--data", str(data), "--runs", str(runs), "--out", str(out)]
+    asked += ["--seeds", "2"]
     result = CliRunner().invoke(experiment, asked, catch_exceptions=False)
     assert 0 == result.exit_code, result.output
     table = json.loads((out / "table.json").read_text())
@@ -60,14 +61,15 @@ def test_silver_labels_train_on_pixels_and_are_scored_on_real_sets(
         ("trimod", "silver, pixels", "twitter2015, text"),
         ("trimod", "silver, pixels", "twitter2017, text"),
     ] == scored
+    assert [None, 2] == [row.get("seeds") for row in table["rows"][:2]]
     folder = runs / "silver" / "one"
     held, kept = ((folder / f"{part}.txt").read_text().count("IMGID") for part in ("valid", "train"))
     assert (COUNT // 10, COUNT - COUNT // 10) == (held, kept)
     assert "mvsa/posts.jsonl" in table["facts"]["data"]
     noise = [
-        json.loads((runs / "silver" / f"one.trimod.{visual}" / "checkpoint" / "metrics.json").read_text())[
-            "noise"
-        ]
+        json.loads(
+            (runs / "silver" / f"one.trimod.{visual}.seed2" / "checkpoint" / "metrics.json").read_text()
+        )["noise"]
         for visual in ("none", "pixels")
     ]
     assert [0.0, 0.5] == [each["class_words"] for each in noise]  # text alone has no words about images

@@ -8,7 +8,7 @@ from click.core import ParameterSource
 READ = {
     "on checkpoints": ("checkpoints", "sets", "visual", "images", "device"),
     "on parts": ("checkpoints",),
-    "silver": ("checkpoints", "runs", "epochs", "vectors", "device"),
+    "silver": ("checkpoints", "runs", "seeds", "epochs", "vectors", "device"),
     "with training": ("visual", "runs", "seeds", "epochs", "encoder", "vectors", "device"),
 }
 """What each kind of experiment reads beside --data and --out; the rest is refused, not passed over."""
