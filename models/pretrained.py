@@ -90,11 +90,11 @@ def load_encoder(name: str) -> AutoModel:
     except TypeError:  # it has no pooling layer to leave out
         raise PretrainedError(f"text encoder {name} is of neither BERT's nor MPNet's kind") from None
     except (OSError, ValueError, RuntimeError) as error:
-        raise PretrainedError(f"text encoder {name} cannot be loaded: {_reason(error)}") from None
+        raise PretrainedError(f"text encoder {name} cannot be loaded: {_reason(name, error)}") from None
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, RuntimeError):  # what is left of a hub's answer
+def _reason(name: str, error: Exception) -> str:
+    if isinstance(error, RuntimeError) and not Path(locate(name)).is_dir():  # what is left of a hub's answer
         return "there is no such folder, and no hub to be asked"
     return str(error).splitlines()[0]
 
@@ -109,7 +109,7 @@ def load_wordpieces(name: str) -> Tokenizer:
     try:
         tokenizer: Tokenizer = AutoTokenizer.from_pretrained(locate(name), use_fast=True).backend_tokenizer
     except (OSError, ValueError, RuntimeError) as error:
-        raise PretrainedError(f"tokenizer of {name} cannot be loaded: {_reason(error)}") from None
+        raise PretrainedError(f"tokenizer of {name} cannot be loaded: {_reason(name, error)}") from None
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer

@@ -16,13 +16,14 @@ from models.parts import Parts, build
 from models.registry import MODELS, create
 from models.segmenter import Segmenter
 from training.conll import DataError
-from training.presets import Preset
+from training.presets import PRESETS, Preset
 from training.vocabulary import known_by_any, relaid
 
 HEADS = ("emit.", "crf.")
 """Weights that belong to a label set: made anew where training goes on with other labels."""
-CHOSEN_BY_INPUT = {"use_pixels"}
-"""No kind of system: a model that can see may go on with words alone."""
+OF_ANY = {"labels", "use_pixels", "tune_biases"}
+"""No kind of system: labels are the data's, a model that can see may go on with words alone, and how much of an encoder
+is trained makes no other one of it."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,12 @@ def begin(path: Path, preset: Preset, name: str) -> tuple[Begun, Preset]:
     if parts.name != preset.model:
         raise DataError(f"--start-from {path} is of model {parts.name}, and this trains {preset.model}")
     config = asdict(parts.model.config)
-    if other := _another_kind(config, preset):
+    trained = stored.config["name"]
+    if trained != name and (other := _another_kind(config, preset)):
+        instead = f"train {trained}, or " if trained in PRESETS else ""
         raise DataError(
-            f"--start-from {path} has {other}={config[other]!r}, as no {name} has: train "
-            f"{stored.config['name']}, or say what you want by --set {other}=..."
+            f"--start-from {path} has {other}={config[other]!r}, and {name} has not: {instead}say what you want by "
+            f"--set {other}=..."
         )
     asked = {name: preset.hyper[name] for name in ("dropout", *preset.asked) if name in preset.hyper}
     if asked.keys() & {"backbone", "detector"}:
@@ -63,7 +66,7 @@ def _another_kind(config: dict[str, Any], preset: Preset) -> str | None:
     for field in fields(kind):
         wanted = preset.hyper.get(field.name, field.default)
         is_size = isinstance(wanted, int | float) and not isinstance(wanted, bool)
-        if is_size or field.name in {"labels", *CHOSEN_BY_INPUT, *preset.asked}:
+        if is_size or field.name in {*OF_ANY, *preset.asked}:
             continue
         if config[field.name] != wanted:
             return field.name

@@ -8,6 +8,7 @@ behind the last whole group. Looking itself is models/look.py's, so training see
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -70,6 +71,8 @@ def _picture(path: Path) -> Sequence[Picture]:
 def _read(store: Path) -> Iterator[tuple[str, State, Seen]]:
     """Id, looked-at state and what was seen, of every stored image."""
     for file in sorted(store.glob("*.json")):
+        if not file.with_suffix(".safetensors").exists():  # an earlier form's seen.json
+            continue
         words = json.loads(file.read_text(encoding="utf-8"))
         stored = load_file(file.with_suffix(".safetensors"))
         ends = stored["counts"].cumsum(0).tolist()
@@ -99,7 +102,7 @@ def _write(store: Path, seen: Mapping[str, Seen], states: Mapping[str, State]) -
     text = json.dumps(words)
     group = store / hashlib.sha256(text.encode()).hexdigest()[:16]
     store.mkdir(parents=True, exist_ok=True)
-    partial = group.with_suffix(".partial")
+    partial = group.with_suffix(f".{os.getpid()}.partial")  # two runs may look at the same images at once
     save_file(tensors, partial)
     partial.replace(group.with_suffix(".safetensors"))
     partial.write_text(text, encoding="utf-8")

@@ -23,6 +23,7 @@ from models.post import Mention, Post
 from models.tagger import Prepared, Tagger
 from training.conll import DataError
 from training.scoring import Score, score
+from training.state import alone
 
 BATCH = 32
 log = logging.getLogger(__name__)
@@ -57,6 +58,14 @@ class Written:
     unwritable: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Post:
+    id: str
+    text: str
+    images: tuple[tuple[str, str], ...]
+    """Path from the posts' folder, and alt text, of each."""
+
+
 def labels_file(out: Path) -> Path:
     """Where the labels of CoNLL file `out` are kept."""
     return out.with_name(f"{out.name}.jsonl")
@@ -71,17 +80,31 @@ def label(posts: Path, tagger: Tagger, out: Path, progress: Progress) -> list[La
     """
     lines = _lines(posts)
     read = [_post(posts, number, line) for number, line in enumerate(lines, start=1)]
+    with alone(labels_file(out)):
+        return _go_on(posts.parent, lines, read, tagger, out, progress)
+
+
+def _go_on(
+    folder: Path,
+    lines: Sequence[str],
+    posts: Sequence[_Post],
+    tagger: Tagger,
+    out: Path,
+    progress: Progress,
+) -> list[LabelledLine]:
+    """The posts with their tags: those that are stored, and the others as they are tagged and stored now."""
     header = {"checkpoint": tagger.version, "posts": hashlib.sha256("".join(lines).encode()).hexdigest()}
     stored = labels_file(out)
     done = _resumed(stored, header)
+    if len(done) > len(posts):
+        raise DataError(f"{stored} holds more labels than there are posts: remove it, or give another --out")
     task = progress.add_task("labelling", total=len(lines), completed=len(done))
-    stored.parent.mkdir(parents=True, exist_ok=True)
     with stored.open("a", encoding="utf-8") as file:
         if not stored.stat().st_size:
             file.write(json.dumps(header) + "\n")
-        left = iter(read[len(done) :])
+        left = iter(posts[len(done) :])
         while part := list(islice(left, BATCH)):
-            found = _tagged(tagger, [(each, _pictures(posts.parent, each.images)) for each in part])
+            found = _tagged(tagger, [(each, _pictures(folder, each.images)) for each in part])
             file.writelines(json.dumps(asdict(each), ensure_ascii=False) + "\n" for each in found)
             file.flush()
             done += found
@@ -162,37 +185,29 @@ def _stored(path: Path) -> Iterator[Any]:
         raise DataError(f"no labels in {path}: {error}") from None
 
 
-@dataclass(frozen=True, slots=True)
-class _Post:
-    id: str
-    text: str
-    images: tuple[str, ...]
-    """Paths from the posts' folder."""
-
-
 def _post(posts: Path, number: int, line: str) -> _Post:
     try:
         post = json.loads(line)
         text = post["text"].encode("utf-8", "replace").decode()  # JSON may hold half a surrogate pair
         listed = [{"path": post["image"]}] if post.get("image") else post.get("images") or []
-        paths = tuple(each["path"] for each in listed if each.get("path"))
-        if not all(isinstance(path, str) for path in paths):
+        images = tuple((each["path"], each.get("alt") or "") for each in listed if each.get("path"))
+        if not all(isinstance(given, str) for image in images for given in image):
             raise TypeError
-        read = _Post(str(post["id"]), text, paths)
+        read = _Post(str(post["id"]), text, images)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise DataError(
             f'{posts}:{number}: is no object with an "id", a "text" and, if at all, an "image" or "images" with paths'
         ) from None
-    if len(paths) < len(listed):
+    if len(images) < len(listed):
         log.warning("%s:%d: of its images, those without a path are not read", posts, number)
     return read
 
 
-def _pictures(folder: Path, paths: Sequence[str]) -> list[Picture]:
+def _pictures(folder: Path, images: Sequence[tuple[str, str]]) -> list[Picture]:
     pictures = []
-    for path in paths:
+    for path, alt in images:
         try:
-            pictures.append(decode_image((folder / path).read_bytes()))
+            pictures.append(decode_image((folder / path).read_bytes(), alt))
         except (OSError, BrokenImage) as error:
             log.warning("%s: labelled without it: %s", folder / path, error)
     return pictures
@@ -211,7 +226,7 @@ def _labelled(given: _Post, prepared: Prepared, mentions: Sequence[Mention]) -> 
     ends = {token.end: index + 1 for index, token in enumerate(prepared.found)}
     return LabelledLine(
         given.id,
-        Path(given.images[0]).stem if given.images else "",
+        Path(given.images[0][0]).stem if given.images else "",
         [token.text for token in prepared.found],
         [(starts[mention.start], ends[mention.end], mention.type) for mention in mentions],
         [mention.confidence for mention in mentions],

@@ -178,7 +178,9 @@ def train(
     if (out / "last.pt").exists():
         state = torch.load(out / "last.pt", map_location="cpu", weights_only=True)
         if state["identity"] != trainer.identity:
-            raise DataError(f"{out} holds a run on other data or with other settings: give another --out")
+            raise DataError(
+                f"{out} holds a run on other data or with other settings: move it away, or give another --out"
+            )
         trainer.restore(state)
     while trainer.epoch < recipe.epochs and trainer.epoch - trainer.best_epoch < recipe.patience:
         started = time.monotonic()

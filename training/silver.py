@@ -22,7 +22,7 @@ from training.measure import look_of, measure
 from training.papers import T15, T17
 from training.presets import PRESETS, changed
 from training.run import Run, train_preset
-from training.state import alone
+from training.state import LOCK, alone
 from training.tables import Table, Value
 from training.trained_experiments import Setting, summary, without_noise
 
@@ -119,7 +119,7 @@ def _checkpoint(
     run = Run(preset, (folder,), visual, vectors=setting.vectors, features=setting.runs / "features")
     trained = changed(PRESETS[preset], **{**without_noise(visual), **setting.overrides, "seed": seed})
     progress.stop()  # training shows progress of its own
-    with alone(out):
+    with alone(out / LOCK):
         checkpoint = train_preset(trained, run, setting.device, out)
     progress.start()
     return checkpoint

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+LOCK = "lock"
+"""In a run's folder, the file that its process has."""
 log = logging.getLogger(__name__)
 
 
@@ -20,16 +22,16 @@ def save_state(state: Mapping[str, Any], path: Path) -> None:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Within, no other process trains in `folder`: one that does is waited for, and it is said.
+def alone(path: Path) -> Iterator[None]:
+    """Within, no other process has `path`, a file that is made if need be: one that has is waited for, and it is said.
 
-    Experiments share runs, so that two of them side by side come to the same one.
+    Experiments share runs and silver labels, so that two of them side by side come to the same ones.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            log.warning("%s: another process trains here, waiting until it ends", folder)
+            log.warning("%s: another process works here, waiting until it ends", path)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

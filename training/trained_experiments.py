@@ -26,7 +26,7 @@ from training.measure import look_of, measure
 from training.papers import claim
 from training.presets import PRESETS, Preset, changed
 from training.run import Run, train_preset
-from training.state import alone
+from training.state import LOCK, alone
 from training.tables import Table, Value, mean_row
 from training.trials import Row, TrainedExperiment, Trial
 
@@ -77,7 +77,8 @@ def _conditions(experiment: TrainedExperiment, setting: Setting) -> list[str]:
         "on which the epoch was chosen too" if own else "the epoch was chosen on that of the training set"
     )
     visuals = {row.visual or setting.visual for row in experiment.rows}
-    seen = ", ".join(sorted(visuals - {"none"})) + (" unless a row has none" if "none" in visuals else "")
+    seen = ", ".join(sorted(visuals - {"none"})) or "none"
+    seen += " unless a row has none" if {"none"} < visuals else ""
     seeds = ", ".join(map(str, setting.seeds))
     chosen = [f"{name} {value}" for name, value in setting.overrides.items()]
     chosen += [f"text encoder {setting.encoder}"] if setting.encoder else []
@@ -148,7 +149,7 @@ def _scores(row: Row, trial: Trial, setting: Setting, seed: int, progress: Progr
     )
     checkpoint = folder / "checkpoint"
     progress.console.print(f"{trial.name}, {row.label}, seed {seed}: {folder}")
-    with alone(folder):
+    with alone(folder / LOCK):
         finished = (checkpoint / MANIFEST).exists()
         if not finished:
             progress.stop()  # training shows progress of its own

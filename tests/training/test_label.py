@@ -89,6 +89,16 @@ def test_labels_of_another_checkpoint_are_not_mixed_in(posts: Path, checkpoint: 
         run(posts, "--checkpoint", tiny_checkpoint(tmp_path / "other", seed=3), "--out", out)
 
 
+def test_more_labels_than_posts_are_refused(posts: Path, checkpoint: Path, tmp_path: Path) -> None:
+    """Two processes that wrote into one file: each post would be trained on twice."""
+    out = tmp_path / "train.txt"
+    run(posts, "--checkpoint", checkpoint, "--out", out)
+    whole = labels_file(out).read_text()
+    labels_file(out).write_text(whole + whole.split("\n", 1)[1])
+    with pytest.raises(DataError, match="more labels than there are posts"):
+        run(posts, "--checkpoint", checkpoint, "--out", out)
+
+
 def test_agreement_with_oneself_is_whole(posts: Path, checkpoint: Path, tmp_path: Path) -> None:
     out = tmp_path / "train.txt"
     run(posts, "--checkpoint", checkpoint, "--out", out)
@@ -146,16 +156,35 @@ def test_a_line_that_is_no_post_is_named(checkpoint: Path, tmp_path: Path) -> No
 
 
 def test_images_are_read_as_everywhere(
-    posts: Path, checkpoint: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    posts: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """`image` is short for `images`, and null for none; a picture that was not looked at was passed over in silence."""
     lines = [
         {"id": 1, "text": "a", "image": "images/7.jpg"},
-        {"id": 2, "text": "a", "images": [{"path": "images/7.jpg"}, {"url": "http://x/y.jpg"}]},
+        {
+            "id": 2,
+            "text": "a",
+            "images": [{"path": "images/7.jpg", "alt": "Riga"}, {"url": "http://x/y.jpg"}],
+        },
         {"id": 3, "text": "a", "image": None},
     ]
     posts.write_text("".join(json.dumps(line) + "\n" for line in lines))
     out = tmp_path / "train.txt"
+    tagged = labelling._tagged
+    alts: list[list[str]] = []
+    monkeypatch.setattr(
+        labelling,
+        "_tagged",
+        lambda tagger, given: (
+            alts.extend([picture.alt for picture in pictures] for _, pictures in given),
+            tagged(tagger, given),
+        )[1],
+    )
     run(posts, "--checkpoint", checkpoint, "--out", out)
+    assert [[""], ["Riga"], []] == alts
     assert ["7", "7", ""] == [post.image_id for post in read_conll(out)]
     assert [f"{posts}:2: of its images, those without a path are not read"] == caplog.messages

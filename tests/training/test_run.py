@@ -12,6 +12,7 @@ from PIL import Image
 
 from models import DEFAULT_CHECKPOINT
 from models.checkpoint import load_checkpoint
+from models.inputs import Inputs
 from models.look import ImageReader, grid_boxes
 from models.post import Post
 from models.registry import MODELS
@@ -104,7 +105,9 @@ def test_a_checkpoint_of_another_system_is_not_gone_on_from(tmp_path: Path, segm
         changed(PRESETS["trimod"], **{**SMALL, "epochs": 1}, **HYPER), first, "cpu", tmp_path / "a"
     )
     again = replace(first, name="bilstm-crf", start_from=begun)
-    with pytest.raises(DataError, match="has character_encoder='gru', as no bilstm-crf has: train trimod"):
+    with pytest.raises(
+        DataError, match="has character_encoder='gru', and bilstm-crf has not: train trimod, or"
+    ):
         train_preset(changed(PRESETS["bilstm-crf"], **SMALL), again, "cpu", tmp_path / "b")
 
 
@@ -284,6 +287,7 @@ def test_looking_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(KeyboardInterrupt):
         read_features(tmp_path / "store", images, Stopped())  # type: ignore[arg-type]
     (tmp_path / "store" / "killed.safetensors").write_bytes(b"half")
+    (tmp_path / "store" / "seen.json").write_text('{"flower.jpg": {"words": []}}')  # as it was kept once
     found = read_features(tmp_path / "store", images, Stopped())  # type: ignore[arg-type]
     assert 3 == len(looked)
     assert all(seen.pixels for seen in found.values())
@@ -407,11 +411,28 @@ def test_going_on_with_another_classifier_reads_features_of_its_width(
     asked = changed(PRESETS["hsn"], **{**SMALL, "epochs": 1}, backbone="vgg16")
     again = train_preset(asked, replace(first, start_from=begun), "cpu", tmp_path / "again")
     assert 512 == Tagger.load(again, "cpu").model.config.inputs.image_size
-    plain = changed(PRESETS["hsn"], **{**SMALL, "epochs": 1})
-    with pytest.raises(
-        DataError, match="has backbone='vgg16', as no hsn has"
-    ):  # else Lite0 would have looked
-        train_preset(plain, replace(first, start_from=again), "cpu", tmp_path / "plain")
+
+
+def test_going_on_looks_at_pixels_as_the_checkpoint_does(
+    tmp_path: Path, segmenter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The preset's own CNN looked, and the model read another's features."""
+    first = Run("hsn", (folder(tmp_path / "data"),), "none", segmenter=segmenter)
+    hyper = {"word_size": 12, "hidden": 8, "heads": 2, "backbone": "mobilenet_v2"}
+    monkeypatch.setattr("models.look.backbone", lambda *_: None)
+    begun = train_preset(
+        changed(PRESETS["hsn"], **{**SMALL, "epochs": 1}, **hyper), first, "cpu", tmp_path / "a"
+    )
+    looked: list[str] = []
+
+    def stop(inputs: Inputs, *others: object) -> None:
+        looked.append(inputs.backbone)
+        raise InterruptedError
+
+    monkeypatch.setattr("training.run.ImageReader", stop)
+    with pytest.raises(InterruptedError):
+        train_preset(PRESETS["hsn"], replace(first, visual="pixels", start_from=begun), "cpu", tmp_path / "b")
+    assert ["mobilenet_v2"] == looked
 
 
 def test_characters_that_a_checkpoint_does_not_know_are_added(tmp_path: Path, segmenter: Path) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from training.state import alone
+from training.state import LOCK, alone
 
 OTHER = """
 import sys
 from pathlib import Path
 from training.state import alone
-with alone(Path(sys.argv[1])):
+with alone(Path(sys.argv[1], "run", "lock")):
     print("begun", flush=True)
     sys.stdin.readline()
     Path(sys.argv[1], "trained").touch()
@@ -37,8 +37,8 @@ def test_a_folder_in_which_another_process_trains_is_waited_for(
             other.stdin.close()
 
         monkeypatch.setattr(logging.getLogger("training.state"), "warning", end_the_other)
-        with alone(tmp_path):
+        with alone(tmp_path / "run" / LOCK):
             assert (tmp_path / "trained").exists()
-    assert [f"{tmp_path}: another process trains here, waiting until it ends"] == said
-    with alone(tmp_path):  # it is free again
+    assert [f"{tmp_path}/run/lock: another process works here, waiting until it ends"] == said
+    with alone(tmp_path / "run" / LOCK):  # it is free again
         assert 1 == len(said)

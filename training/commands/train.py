@@ -148,7 +148,7 @@ def _run(
 ) -> None:
     from training.presets import PRESETS, changed
     from training.run import Run, train_preset
-    from training.state import alone
+    from training.state import LOCK, alone
 
     data = {
         key: given.pop(key)
@@ -165,5 +165,5 @@ def _run(
             f"--set {min(twice)} is given beside --{min(twice).replace('_', '-')}: which one?"
         )
     preset = changed(PRESETS[name], **settings, **others)
-    with alone(out):
+    with alone(out / LOCK):
         click.echo(f"wrote {train_preset(preset, Run(name, **data), device, out)}")
