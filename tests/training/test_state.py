@@ -11,11 +11,13 @@ from training.state import LOCK, alone
 
 OTHER = """
 import sys
+import time
 from pathlib import Path
 from training.state import alone
 with alone(Path(sys.argv[1], "run", "lock")):
     print("begun", flush=True)
     sys.stdin.readline()
+    time.sleep(0.5)
     Path(sys.argv[1], "trained").touch()
 """
 
