@@ -26,7 +26,7 @@ def without_hashtags(samples: Sequence[Sample]) -> list[Sample]:
 
 def with_images(samples: Sequence[Sample]) -> list[Sample]:
     """The samples as they are. Raises DataError if none has an image: there is nothing to take away, or to replace."""
-    if not any(map(_has_image, samples)):
+    if not any(map(has_image, samples)):
         raise DataError(
             "nothing is seen in an image of any of the posts: give --visual captions:NAME, or pixels"
         )
@@ -38,7 +38,7 @@ def with_others_images(samples: Sequence[Sample], seed: int) -> list[Sample]:
 
     Raises DataError if none has an image.
     """
-    having = [index for index, sample in enumerate(with_images(samples)) if _has_image(sample)]
+    having = [index for index, sample in enumerate(with_images(samples)) if has_image(sample)]
     random.Random(seed).shuffle(having)
     givers = dict(zip(having, having[1:] + having[:1], strict=True))
     return [
@@ -82,5 +82,5 @@ def _scrambled(tokens: Sequence[str], share: float, chosen: random.Random) -> li
     return changed
 
 
-def _has_image(sample: Sample) -> bool:
+def has_image(sample: Sample) -> bool:
     return bool(sample.image_words) or sample.pixels is not None

@@ -1,8 +1,8 @@
 """The training loop of every model: seeded, resumable, with early stopping on the validation sets.
 
 Read `train` from top to bottom. After each epoch the running average of the weights (EMA) is scored on every
-validation set, with captions and without; the best goes to `best.pt`, everything needed to go on to `last.pt`, one
-line of figures to `log.jsonl`. Turning `best.pt` into a checkpoint is training/export.py's.
+validation set, with what is seen in images and without; the best goes to `best.pt`, everything needed to go on to
+`last.pt`, one line of figures to `log.jsonl`. Turning `best.pt` into a checkpoint is training/export.py's.
 """
 
 import json
@@ -24,7 +24,7 @@ from models.encode import PostEncoder
 from models.labels import Span, spans
 from training.average import MovingAverage
 from training.conll import DataError
-from training.controls import without_images
+from training.controls import has_image, without_images
 from training.data import Sample, Segment, batches, by_length, encode
 from training.long_posts import joined, parts_of
 from training.noise import Disturber
@@ -70,11 +70,14 @@ def predict(model: SequenceTagger, examples: Sequence[Encoded], batch_size: int 
 def validate(
     model: SequenceTagger, encoder: PostEncoder, segment: Segment, sets: Sequence[ValidationSet]
 ) -> dict[str, dict[str, Score]]:
-    """The model's scores on each set: `NAME` with words about the image, `NAME text only` without."""
+    """The model's scores on each set: `NAME`, and, where there are images, `NAME text only` without what is seen in
+    them."""
     found = {}
     for valid in sets:
-        bare = without_images(valid.samples)
-        for name, chosen in ((valid.name, valid.samples), (f"{valid.name} text only", bare)):
+        inputs = {valid.name: valid.samples}
+        if any(map(has_image, valid.samples)):
+            inputs[f"{valid.name} text only"] = without_images(valid.samples)
+        for name, chosen in inputs.items():
             parts = parts_of(chosen, encoder)
             examples = [encode(part.sample, encoder, segment, model.crf.labels) for part in parts]
             predicted = joined(parts, predict(model, examples), len(chosen))

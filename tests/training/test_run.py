@@ -59,6 +59,7 @@ def test_a_preset_trains_to_a_checkpoint_that_tags(tmp_path: Path, segmenter: Pa
     assert [("Dora", "PER"), ("Lima", "LOC")] == [(m.text, m.type) for m in mentions]
     assert preset == tagger.name
     metrics = load_checkpoint(checkpoint).metrics
+    assert {"data", "data text only"} == set(metrics["valid"])
     assert ["data/captions.mine.json", "data/train.txt", "data/valid.txt"] == sorted(metrics["data"])
     assert SMALL["epochs"] >= len(metrics["epochs"]) > 0
 

@@ -20,6 +20,7 @@ def test_a_preset_is_trained_by_its_name(tmp_path: Path) -> None:
     result = CliRunner().invoke(train, ["bilstm-crf", *places, *options], catch_exceptions=False)
     assert f"wrote {tmp_path / 'out' / 'checkpoint'}" in result.output
     metrics = load_checkpoint(tmp_path / "out" / "checkpoint").metrics
+    assert {"data"} == set(metrics["valid"])  # nothing is seen in images: scored once
     recipe = metrics["recipe"]
     assert ("bilstm-crf", "none", 1, 0.01, 7, "constant") == (
         metrics["preset"], metrics["visual"], recipe["epochs"], recipe["rate"], recipe["seed"], recipe["schedule"],
