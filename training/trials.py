@@ -117,7 +117,12 @@ TRAINED_EXPERIMENTS: dict[str, TrainedExperiment] = {
             Row("TriMod over MiniLM", "trimod-small"),
         ],
         CROSS,
-        ["TriMod's modern recipe has its own epochs, whatever was chosen for the others, which train for far longer."],
+        [
+            "TriMod's modern recipe has its own epochs, whatever was chosen for the others, which train for far longer.",
+            "The sets disagree about handles: Twitter-2017 tags the name behind an @ as what it stands for (warriors: "
+            "ORG), Twitter-2015 leaves @warriors alone. What is trained on the former finds them in the latter, and "
+            "more of them the better it reads pieces of words. The paper does not say what it does with them.",
+        ],
     ),
     "cwi-table-8": TrainedExperiment(
         "Sizes of the word embeddings (CWI, Table 8)",
