@@ -118,10 +118,10 @@ TRAINED_EXPERIMENTS: dict[str, TrainedExperiment] = {
         ],
         CROSS,
         [
-            "TriMod's modern recipe has its own epochs, whatever was chosen for the others, which train for far longer.",
+            "TriMod's modern recipe has its own epochs, whatever was chosen for the others, which take far longer.",
             "The sets disagree about handles: Twitter-2017 tags the name behind an @ as what it stands for (warriors: "
-            "ORG), Twitter-2015 leaves @warriors alone. What is trained on the former finds them in the latter, and "
-            "more of them the better it reads pieces of words. The paper does not say what it does with them.",
+            "ORG), Twitter-2015 leaves @warriors alone. What is trained on the former finds them in the latter. The "
+            "paper does not say what it does with them.",
         ],
     ),
     "cwi-table-8": TrainedExperiment(
