@@ -1,7 +1,8 @@
 """Training that goes on from a checkpoint: what of it is kept, and which presets may.
 
 Sizes, vocabularies and weights are the checkpoint's. Dropout is the preset's, and so is whatever was asked for by name.
-What kind of system it is must be the preset's, or a run would bear another system's name.
+What kind of system it is must be the preset's, or a run would bear another system's name; one that the preset of that
+name has trained goes on as it is.
 """
 
 from dataclasses import asdict, dataclass, fields, replace
