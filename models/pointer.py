@@ -22,9 +22,8 @@ def resolve(path: Path) -> Path:
     The default pointer, as long as nothing was promoted, points to the checkpoint that ships.
     """
     if path.is_dir():
-        if (
-            path / "last.pt"
-        ).exists():  # else its files would be taken for a checkpoint's, and called dangerous
+        # Else its files would be taken for a checkpoint's, and called dangerous.
+        if (path / "last.pt").exists():
             raise CheckpointError(f"{path} is a training run: its checkpoint is {path / 'checkpoint'}")
         return path
     if not path.exists() and path.resolve() == DEFAULT_POINTER:

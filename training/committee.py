@@ -72,7 +72,7 @@ def join(
     metrics = {
         "preset": NAME,
         "visual": visual,
-        "data": data_hashes(file for folder in folders for file in files_read(folder, ["valid"], visual)),
+        "data": data_hashes(files_read(folders, ["valid"], visual)),
         "valid": plain(validate(parts.model, parts.encoder, parts.segmenter.segment, sets)),
         "members": [{"checkpoint": each.id, "command": each.metrics.get("command", "")} for each in stored],
         "parameters": sum(parameter.numel() for parameter in parts.model.parameters()),

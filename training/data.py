@@ -115,12 +115,11 @@ def captions_file(folder: Path, name: str) -> Path:
     return short if short.exists() else given
 
 
-def files_read(folder: Path, splits: Sequence[str], visual: str) -> list[Path]:
-    """The files that `read_folder` reads, but for the images. Raises DataError if one is not there."""
+def files_read(folders: Sequence[Path], splits: Sequence[str], visual: str) -> list[Path]:
+    """The files that `read_folder` reads of each, but for the images. Raises DataError if one is not there."""
     kind, _, name = visual.partition(":")
-    return [_labelled_file(folder, split) for split in splits] + (
-        [captions_file(folder, name)] if kind == "captions" else []
-    )
+    labelled = [_labelled_file(folder, split) for folder in folders for split in splits]
+    return labelled + ([captions_file(folder, name) for folder in folders] if kind == "captions" else [])
 
 
 def _looked_at(post: LabelledPost, seen: Seen) -> Sample:
@@ -166,13 +165,12 @@ def possible_labels(tags: Sequence[str], unsaid: Collection[str], labels: Sequen
     )
 
 
-def read_more(folder: Path, names: Mapping[str, str], types: Collection[str]) -> list[Sample]:
-    """The training samples of a further folder, without images. names: type there to type here; types: all types here.
+def further(samples: Sequence[Sample], names: Mapping[str, str], types: Collection[str]) -> list[Sample]:
+    """The training samples of a further folder. names: type there to type here; types: all types here.
 
     Types that the folder does not have at all are taken as not looked for.
     """
-    found = read_folder(folder, "train", "none")
-    renamed = [replace(sample, tags=[_renamed(tag, names) for tag in sample.tags]) for sample in found]
+    renamed = [replace(sample, tags=[_renamed(tag, names) for tag in sample.tags]) for sample in samples]
     unsaid = frozenset(types) - types_of(renamed)
     return [replace(sample, unsaid=unsaid) for sample in renamed]
 

@@ -30,7 +30,7 @@ from models.tagger import choose_device
 from training.begin import Begun, begin, go_on
 from training.captioner import load_captioner
 from training.conll import DataError
-from training.data import Look, Sample, files_read, read_folder, read_more, types_of
+from training.data import Look, Sample, files_read, further, read_folder, types_of
 from training.distill import School, Teacher, taught
 from training.dropout import quicken_dropout
 from training.export import export
@@ -95,8 +95,7 @@ class Run:
     @property
     def files(self) -> list[Path]:
         """What is read of the data folders, but for images."""
-        own = (file for folder in self.folders for file in files_read(folder, SPLITS, self.visual))
-        return [*own, *(file for folder in self.more for file in files_read(folder, SPLITS[:1], "none"))]
+        return files_read(self.folders, SPLITS, self.visual) + files_read(self.more, SPLITS[:1], "none")
 
     def identity(self) -> dict[str, Any]:
         """What makes a run in a folder this run and no other, as JSON."""
@@ -132,7 +131,7 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
     begun = None
     if run.start_from:
         begun, preset = begin(run.start_from, preset, run.name)
-    captioner = _captioner(run)
+    captioner = _captioner(run, begun)
     look = _look(preset, run, chosen, captioner) if run.visual == "pixels" else None
     by_folder = {folder.name: read_folder(folder, "train", run.visual, look) for folder in run.folders}
     tagged = [sample for samples in by_folder.values() for sample in samples]
@@ -191,14 +190,13 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
 def _further(run: Run, types: set[str]) -> list[Sample]:
     """The further folders' posts. Raises DataError for a type to rename that none of them has."""
     names = dict(run.renamed)
-    there = set[str]()
-    for folder in run.more:
-        there |= types_of(read_folder(folder, "train", "none"))
+    read = [read_folder(folder, "train", "none") for folder in run.more]
+    there = types_of([sample for samples in read for sample in samples])
     if unknown := sorted(names.keys() - there):
         raise DataError(
             f"--rename {unknown[0]}: no --more folder has that type; they have: {', '.join(sorted(there)) or 'none'}"
         )
-    more = [sample for folder in run.more for sample in read_more(folder, names, types)]
+    more = [sample for samples in read for sample in further(samples, names, types)]
     if added := sorted(types_of(more) - types):
         log.warning("--more adds types that --data has not: %s", ", ".join(added))
     return more
@@ -210,14 +208,14 @@ def _part_file(folder: Path, part: str) -> Path:
     return manifest if manifest.exists() else folder / f"{part}.safetensors"
 
 
-def _captioner(run: Run) -> Captioner | None:
-    folder = run.captioner_folder
+def _captioner(run: Run, begun: Begun | None) -> Captioner | None:
+    folder = run.captioner
     if folder is None:
-        return None
+        return begun.parts.captioner if begun else None
     if not (folder / MANIFEST).exists():
         return load_captioner(folder)
     captioner = build_captioner(load_checkpoint(folder))
-    if captioner is None and run.captioner:
+    if captioner is None:
         raise DataError(f"checkpoint {folder} has no captioner")
     return captioner
 
@@ -256,8 +254,8 @@ def _parts(
     preset: Preset, run: Run, training: Sequence[Sample], labels: tuple[str, ...], begun: Begun | None
 ) -> Parts:
     """An untrained model with its vocabularies, or the one to start from, with the labels of the data."""
-    segmenter = load_segmenter(run.segmenter_folder)
     if begun is None:
+        segmenter = load_segmenter(run.segmenter_folder)
         own, characters = vocabularies(training)
         console = Console(stderr=True)
         vectors = [read_vectors(path, own.entries, FREQUENT, console) for path in run.vectors]
@@ -273,6 +271,7 @@ def _parts(
         # What is not read is not shipped either: the words are the training posts'.
         kept = words if model.reads_words else Vocabulary(())
         return Parts(preset.model, model, kept, characters, segmenter)
+    segmenter = load_segmenter(run.segmenter) if run.segmenter else begun.parts.segmenter
     return go_on(begun, preset, labels, segmenter, vocabularies(training)[1])
 
 

@@ -93,10 +93,10 @@ class _Lines:
             if not line:
                 continue
             if not self.size:
-                promised, self.size = self._first(line.removeprefix(codecs.BOM_UTF8))
+                line = line.removeprefix(codecs.BOM_UTF8)
+                promised, self.size = self._first(line)
                 if promised is not None:
                     continue
-                line = line.removeprefix(codecs.BOM_UTF8)
             words += 1
             if line.count(b" ") < self.size:
                 raise self._error(f"has {line.count(b' ')} numbers, not {self.size}")

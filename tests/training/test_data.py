@@ -8,14 +8,14 @@ import torch
 
 from models.batch import Encoded, collate
 from training.conll import DataError
-from training.data import possible_labels, read_folder, read_more
+from training.data import further, possible_labels, read_folder
 
 LABELS = ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
 
 
 def test_a_type_that_a_folder_has_not_at_all_was_not_looked_for(tmp_path: Path) -> None:
     (tmp_path / "train.conll").write_text("Ann\tB-person\nin\tO\nRiga\tO\n\nBonn\tO\n")
-    first, second = read_more(tmp_path, {"person": "PER"}, {"PER", "LOC"})
+    first, second = further(read_folder(tmp_path, "train", "none"), {"person": "PER"}, {"PER", "LOC"})
     assert (["B-PER", "O", "O"], {"LOC"}) == (first.tags, first.unsaid)
     assert (["O"], {"LOC"}) == (second.tags, second.unsaid)
 
@@ -23,7 +23,7 @@ def test_a_type_that_a_folder_has_not_at_all_was_not_looked_for(tmp_path: Path) 
 @pytest.mark.parametrize(("tags", "unsaid"), [("B-PER\nx\tB-LOC", set()), ("B-LOC", {"PER"})])
 def test_types_that_it_has_were_looked_for(tmp_path: Path, tags: str, unsaid: set[str]) -> None:
     (tmp_path / "train.conll").write_text(f"Ann\t{tags}\n")
-    [sample] = read_more(tmp_path, {}, {"PER", "LOC"})
+    [sample] = further(read_folder(tmp_path, "train", "none"), {}, {"PER", "LOC"})
     assert unsaid == sample.unsaid
 
 

@@ -33,20 +33,12 @@ POSITIVE = click.IntRange(1)
     "reads a file's first 100,000.",
 )  # fmt: skip
 @click.option(
-    "--least",
-    type=click.IntRange(1),
-    default=2,
-    show_default=True,
-    help="Times that a word of the corpus must occur.",
+    "--least", type=POSITIVE, default=2, show_default=True, help="Times that a word of the corpus must occur."
 )
 @click.option(
-    "--size",
-    type=click.IntRange(1),
-    default=200,
-    show_default=True,
-    help="Width of the vectors (TriMod: 200).",
+    "--size", type=POSITIVE, default=200, show_default=True, help="Width of the vectors (TriMod: 200)."
 )
-@click.option("--epochs", type=click.IntRange(1), default=20, show_default=True, help="Of word2vec.")
+@click.option("--epochs", type=POSITIVE, default=20, show_default=True, help="Of word2vec.")
 @click.option("--seed", default=1, show_default=True, help="Of word2vec; distilling draws nothing.")
 @click.option(
     "--out",
