@@ -60,3 +60,11 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, reason: str) -> None:
         read_conll(path)
     with pytest.raises(DataError, match="cannot read"):
         read_conll(tmp_path / "none")
+
+
+def test_other_beside_misc_is_refused(tmp_path: Path) -> None:
+    """Read as one, two classes of somebody's own were scored as one, at 100."""
+    path = tmp_path / "own.conll"
+    path.write_text("a\tB-OTHER\n\nb\tB-MISC\n")
+    with pytest.raises(DataError, match="has both MISC and OTHER"):
+        read_conll(path)

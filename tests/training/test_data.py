@@ -64,3 +64,10 @@ def test_a_caption_that_is_missing_is_said(tmp_path: Path, caplog: pytest.LogCap
     (tmp_path / "captions.own.json").write_text(json.dumps({"1": "a dog"}))
     assert [["a", "dog"], []] == [s.image_words for s in read_folder(tmp_path, "train", "captions:own")]
     assert "1 of 2 images have no caption, such as '2'" in caplog.text
+
+
+def test_a_folder_without_the_captions_says_what_to_give(tmp_path: Path) -> None:
+    """It is the first thing that somebody with data of his own meets, as captions are the default."""
+    (tmp_path / "train.txt").write_text("Ann\tB-PER\n")
+    with pytest.raises(DataError, match=r"has no captions\.blip2\.json: give it one, or --visual none"):
+        read_folder(tmp_path, "train", "captions:blip2")

@@ -112,6 +112,21 @@ def test_a_checkpoint_of_another_system_is_not_gone_on_from(tmp_path: Path, segm
         train_preset(changed(PRESETS["bilstm-crf"], **SMALL), again, "cpu", tmp_path / "b")
 
 
+def test_a_type_to_rename_that_no_further_folder_has_is_refused(
+    tmp_path: Path, segmenter: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Misspelt, it added types of its own to the labels, and nothing was said."""
+    data, more = folder(tmp_path / "data"), folder(tmp_path / "more", "person", "place")
+    run = Run("trimod", (data,), "none", more=(more,), renamed=(("PERSON", "PER"),), segmenter=segmenter)
+    small = changed(PRESETS["trimod"], **{**SMALL, "epochs": 1}, **HYPER)
+    with pytest.raises(
+        DataError, match="--rename PERSON: no --more folder has that type; they have: person, place"
+    ):
+        train_preset(small, run, "cpu", tmp_path / "out")
+    train_preset(small, replace(run, renamed=(("person", "PER"),)), "cpu", tmp_path / "out")
+    assert "--more adds types that --data has not: place" in caplog.messages
+
+
 def test_vectors_that_know_no_word_of_the_data_are_refused(tmp_path: Path, segmenter: Path) -> None:
     """The table would be left alone as it was drawn, since word vectors are not trained on."""
     vectors = tmp_path / "vectors.txt"
