@@ -3,14 +3,13 @@
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 from safetensors.torch import load_file
 from torchvision.models import EfficientNet_B0_Weights
 
@@ -19,11 +18,11 @@ from models.adapters import halve_frozen
 from models.base import SequenceTagger
 from models.captioner import Captioner
 from models.checkpoint import MANIFEST, load_checkpoint
-from models.encode import SPECIAL, Vocabulary
+from models.encode import PostEncoder
 from models.labels import bio_labels
 from models.look import ImageReader
 from models.parts import Parts, build_captioner, build_segmenter, frozen_sha256
-from models.registry import MODELS, configured, create
+from models.registry import MODELS, configured
 from models.seen import Seen
 from models.segmenter import Segmenter, SegmenterConfig
 from models.tagger import choose_device
@@ -36,19 +35,17 @@ from training.dropout import quicken_dropout
 from training.export import export
 from training.features import image_file, read_features
 from training.long_posts import in_windows
-from training.loop import ValidationSet, train
+from training.loop import Best, ValidationSet, train
 from training.noise import Disturber
 from training.precision import in_bfloat16
 from training.presets import Preset, changed
 from training.provenance import data_hashes, origins, sha256_of, typed
-from training.vectors import read_vectors
+from training.untrained import untrained
 from training.vocabulary import vocabularies
 
 log = logging.getLogger(__name__)
 
 SPLITS = ("train", "valid")
-FREQUENT = 100_000
-"""Lines of a file of word vectors, which is sorted by frequency, whose words a model knows beside training's own."""
 
 
 @dataclass(frozen=True)
@@ -114,77 +111,120 @@ class Run:
         }
 
 
+@dataclass(frozen=True)
+class Posts:
+    """What is trained on, and selected on."""
+
+    by_folder: Mapping[str, list[Sample]]
+    more: list[Sample]
+    """The further folders'."""
+    valid: list[ValidationSet]
+    types: set[str]
+    """Types of entities that are learnt."""
+
+    @property
+    def training(self) -> list[Sample]:
+        """All that is trained on: one folder's posts after the other's."""
+        return [*chain.from_iterable(self.by_folder.values()), *self.more]
+
+    def in_windows(self, encoder: PostEncoder) -> "Posts":
+        """Long training posts as several, each short enough for the encoder."""
+        cut = {name: in_windows(found, encoder) for name, found in self.by_folder.items()}
+        return replace(self, by_folder=cut, more=in_windows(self.more, encoder))
+
+
 def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
     """Train on all folders' training files, select on their validation files; returns the written `out/checkpoint`.
 
     Raises DataError for data that does not fit, before anything is trained.
     """
-    if len({folder.name for folder in run.folders}) < len(run.folders):
-        raise DataError("the data folders must differ in name: scores are reported by it")
+    _check(preset, run)
     chosen = choose_device(device)
-    if run.start_from and run.vectors:
-        raise DataError("--vectors: the checkpoint of --start-from brings its own")
-    if preset.hyper.get("mismatch_penalty") and not preset.noise.other_image:
-        raise DataError("mismatch_penalty is on posts with another post's image: set other_image above 0 too")
     if run.visual == "pixels" and "use_pixels" in {f.name for f in fields(MODELS[preset.model][0])}:
         preset = changed(preset, use_pixels=True)
     begun = None
     if run.start_from:
         begun, preset = begin(run.start_from, preset, run.name)
     captioner = _captioner(run, begun)
-    look = _look(preset, run, chosen, captioner) if run.visual == "pixels" else None
-    by_folder = {folder.name: read_folder(folder, "train", run.visual, look) for folder in run.folders}
-    tagged = [sample for samples in by_folder.values() for sample in samples]
-    types = types_of(tagged)
-    more = _further(run, types)
-    valid = [ValidationSet(f.name, read_folder(f, "valid", run.visual, look)) for f in run.folders]
-    # With teachers, the further posts' own tags are not read: they may follow another scheme.
-    labelled = tagged if run.teachers else tagged + more
-    types = types_of(labelled)
-    if unknown := types_of([s for each in valid for s in each.samples]) - types:
-        raise DataError(
-            f"the validation sets have labels that training does not: {', '.join(sorted(unknown))}"
-        )
+    posts = _read(run, _look(preset, run, chosen, captioner) if run.visual == "pixels" else None)
     torch.manual_seed(preset.recipe.seed)
-    labels = tuple(bio_labels(sorted(types)))
-    parts = replace(_parts(preset, run, tagged + more, labels, begun), captioner=captioner)
+    labels = tuple(bio_labels(sorted(posts.types)))
+    parts = replace(_parts(preset, run, posts.training, labels, begun), captioner=captioner)
     vectors_from = begun.vectors if begun else origins(run.vectors)
     for table in parts.model.word_tables():
         table.weight.requires_grad_(preset.recipe.tune_words or not vectors_from)
-    by_folder = {name: in_windows(found, parts.encoder) for name, found in by_folder.items()}
-    more = in_windows(more, parts.encoder)
-    training = [*chain.from_iterable(by_folder.values()), *more]
+    posts = posts.in_windows(parts.encoder)
+    training = posts.training
     if run.teachers:
         school = School(run.teachers, labels, run.teacher_share, chosen, out / "teachers")
-        training = taught(by_folder, more, school)
+        training = taught(posts.by_folder, posts.more, school)
     frozen = frozen_sha256(parts.model)
-    parts.model.to(chosen)
-    if in_bfloat16(parts.model, chosen):
-        halve_frozen(parts.model)
-    if chosen.type == "cpu":
-        quicken_dropout(parts.model)
+    _ready(parts.model, chosen)
     class_names = EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]
     disturb = Disturber(preset.noise, training, class_names)
     told = run.identity()
     identity = json.dumps([told, asdict(parts.model.config), parts.words.entries])
     segment = parts.segmenter.segment
-    best = train(parts.model, parts.encoder, segment, training, valid, disturb, preset.recipe, out, identity)
+    best = train(
+        parts.model, parts.encoder, segment, training, posts.valid, disturb, preset.recipe, out, identity
+    )
     metrics = {
         **told,
         "vectors_from": vectors_from,
+        "bfloat16": in_bfloat16(parts.model, chosen),
+        **_measured(preset, parts.model, best),
+    }
+    export(out / "checkpoint", parts, best.weights, metrics, frozen, run.name)
+    return out / "checkpoint"
+
+
+def _check(preset: Preset, run: Run) -> None:
+    """Raises DataError for what does not go together."""
+    if len({folder.name for folder in run.folders}) < len(run.folders):
+        raise DataError("the data folders must differ in name: scores are reported by it")
+    if run.start_from and run.vectors:
+        raise DataError("--vectors: the checkpoint of --start-from brings its own")
+    if preset.hyper.get("mismatch_penalty") and not preset.noise.other_image:
+        raise DataError("mismatch_penalty is on posts with another post's image: set other_image above 0 too")
+
+
+def _read(run: Run, look: Look | None) -> Posts:
+    """All posts of the run. Raises DataError if the validation sets have types that training has not."""
+    by_folder = {folder.name: read_folder(folder, "train", run.visual, look) for folder in run.folders}
+    tagged = list(chain.from_iterable(by_folder.values()))
+    more = _further(run, types_of(tagged))
+    valid = [ValidationSet(f.name, read_folder(f, "valid", run.visual, look)) for f in run.folders]
+    # With teachers, the further posts' own tags are not read: they may follow another scheme.
+    types = types_of(tagged if run.teachers else tagged + more)
+    if unknown := types_of([s for each in valid for s in each.samples]) - types:
+        raise DataError(
+            f"the validation sets have labels that training does not: {', '.join(sorted(unknown))}"
+        )
+    return Posts(by_folder, more, valid, types)
+
+
+def _ready(model: SequenceTagger, device: torch.device) -> None:
+    """Put the model on the device, as light and as quick as it can be there."""
+    model.to(device)
+    if in_bfloat16(model, device):
+        halve_frozen(model)
+    if device.type == "cpu":
+        quicken_dropout(model)
+
+
+def _measured(preset: Preset, model: SequenceTagger, best: Best) -> dict[str, Any]:
+    """How it was trained and how well, as JSON."""
+    return {
         "recipe": asdict(preset.recipe),
         "noise": asdict(preset.noise),
         "valid": best.scores,
         "epoch": best.epoch,
         "epochs": best.history,
         "seconds": sum(each["seconds"] for each in best.history),
-        "bfloat16": in_bfloat16(parts.model, chosen),
-        "parameters": sum(parameter.numel() for parameter in parts.model.parameters()),
-        "trained_parameters": sum(p.numel() for p in parts.model.parameters() if p.requires_grad),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "command": typed(),
     }
-    export(out / "checkpoint", parts, best.weights, metrics, frozen, run.name)
-    return out / "checkpoint"
 
 
 def _further(run: Run, types: set[str]) -> list[Sample]:
@@ -255,59 +295,9 @@ def _parts(
 ) -> Parts:
     """An untrained model with its vocabularies, or the one to start from, with the labels of the data."""
     if begun is None:
-        segmenter = load_segmenter(run.segmenter_folder)
-        own, characters = vocabularies(training)
-        console = Console(stderr=True)
-        vectors = [read_vectors(path, own.entries, FREQUENT, console) for path in run.vectors]
-        for path, (entries, _) in zip(run.vectors, vectors, strict=True):
-            _say_covered(path, entries, own, console)
-        known = (word for entries, _ in vectors for word in entries)
-        words = Vocabulary(tuple(dict.fromkeys((*own.entries, *known))))
-        try:
-            model = create(preset.model, {**preset.hyper, "labels": labels}, words.size, characters.size)
-        except ValueError as error:
-            raise DataError(str(error)) from None
-        _fill(model, words, vectors)
-        # What is not read is not shipped either: the words are the training posts'.
-        kept = words if model.reads_words else Vocabulary(())
-        return Parts(preset.model, model, kept, characters, segmenter)
+        return untrained(preset, training, labels, load_segmenter(run.segmenter_folder), run.vectors)
     segmenter = load_segmenter(run.segmenter) if run.segmenter else begun.parts.segmenter
     return go_on(begun, preset, labels, segmenter, vocabularies(training)[1])
-
-
-def _say_covered(path: Path, entries: Sequence[str], words: Vocabulary, console: Console) -> None:
-    """Raises DataError if the file has a vector of none of the words: their random ones would be left as they are."""
-    covered = len({*entries} & {*words.entries})
-    if not covered:
-        raise DataError(f"--vectors {path} has none of the training posts' {len(words.entries)} words")
-    console.print(f"{path.name}: vectors of {covered} of the training posts' {len(words.entries)} words")
-
-
-def _fill(
-    model: SequenceTagger, words: Vocabulary, vectors: Sequence[tuple[list[str], torch.Tensor]]
-) -> None:
-    """Put pretrained vectors into the model's word tables; words that have none keep their random ones.
-
-    One file fills every table. A table that is narrower than the vectors takes their leading columns, which in
-    distilled vectors (principal components) carry most.
-    """
-    tables = model.word_tables()
-    if vectors and not tables:
-        raise DataError("--vectors: this model has no word table, it reads its text encoder's pieces")
-    if len(vectors) == 1:
-        vectors = [vectors[0]] * len(tables)
-    if vectors and len(vectors) != len(tables):
-        raise DataError(
-            f"this model has {len(tables)} word tables, but --vectors was given {len(vectors)} times"
-        )
-    places = {word: index for index, word in enumerate(words.entries, start=SPECIAL)}
-    for table, (entries, rows) in zip(tables, vectors, strict=False):
-        width = table.embedding_dim
-        if rows.shape[1] < width:
-            raise DataError(f"vectors of size {rows.shape[1]} do not fill a word table of size {width}")
-        known = [(places[word], row) for row, word in enumerate(entries) if word in places]
-        with torch.no_grad():
-            table.weight[[place for place, _ in known]] = rows[[row for _, row in known], :width]
 
 
 def load_segmenter(folder: Path) -> Segmenter:
