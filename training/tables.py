@@ -53,7 +53,7 @@ def mean_row(rows: Sequence[Mapping[str, Value]]) -> dict[str, Value]:
 def shown(value: Value) -> str:
     if value is None:
         return ""
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+    return f"{value:z.2f}" if isinstance(value, float) else str(value)
 
 
 def _notes(notes: Sequence[str]) -> list[str]:
