@@ -6,9 +6,11 @@ Drawn on matplotlib's Figure directly: no pyplot, so no state and no display.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from training.confusion import MISSED, SPURIOUS, Confusion
@@ -16,6 +18,8 @@ from training.confusion import MISSED, SPURIOUS, Confusion
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 """Okabe and Ito's palette."""
 MARKERS = "osD^vPX*"
+PAPER: Mapping[str, Any] = {"marker": "D", "linestyle": "", "color": COLOURS[1], "markeredgecolor": "black"}
+"""How a paper's figure is drawn."""
 DPI = 80
 
 
@@ -58,6 +62,9 @@ def dots(panels: Mapping[str, Sequence[Dot]], title: str, path: Path, axis: str 
             axes.set_yticklabels([])  # the first panel's stand for all
         axes.set_title(name, fontsize=10)
         axes.set_xlabel(axis)
+    if any(dot.paper is not None for drawn in panels.values() for dot in drawn):
+        # Beside the panels: within one it covers figures.
+        figure.legend([Line2D([], [], **PAPER)], ["paper (test)"], loc="outside lower center", fontsize=8)
     save(figure, path)
 
 
@@ -66,9 +73,7 @@ def _dots(axes: Axes, drawn: Sequence[Dot]) -> None:
         if dot.low is not None and dot.high is not None:
             axes.plot([dot.low, dot.high], [height, height], color=COLOURS[0], linewidth=2)
         if dot.paper is not None:
-            axes.plot(
-                [dot.paper], [height], marker="D", linestyle="", color=COLOURS[1], markeredgecolor="black"
-            )
+            axes.plot([dot.paper], [height], **PAPER)
         axes.plot([dot.value], [height], marker="o", linestyle="", color=COLOURS[0])
         axes.annotate(
             f"{dot.value:.1f}",
@@ -84,11 +89,6 @@ def _dots(axes: Axes, drawn: Sequence[Dot]) -> None:
     axes.set_yticks(range(len(drawn)), [dot.label for dot in drawn])
     axes.set_ylim(len(drawn) - 0.5, -0.7)
     axes.grid(alpha=0.3)
-    if any(dot.paper is not None for dot in drawn):
-        axes.plot(
-            [], [], marker="D", linestyle="", color=COLOURS[1], markeredgecolor="black", label="paper (test)"
-        )
-        axes.legend(loc="best", fontsize=8)
 
 
 def lines(
