@@ -83,4 +83,5 @@ def _scrambled(tokens: Sequence[str], share: float, chosen: random.Random) -> li
 
 
 def has_image(sample: Sample) -> bool:
+    """Whether anything is seen in an image of the post: words about it, or features of its pixels."""
     return bool(sample.image_words) or sample.pixels is not None

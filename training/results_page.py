@@ -43,9 +43,9 @@ Made by `make results` from the JSON files in [results](results/); no figure of 
 Precision, recall and F1 in percent: strict ones need the right borders and the right type, as seqeval's strict mode
 counts; the partial F1 beside them is SemEval-2013's, by nervaluate: an overlap counts half, whatever its type. A row
 without it is of the training loop, and the others of the checkpoint as it is served. Epochs are those trained; the
-best of them counts. There are three seeds where a run took under 20 minutes; fewer where it took longer, and one where
-its command (below) begins from other runs' checkpoints or is taught by them, as the shipped two were and their parts:
-another seed would be another chain of runs.
+best of them counts. There are three seeds where runs took under 20 minutes on average; fewer where they took longer,
+and one where the command (below) begins from other runs' checkpoints or is taught by them, as the shipped two were and
+their parts: another seed would be another chain of runs.
 `captions:NAME` are machine-made words about the posts' real images, not pixels."""
 
 

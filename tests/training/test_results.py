@@ -1,7 +1,10 @@
 """The page is made of stored JSON alone; what is stored comes from a checkpoint's own metrics."""
 
 import json
+import re
 import shutil
+import statistics
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +116,35 @@ def test_the_page_in_the_repository_is_made_of_the_files_beside_it(tmp_path: Pat
     """In a fresh clone, too: what is shown and not kept could be made by nobody else."""
     kept = shutil.copytree(RESULTS, tmp_path / "results")
     assert results.OUT.read_text(encoding="utf-8") == page(kept)
+
+
+def test_short_runs_have_three_seeds() -> None:
+    """The page says so, and why others have fewer."""
+    runs = [json.loads(path.read_text("utf-8")) for path in (RESULTS / "runs").glob("*.json")]
+    groups = grouped([run for run in runs if "members" not in run])
+    few = [group for group in groups.values() if len(group) < 3]
+    alone = [group for group in few if not re.search("--(start-from|teacher) ", group[0]["command"])]
+    assert few
+    assert [] == [
+        group[0]["name"] for group in alone if statistics.fmean(run["seconds"] for run in group) < 20 * 60
+    ]
+
+
+def test_the_readme_says_what_was_measured() -> None:
+    """Its figures were typed in, one of them wrongly rounded."""
+    table = json.loads((RESULTS / "shuffled-images" / "table.json").read_text("utf-8"))
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in table["rows"]:
+        found[row["checkpoint"], row["input"]].append(f"{row['F1']:.1f}")
+    said = [
+        " and ".join(found[name, image])
+        for image in ("own image", "no image")
+        for name in ("trimod-accurate", "trimod")
+    ]
+    own, own_of_first, none, none_of_first = said
+    readme = " ".join((RESULTS.parents[1] / "README.md").read_text("utf-8").split())
+    assert f"{own} F1 on the validation sets of Twitter-2015 and -2017" in readme
+    assert f"where the first has {own_of_first}; without images {none}, and {none_of_first})" in readme
 
 
 def test_every_figure_that_the_page_shows_is_there(folder: Path) -> None:
