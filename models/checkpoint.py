@@ -22,13 +22,14 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from models.compressed import compressed, restored
 from models.errors import CheckpointError
 from models.few_bits import STEPS, packed, unpacked
 from models.pointer import resolve
+from models.saving import save_tensors
 
 FORMAT = 1
 WEIGHTS, CONFIG, METRICS, MANIFEST = "model.safetensors", "config.json", "metrics.json", "manifest.json"
@@ -82,7 +83,7 @@ def save_checkpoint(
     for stream, names, repeats in ((SEGMENTER_STREAM, segmenter, True), (FEW_BITS_STREAM, few, False)):
         if names:
             stored[stream] = compressed({name: stored.pop(name) for name in sorted(names)}, repeats)
-    save_file(stored, directory / WEIGHTS)
+    save_tensors(stored, directory / WEIGHTS)
     _write_json(directory / CONFIG, {"format": FORMAT, **config})
     _write_json(directory / METRICS, metrics)
     add_golden(directory, [])

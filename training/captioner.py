@@ -24,13 +24,14 @@ import torch
 from rich.console import Console
 from rich.progress import Progress
 from sacrebleu.metrics.bleu import BLEU
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 from torch.optim.swa_utils import AveragedModel
 
 from models.captioner import END, PAD, SPECIAL, START, UNKNOWN, Captioner, CaptionerConfig, select
+from models.saving import save_tensors
 from training.conll import DataError
 from training.flickr8k import HELD_BACK, Grids, Photo, Split, read_photos, region_features, split
 from training.precision import bfloat16_is_faster
@@ -296,7 +297,7 @@ def _write(out: Path, run: Run, parts: Split, selected: Tensor) -> dict[str, Any
         "bfloat16": run.bfloat16,
         "history": run.history,
     }
-    save_file(tensors, out / "captioner.safetensors")
+    save_tensors(tensors, out / "captioner.safetensors")
     report = {"config": asdict(run.config), "recipe": asdict(run.recipe), "metrics": metrics}
     (out / "captioner.json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2) + b"\n")
     return metrics

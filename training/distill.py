@@ -15,13 +15,14 @@ from pathlib import Path
 
 import torch
 from rich.progress import track
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from models.adapters import merge_adapters
 from models.batch import collate
 from models.checkpoint import load_checkpoint
 from models.parts import Parts, build
+from models.saving import save_tensors
 from training.conll import DataError
 from training.data import Sample, by_length, encode
 from training.precision import autocast
@@ -129,7 +130,7 @@ def _opinion(path: Path, samples: Sequence[Sample], school: School) -> list[Tens
         raise DataError(f"teacher {path} has the labels {', '.join(parts.model.crf.labels)}, not this run's")
     found = [each.half() for each in marginals(parts, samples, school.device, f"teacher {path}")]
     school.store.mkdir(parents=True, exist_ok=True)
-    save_file({"marginals": torch.cat(found)}, kept)
+    save_tensors({"marginals": torch.cat(found)}, kept)
     return [each.float() for each in found]
 
 

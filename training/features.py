@@ -14,11 +14,12 @@ from pathlib import Path
 
 import torch
 from rich.progress import track
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from models.errors import BrokenImage
 from models.images import Picture, decode_image
 from models.look import ImageReader
+from models.saving import save_tensors
 from models.seen import Pixels, Seen
 
 TOGETHER = 32
@@ -103,7 +104,7 @@ def _write(store: Path, seen: Mapping[str, Seen], states: Mapping[str, State]) -
     group = store / hashlib.sha256(text.encode()).hexdigest()[:16]
     store.mkdir(parents=True, exist_ok=True)
     partial = group.with_suffix(f".{os.getpid()}.partial")  # two runs may look at the same images at once
-    save_file(tensors, partial)
+    save_tensors(tensors, partial)
     partial.replace(group.with_suffix(".safetensors"))
     partial.write_text(text, encoding="utf-8")
     partial.replace(group.with_suffix(".json"))

@@ -25,10 +25,10 @@ import orjson
 import torch
 from rich.console import Console
 from rich.progress import Progress
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from models.saving import save_tensors
 from models.segmenter import FIRST_KNOWN, Segmenter, SegmenterConfig
 from training.conll import DataError
 from training.frequencies import english
@@ -383,7 +383,7 @@ def _write(
         "history": run.history,
     }
     tensors = {name: _halved(value) for name, value in model.state_dict().items()}
-    save_file(tensors, out_dir / "segmenter.safetensors")
+    save_tensors(tensors, out_dir / "segmenter.safetensors")
     report = {"config": asdict(model.config), "recipe": asdict(run.recipe), "metrics": metrics}
     write_notice(out_dir, model.config.lexicon)
     (out_dir / "segmenter.json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2) + b"\n")

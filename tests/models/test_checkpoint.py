@@ -1,7 +1,9 @@
 """A checkpoint is what its manifest says, or it is refused with the reason in one line."""
 
 import json
+import os
 import pickle
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,6 +120,17 @@ def test_a_weight_in_four_bits_takes_half_a_byte_at_most(tmp_path: Path) -> None
 def test_other_files_beside_are_no_harm(directory: Path) -> None:
     (directory / "README.md").write_text("what this is")
     assert Tagger.load(directory, "cpu").version
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640)])
+def test_the_umask_says_who_may_read_a_checkpoint(tmp_path: Path, umask: int, mode: int) -> None:
+    """Workers may run as another user than whoever trained."""
+    before = os.umask(umask)
+    try:
+        path = tiny_checkpoint(tmp_path / "checkpoint")
+    finally:
+        os.umask(before)
+    assert {mode} == {stat.S_IMODE(file.stat().st_mode) for file in path.iterdir()}
 
 
 @pytest.mark.parametrize(
