@@ -21,6 +21,8 @@ MAX_TEXT = 100_000
 MAX_NAME = 512
 """Code points of an id, an author or a source over which a post is bad: every event of a post repeats them."""
 MAX_IMAGES = 4
+DEFAULT_GROUP = "trimod"
+"""Whose receipts those of schema 1 are, which do not say it."""
 MAX_POST_BYTES = 8 * 2**20
 """`max.message.bytes` of the posts topic."""
 MAX_DEAD_BYTES = 9 * 2**20
@@ -143,7 +145,10 @@ class Receipt(Record):
     Its key is `topic:partition` of the origin.
     """
 
-    schema_: Literal[1] = Field(1, alias="schema")
+    schema_: Literal[1, 2] = Field(2, alias="schema")
+    """2 has `group`; 1, written before, has none."""
+    group: str = DEFAULT_GROUP
+    """Consumer group of the worker, under which the mentions were counted."""
     source: str
     post_id: str
     origin: Origin

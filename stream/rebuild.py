@@ -1,12 +1,12 @@
 """Counters made anew from the receipts, exactly, while workers go on tagging and counting.
 
-The receipts of `posts.tagged` are replayed by the script that counts live, into keys of a new generation,
-in the order of their tagging. Then workers' counting is held for the moment that it takes to read the last
-receipts, and one script switches to the new generation if it has seen every offset that the old one has. A
-worker publishes a receipt before it counts it, so the receipt of whatever is counted is there to be read;
-what workers publish but could not yet count lies beyond or below the new generation's marks, and these
-decide. Dead posts have no receipt: what the group has committed moves the marks over them. Counts by time
-whose buckets have run out by now are not brought back.
+The receipts of `posts.tagged` that are of this group (other groups may share the topic) are replayed by the script that
+counts live, into keys of a new generation, in the order of their tagging. Then workers' counting is held for the moment
+that it takes to read the last receipts, and one script switches to the new generation if it has seen every offset that
+the old one has. A worker publishes a receipt before it counts it, so the receipt of whatever is counted is there to be
+read; what workers publish but could not yet count lies beyond or below the new generation's marks, and these decide.
+Dead posts have no receipt, nor have offsets without posts: what the group has committed moves the marks over them.
+Counts by time whose buckets have run out by now are not brought back.
 """
 
 import time
@@ -47,9 +47,11 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What a rebuild did. `incomplete`: the first receipts are no longer kept, so what they counted is gone."""
+    """What a rebuild did. `others`: receipts of other groups, which count for these. `incomplete`: the first receipts
+    are no longer kept, so what they counted is gone."""
 
     receipts: int
+    others: int
     unreadable: int
     seconds: float
     incomplete: bool
@@ -79,12 +81,14 @@ class _Rebuild:
     def __init__(self, counters: Counters) -> None:
         self.counters = counters
         self.generation = uuid.uuid4().hex[:12]
-        self.receipts = self.unreadable = 0
+        self.group = ""
+        self.receipts = self.others = self.unreadable = 0
 
     async def run(
         self, settings: Settings, progress: Callable[[int, int], None], incomplete: bool
     ) -> Rebuilt:
         started = time.monotonic()
+        self.group = settings.kafka.group
         await self._lock()
         current = await self.counters.generation()
         leftover = self.generation
@@ -100,7 +104,8 @@ class _Rebuild:
         finally:
             await self._release()
             await self._sweep(lambda generation: generation == leftover)
-        return Rebuilt(self.receipts, self.unreadable, time.monotonic() - started, any(begins.values()))
+        seconds = time.monotonic() - started
+        return Rebuilt(self.receipts, self.others, self.unreadable, seconds, any(begins.values()))
 
     async def _replay(
         self,
@@ -116,17 +121,21 @@ class _Rebuild:
             batch.append(receipt)
             if len(batch) == BATCH:
                 await self._count(batch)
-                progress(self.receipts, total)
+                progress(self.receipts + self.others, total)
                 batch = []
         await self._count(batch)
-        progress(self.receipts, total)
+        progress(self.receipts + self.others, total)
 
     def _decode(self, value: bytes | None) -> Receipt | None:
         try:
-            return Receipt.model_validate_json(value or b"")
+            receipt = Receipt.model_validate_json(value or b"")
         except ValidationError:  # not ours, and so never counted
             self.unreadable += 1
             return None
+        if receipt.group != self.group:
+            self.others += 1
+            return None
+        return receipt
 
     async def _count(self, batch: list[Receipt]) -> None:
         self.receipts += len(batch)

@@ -49,6 +49,7 @@ def tagged_records(
         for mention, canonical in mentions
     ]
     receipt = Receipt(
+        group=kafka.group,
         source=post.source,
         post_id=post.id,
         origin=origin,

@@ -36,6 +36,10 @@ def rebuild_command(settings: Settings, incomplete: bool) -> None:
             rebuild(settings, lambda read, total: bar.update(task, completed=read, total=total), incomplete)
         )
     click.echo(f"rebuilt from {done.receipts} receipts in {done.seconds:.1f} s")
+    if done.others:
+        click.echo(
+            f"{done.others} receipts are of other groups than {settings.kafka.group}; left out", err=True
+        )
     if done.unreadable:
         click.echo(
             f"{done.unreadable} records of {settings.kafka.tagged_topic} are no receipts; left out", err=True
