@@ -15,13 +15,21 @@ def check_same_labels(new: Sequence[str], used: Sequence[str], what: str) -> Non
         )
 
 
-def check_labels(labels: Sequence[str], used: Path) -> None:
-    """Raise CheckpointError unless the checkpoint at `used` has just these labels; a broken one has no say."""
+def labels_of(path: Path) -> list[str]:
+    """The labels of the checkpoint at `path`. Raises CheckpointError."""
     from models.checkpoint import load_checkpoint  # late: it brings torch; comparing needs none
 
+    config = load_checkpoint(path).config
     try:
-        config = load_checkpoint(used).config
-        there = config[config["model"]]["labels"]
-    except (CheckpointError, KeyError, TypeError):
+        return list(config[config["model"]]["labels"])
+    except (KeyError, TypeError):
+        raise CheckpointError(f"checkpoint {path}: its configuration names no labels") from None
+
+
+def check_labels(labels: Sequence[str], used: Path) -> None:
+    """Raise CheckpointError unless the checkpoint at `used` has just these labels; a broken one has no say."""
+    try:
+        there = labels_of(used)
+    except CheckpointError:
         return
     check_same_labels(labels, there, f"{used}, which is in use")

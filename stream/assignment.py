@@ -16,6 +16,7 @@ from stream.commits import Commits
 from stream.consumer import Offsets
 from stream.delivery import Delivery
 from stream.guard import Guard
+from stream.intake import Intake
 from stream.journal import Journal
 from stream.marks import Marks
 from stream.partition import Partition, Start
@@ -34,6 +35,7 @@ class Assignment:
         settings: Settings,
         partitions: dict[TopicPartition, Partition[Done]],
         offsets: Offsets,
+        intake: Intake,
         delivery: Delivery,
         journal: Journal,
         commits: Commits,
@@ -43,7 +45,8 @@ class Assignment:
         guard: Guard,
     ) -> None:
         self._settings, self._partitions, self._offsets = settings, partitions, offsets
-        self._delivery, self._journal, self._commits, self._marks = delivery, journal, commits, marks
+        self._intake, self._delivery = intake, delivery
+        self._journal, self._commits, self._marks = journal, commits, marks
         self._topic, self._backoff, self._guard = topic, backoff, guard
         self._closing = False
 
@@ -62,6 +65,7 @@ class Assignment:
                 worker.max_partition_bytes,
             )
             self._partitions[partition.id] = partition
+            self._intake.open(partition)
             self._delivery.open(partition)
         if self._partitions:
             self._guard.background(self._look_up(list(self._partitions.values())))
@@ -74,6 +78,7 @@ class Assignment:
             return
         log.info("revoked partitions: %s", _numbers(partition.id for partition in gone))
         for partition in gone:
+            self._intake.close(partition)
             self._delivery.close(partition)
         await self._commits.at_last(gone)
         await self._let_go(gone)

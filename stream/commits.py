@@ -53,8 +53,9 @@ class Commits:
         lags: dict[str, float] = {}
         for each in self._partitions.values():
             if start := each.begun:
-                end = max(each.end, self._offsets.end(each.id) or 0)
-                lags[str(each.id.partition)] = end - max(each.begin, start.first, each.committed)
+                end = self._offsets.end(each.id)
+                end = each.end if end is None else end
+                lags[str(each.id.partition)] = max(0, end - max(each.begin, start.first, each.committed))
         return lags
 
     async def _commit(self, partitions: Iterable[Partition[Done]]) -> None:

@@ -5,15 +5,22 @@ commits by itself, because what Faust 0.15.3 commits cannot be trusted with work
 compiled parts a stream acks the events of an old generation that it skips (streams.py, `_py_aiter`), and
 `Consumer._new_offset` goes past an unprocessed offset where nothing was committed yet or where just the
 first offset is missing. Hence the posts topic is read with `acks=False`, which turns all of Faust's
-bookkeeping off (tests/stream/test_faust_commits.py)."""
+bookkeeping off (tests/stream/test_faust_commits.py).
+
+Faust reads uncommitted posts unless it is in `exactly_once`, which does not work (DESIGN section 4): the isolation
+level is set on aiokafka's consumer as it is made. How far each fetch has read is noted as well, because the end of a
+log may hold no posts: the markers of transactions, and what was aborted."""
 
 import asyncio
 import contextlib
+import copy
 from collections import defaultdict
-from collections.abc import Collection, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.consumer.fetcher import READ_UNCOMMITTED
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
@@ -37,12 +44,53 @@ class _Unfiltered(defaultdict[Any, Any]):
         return None
 
 
-class Offsets:
-    """Offsets of the partitions that are assigned to `app`, a faust.App; to be made before it is started."""
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """How far a partition was fetched in one generation of the group."""
 
-    def __init__(self, app: Any) -> None:
+    generation: int
+    last_post: int
+    """Offset of the last post that was handed to Faust; -1 where none was."""
+    position: int
+    """Offset to fetch next: what lies between the two holds no posts."""
+
+
+class Offsets:
+    """Offsets of the partitions that are assigned to `app`, a faust.App; to be made before it is started.
+
+    `isolation_level` is Kafka's: `read_committed` or `read_uncommitted`."""
+
+    def __init__(self, app: Any, isolation_level: str) -> None:
         self._app = app
+        self._committed_only = isolation_level == "read_committed"
+        self._fetched: dict[TopicPartition, Fetched] = {}
+        self._refused: KafkaError | None = None
         app.consumer._read_offset = _Unfiltered()
+        thread = app.consumer._thread
+        create, fetch = thread._create_consumer, thread._fetch_records
+
+        def create_isolated(*arguments: Any, **options: Any) -> AIOKafkaConsumer:
+            consumer = create(*arguments, **options)
+            consumer._isolation_level = isolation_level  # read when it is started
+            return consumer
+
+        async def fetch_and_note(consumer: AIOKafkaConsumer, *arguments: Any, **options: Any) -> Any:
+            try:
+                records = await fetch(consumer, *arguments, **options)
+            except (
+                KafkaError
+            ) as error:  # Faust would crash, with a page of tracebacks: who looks at `error` decides
+                self._refused = None if consumer._coordinator._pending_exception else error
+                return {}
+            self._note(consumer, records)
+            return records
+
+        thread._create_consumer, thread._fetch_records = create_isolated, fetch_and_note
+
+    def fetched(self, partition: TopicPartition, generation: int) -> Fetched | None:
+        """How far `partition` was fetched; None before the first fetch of this generation, or since a seek."""
+        found = self._fetched.get(partition)
+        return found if found is not None and found.generation == generation else None
 
     async def commit(self, offsets: Mapping[TopicPartition, tuple[int, str]]) -> bool:
         """Commit the offset that is to be read next of each partition, and the UUID of its topic. False where
@@ -72,11 +120,15 @@ class Offsets:
         return int(found.offset)
 
     async def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
-        """Where each log begins and ends. Slow: it waits behind the long poll of a fetch. Raises PassingFault."""
+        """Where each log begins and ends, open transactions included. Slow: it waits behind the long poll of a fetch.
+        Raises PassingFault."""
         consumer = self._consumer()
+        whole = copy.copy(consumer._fetcher)  # the consumer's own tells the end of what is committed
+        whole._isolation_level = READ_UNCOMMITTED
+        timeout_ms = int(SLOW_ANSWER_TIMEOUT * 1000)
         try:
             begins = await self._call(consumer.beginning_offsets(partitions), SLOW_ANSWER_TIMEOUT)
-            ends = await self._call(consumer.end_offsets(partitions), SLOW_ANSWER_TIMEOUT)
+            ends = await self._call(whole.end_offsets(partitions, timeout_ms), SLOW_ANSWER_TIMEOUT)
         except (KafkaError, TimeoutError) as error:
             raise PassingFault(f"the broker does not tell offsets: {error!r}") from error
         return {partition: (begins[partition], ends[partition]) for partition in partitions}
@@ -87,17 +139,38 @@ class Offsets:
         async def seek() -> None:
             with contextlib.suppress(IllegalStateError):  # a rebalance came first
                 self._consumer().seek(partition, offset)
+                self._fetched.pop(partition, None)
 
         await self._call(seek())
 
+    def pause(self, partition: TopicPartition) -> None:
+        """Fetch nothing more of `partition`, if it is still ours, until `resume`; what Faust has of it still comes."""
+        self._tell(lambda consumer: consumer.pause(partition))
+
+    def resume(self, partition: TopicPartition) -> None:
+        """Fetch `partition` again, if it is still ours."""
+        self._tell(lambda consumer: consumer.resume(partition))
+
+    def retry_join(self) -> None:
+        """Have the consumer try again to join the group, after an error that it waits with (`error`)."""
+
+        def retry(consumer: AIOKafkaConsumer) -> None:
+            with contextlib.suppress(KafkaError):
+                consumer._coordinator.check_errors()  # raises the error, and so lets the coordinator go on
+
+        self._tell(retry)
+
     def end(self, partition: TopicPartition) -> int | None:
-        """The end of the partition's log as of the last fetch, None before the first."""
-        highwater: int | None = self._consumer().highwater(partition)
-        return highwater
+        """The end of what may be read of the partition's log as of the last fetch, None before the first."""
+        assignment = self._consumer()._subscription.subscription.assignment
+        if assignment is None or partition not in assignment.tps:
+            return None
+        return self._end(assignment.state_value(partition))
 
     def reads_on(self, partitions: Collection[TopicPartition]) -> bool:
         """Whether there may be something left to fetch: posts that are in the log, a rebalance that is not
-        over, a group that is not joined. Control records at a log's end are no posts: they are passed."""
+        over, a group that is not joined. Control records at a log's end are no posts: they are passed. Posts of
+        a transaction that is open are not to be read yet."""
         consumer = self._consumer()
         assignment = consumer._subscription.subscription.assignment
         if assignment is None or set(assignment.tps) != set(partitions):
@@ -106,22 +179,55 @@ class Offsets:
             return True
         states = [assignment.state_value(partition) for partition in partitions]
         return any(
-            not state.has_valid_position or state.highwater is None or state.position < state.highwater
+            not state.has_valid_position or (end := self._end(state)) is None or state.position < end
             for state in states
         )
 
     @property
     def has_left(self) -> bool:
         """Whether the consumer's part that keeps us in the group has ended: it does not come back."""
-        task = self._consumer()._coordinator._coordination_task
+        task = getattr(self._coordinator, "_coordination_task", None)
         return bool(task is not None and task.done())
 
     @property
     def error(self) -> BaseException | None:
-        """Why the consumer waits in the middle of joining the group, until a fetch raises this: none ever does where
-        no partition is assigned."""
-        error: BaseException | None = self._consumer()._coordinator._pending_exception
-        return error
+        """Why the consumer cannot fetch, or waits in the middle of joining the group (`retry_join` lets it go on)."""
+        error: BaseException | None = getattr(self._coordinator, "_pending_exception", None)
+        return error or self._refused
+
+    @property
+    def _coordinator(self) -> Any:
+        """None before the consumer is started."""
+        return getattr(self._app.consumer._thread._consumer, "_coordinator", None)
+
+    def _end(self, state: Any) -> int | None:
+        end: int | None = state.lso if self._committed_only else state.highwater
+        return end
+
+    def _note(self, consumer: AIOKafkaConsumer, records: Mapping[TopicPartition, Any]) -> None:
+        """Note how far `records` go; in the consumer's loop, before anything else happens there."""
+        subscriptions = consumer._subscription
+        assignment = subscriptions.subscription and subscriptions.subscription.assignment
+        if assignment is None or subscriptions.reassignment_in_progress:
+            return
+        generation = consumer._coordinator.generation
+        for partition in assignment.tps:
+            state = assignment.state_value(partition)
+            if not state.has_valid_position:
+                continue
+            before = self.fetched(partition, generation)
+            last = records[partition][-1].offset if partition in records else -1
+            last = max(last, before.last_post if before else -1)
+            self._fetched[partition] = Fetched(generation, last, state.position)
+
+    def _tell(self, what: Callable[[AIOKafkaConsumer], None]) -> None:
+        """Do `what` in the consumer's loop, soon; calls stay in order."""
+
+        def do() -> None:
+            with contextlib.suppress(IllegalStateError):  # a rebalance came first
+                what(self._consumer())
+
+        self._app.consumer._thread.thread_loop.call_soon_threadsafe(do)
 
     def _consumer(self) -> AIOKafkaConsumer:
         return self._app.consumer._thread._ensure_consumer()

@@ -58,6 +58,12 @@ local function count(kind, canonical, created, tagged)
   end
 end
 
+-- Expire a key after `keep` ms, and remember that it is to be there until then: evicted.lua finds those that are not.
+local function expire(key, keep)
+  redis.call('PEXPIRE', key, keep)
+  redis.call('ZADD', base .. 'expiring', string.format('%.0f', now + keep), key)
+end
+
 for _, post in ipairs(posts) do
   local offset, id, tagged, created, mentions = post[1], post[2], post[3], post[4], post[5]
   if offset > mark then
@@ -77,11 +83,11 @@ redis.call('HSET', marks, field, mark)
 for name, n in pairs(tallies) do redis.call('HINCRBY', base .. 'tallies', name, n) end
 for key, members in pairs(sums) do
   for member, n in pairs(members) do redis.call('ZINCRBY', key, n, member) end
-  if keeps[key] then redis.call('PEXPIRE', key, keeps[key]) end
+  if keeps[key] then expire(key, keeps[key]) end
 end
 if options.window > 0 then
   -- A worker's clock that runs ahead must not make us forget what others just saw: hence the smaller of the two.
   redis.call('ZREMRANGEBYSCORE', seen, '-inf', string.format('(%.0f', math.min(newest, now) - options.window))
-  redis.call('PEXPIRE', seen, options.window + 60000)
+  expire(seen, options.window + 60000)
 end
 return before

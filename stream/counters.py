@@ -9,6 +9,8 @@ Keys, all below `{prefix}:application:` and so in one slot (`N` is the generatio
     N:untrusted                why a worker found that counts were lost (stream/trust.py); gone with a rebuild
     N:total:TYPE               sorted set canonical -> mentions ever
     N:minute|hour|day:TYPE:S   the same within the bucket that starts at epoch second S (UTC); these expire
+    N:expiring                 sorted set of the keys that expire -> when: one that is gone before was evicted
+    labels                     JSON list of the entity types that the group emits (stream/labels.py)
     hold, rebuild              locks of a rebuild (stream/rebuild.py)
     journal                    what is in work (stream/journal.py)
 
@@ -45,6 +47,7 @@ CHUNK = 500
 """Posts of one script call: Redis serves nobody else while a script runs."""
 
 _SCRIPT = Path(__file__).with_name("counters.lua")
+_EVICTED = Path(__file__).with_name("evicted.lua")
 _T = TypeVar("_T")
 
 
@@ -90,6 +93,7 @@ class Counters:
         self.root = f"{{{settings.prefix}}}:{quote(application, safe='')}"
         self.client = connect(settings)
         self._script = self.client.register_script(_SCRIPT.read_text(encoding="utf-8"))
+        self._evicted = self.client.register_script(_EVICTED.read_text(encoding="utf-8"))
         self._buckets = (
             ("minute", 60, settings.keep_minutes),
             ("hour", 3600, settings.keep_hours),
@@ -146,6 +150,17 @@ class Counters:
         """`topic UUID:partition` -> highest offset counted."""
         found = await self._read(lambda base: self.client.hgetall(f"{base}:marks"))
         return {str(field): int(offset) for field, offset in found.items()}
+
+    async def evicted(self) -> tuple[int, str]:
+        """How many keys should be there and are not, and one of them."""
+        with redis_faults(self.settings.url):
+            gone, one = await self._evicted(keys=[self.root])
+        return int(gone), str(one)
+
+    async def eviction_policy(self) -> str:
+        """Redis's `maxmemory-policy`; empty where it does not tell."""
+        with redis_faults(self.settings.url):
+            return str((await self.client.info("memory")).get("maxmemory_policy", ""))
 
     async def distrust(self, reason: str) -> str:
         """Write down that counts were lost, for all workers to see; the name of the generation it is said of."""

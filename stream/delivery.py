@@ -94,7 +94,7 @@ class Delivery:
             return
         self._metrics.stages["publish"].observe(published - began)
         self._metrics.stages["count"].observe(time.monotonic() - published)
-        self._metrics.done(posts)
+        self._metrics.done(post for post in posts if post.records)  # offsets without posts have none
         partition.release(posts)
 
     async def _publish(self, name: str, posts: list[Done]) -> list[Done]:

@@ -3,6 +3,8 @@
 from stream.backoff import Backoff
 from stream.commits import Commits
 from stream.delivery import Delivery
+from stream.eviction import SAFE, Eviction
+from stream.intake import Intake
 from stream.metrics import Metrics
 from stream.pipeline import Pipeline
 from stream.trust import Trust
@@ -11,18 +13,20 @@ from stream.trust import Trust
 def register_gauges(
     metrics: Metrics,
     group: str,
+    intake: Intake,
     pipeline: Pipeline,
     delivery: Delivery,
     commits: Commits,
     backoff: Backoff,
     trust: Trust,
+    eviction: Eviction,
 ) -> None:
     """`group` is the consumer group, whose counters are trusted or not."""
     metrics.gauges(
         "trimod_queue_depth",
         "Posts waiting, per stage; `work`: all in work.",
         "stage",
-        lambda: {**pipeline.depths(), "work": delivery.in_work},
+        lambda: {"intake": intake.waiting(), **pipeline.depths(), "work": delivery.in_work},
     )
     metrics.gauges("trimod_lag", "Posts in the log that are not committed.", "partition", commits.lag)
     metrics.gauges(
@@ -37,4 +41,10 @@ def register_gauges(
         "0 where Redis lost counts: `trimod counters rebuild` mends it.",
         "group",
         lambda: {group: float(not trust.lost)},
+    )
+    metrics.gauges(
+        "trimod_redis_may_evict",
+        "1 where Redis's maxmemory-policy lets it drop counts: set it to noeviction.",
+        "policy",
+        lambda: {eviction.policy: float(eviction.policy != SAFE)} if eviction.policy else {},
     )

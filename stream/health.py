@@ -25,6 +25,8 @@ class Health:
     """Why the counters are not to be trusted."""
     refused: str = ""
     """Why the promoted checkpoint is not in use."""
+    eviction: str = ""
+    """Why Redis may lose counts by itself."""
 
     @property
     def live(self) -> bool:
@@ -37,6 +39,7 @@ class Health:
         reasons = [self.broken] if self.broken else []
         if self.state != "running":
             reasons.append(f"it is {self.state}")
+            reasons += [f"{who} waits: {why}" for who, why in self.waiting.items()]
         elif not self.partitions:
             reasons.append("no partitions are assigned")
         if self.unknown:
@@ -55,5 +58,6 @@ class Health:
             "partitions": list(self.partitions),
             "waiting": self.waiting,
             "counters": self.counters or "trusted",
+            "redis": self.eviction or "keeps all counts",
             "checkpoint": self.refused or "as promoted",
         }

@@ -1,10 +1,14 @@
 """From Faust's stream into the pipeline: each post once, in offset order, and none before its turn.
 
-A record is taken in only for the assignment that it was fetched for, and only once it is known where that begins;
-whatever else Faust delivers is dropped without being committed, so that whoever has the partition reads it again.
-What is to be done with an offset, stream/partition.py judges; here it is done."""
+The agent only sorts: each partition has an inbox (stream/inbox.py) and a task that takes in from it, so that one which
+is full, or is only just looked up, holds up no other. A record is taken in only for the assignment that it was fetched
+for, and only once it is known where that begins; whatever else Faust delivers is dropped without being committed, so
+that whoever has the partition reads it again. What is to be done with an offset, stream/partition.py judges; here it
+is done. Offsets that hold no posts (the markers of transactions, what was aborted) are passed, so that they too are
+counted and committed: else a partition would look behind for ever."""
 
 import asyncio
+import contextlib
 import functools
 import logging
 from collections.abc import Mapping
@@ -15,12 +19,17 @@ from aiokafka import TopicPartition
 from models.errors import TrimodError
 from stream.backoff import Backoff
 from stream.consumer import Offsets
+from stream.counters import Counted
 from stream.guard import Guard
+from stream.inbox import Inbox
 from stream.partition import Partition, Start, Verdict
 from stream.pipeline import Pipeline
 from stream.posts_topic import PostsTopic
 from stream.records import now
 from stream.work import Done, Work
+
+PASS_EVERY = 0.5
+"""Seconds between two looks for offsets without posts."""
 
 log = logging.getLogger("trimod.worker")
 
@@ -41,25 +50,63 @@ class Intake:
         self._partitions, self._offsets, self._pipeline = partitions, offsets, pipeline
         self._topic, self._backoff, self._guard = topic, backoff, guard
         self._stop = stop
+        self._inboxes: dict[Partition[Done], Inbox] = {}
+        self._tasks: dict[Partition[Done], asyncio.Task[None]] = {}
+
+    def open(self, partition: Partition[Done]) -> None:
+        """Take in what comes of `partition`."""
+        pause = functools.partial(self._offsets.pause, partition.id)
+        resume = functools.partial(self._offsets.resume, partition.id)
+        inbox = self._inboxes[partition] = Inbox(pause, resume)
+        self._tasks[partition] = self._guard.run(self._take_all(partition, inbox))
+
+    def close(self, partition: Partition[Done]) -> None:
+        """Drop what waits of `partition`: whoever has it next reads it again."""
+        self._tasks.pop(partition).cancel()
+        del self._inboxes[partition]
+
+    def close_all(self) -> None:
+        """The same for every partition that is open."""
+        for partition in list(self._tasks):
+            self.close(partition)
+
+    def waiting(self) -> int:
+        """Posts that were delivered and not taken in yet, of all partitions."""
+        return sum(map(len, self._inboxes.values()))
 
     async def consume(self, stream: Any) -> None:
         """The agent. Nothing may escape it: a dead agent would go unnoticed while the process heartbeats
         on."""
         try:
             async for event in stream.events():
-                await self._take(event.message)
+                self._sort(event.message)
         except Exception as error:
             if not isinstance(error, TrimodError):
                 log.exception("the agent failed")
             self._guard.fail(error)
 
-    async def _take(self, message: Any) -> None:
+    async def pass_gaps(self) -> None:
+        """Pass offsets that hold no posts; never ends."""
+        while True:
+            await asyncio.sleep(PASS_EVERY)
+            for partition, inbox in list(self._inboxes.items()):
+                if not inbox:
+                    await self._pass_gap(partition)
+
+    def _sort(self, message: Any) -> None:
         partition = self._partitions.get(TopicPartition(message.topic, message.partition))
-        if self._stop.is_set() or partition is None or message.generation_id != partition.generation:
-            return  # never committed: whoever gets the partition reads it again
+        if partition is not None and message.generation_id == partition.generation:
+            self._inboxes[partition].put(message)  # else never committed: its next owner reads it again
+
+    async def _take_all(self, partition: Partition[Done], inbox: Inbox) -> None:
         start = await asyncio.shield(partition.start)
-        if start is None or partition.closed:
-            return
+        # `closed`: asyncio.wait_for of Python 3.11, which redis-py uses, may swallow a `cancel`
+        while start is not None and not partition.closed:
+            message = await inbox.get()
+            if not self._stop.is_set():
+                await self._take(partition, start, message)
+
+    async def _take(self, partition: Partition[Done], start: Start, message: Any) -> None:
         verdict = partition.judge(start, message.offset)
         if verdict is Verdict.DROP and message.offset < partition.entered:
             self._topic.ask()  # a topic that was made anew begins its offsets again
@@ -67,6 +114,24 @@ class Intake:
             verdict = await self._judge_jump(partition, start, message.offset)
         if verdict is Verdict.TAKE:
             await self._pipeline.take_in(partition, _work(partition, start, message))
+
+    async def _pass_gap(self, partition: Partition[Done]) -> None:
+        start, fetched = partition.begun, self._offsets.fetched(partition.id, partition.generation)
+        if start is None or fetched is None or len(partition.work) or partition.closed or self._stop.is_set():
+            return
+        expected = partition.expected(start)
+        if fetched.position <= expected or fetched.last_post >= expected:
+            return
+        if partition.entered < 0 and not partition.anchored:
+            # Where aiokafka began to read is its own affair (a commit for a topic that is gone): read from our start.
+            with contextlib.suppress(TimeoutError):  # then the next look tries again
+                await self._offsets.seek(partition.id, expected)
+                partition.anchored = True
+            return
+        log.debug("%s: offsets %d to %d hold no posts", partition.name, expected, fetched.position - 1)
+        work = Work(partition, start.topic_id, fetched.position - 1, None, None, now())
+        counted = Counted(work.offset, "", "", work.timestamp, now(), ())
+        partition.skip(fetched.position, Done(work, (), counted))
 
     async def _judge_jump(self, partition: Partition[Done], start: Start, offset: int) -> Verdict:
         """The verdict on a post before which some are missing, now that we ask whether they are still there;

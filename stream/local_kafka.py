@@ -98,6 +98,11 @@ class LocalKafka(LocalServer):
             "auto.create.topics.enable": "false",
             "offsets.topic.replication.factor": 1,
             "offsets.topic.num.partitions": 4,
+            "transaction.state.log.replication.factor": 1,  # else no producer of transactions can begin
+            "transaction.state.log.min.isr": 1,
+            "transaction.state.log.num.partitions": 4,
+            "share.coordinator.state.topic.replication.factor": 1,
+            "share.coordinator.state.topic.min.isr": 1,
             "group.initial.rebalance.delay.ms": 0,
             "group.min.session.timeout.ms": 1000,
             "log.cleaner.dedupe.buffer.size": 16 * 2**20,  # by default a quarter of the heap

@@ -1,7 +1,8 @@
 """Whether Redis still knows what was counted: its high-water marks, beside what is committed and what we counted.
 
 A Redis that was emptied or restored from an older state has marks that are behind; a log that was replaced ends before
-them. Either is said by stream/trust.py, and mended by `trimod counters rebuild` alone: nothing is counted here."""
+them; a Redis whose memory was full may have evicted counts and kept the marks. Each is said by stream/trust.py, and
+mended by `trimod counters rebuild` alone: nothing is counted here."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -70,4 +71,7 @@ class Marks:
                 await self._trust.doubt(
                     f"{name} was counted up to offset {offset}, of which Redis knows only up to {known}"
                 )
+        gone, one = await self._counters.evicted()
+        if gone:
+            await self._trust.doubt(f"Redis evicted {gone} keys of ours, such as {one} (maxmemory-policy)")
         await self._trust.look()

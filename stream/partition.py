@@ -72,7 +72,10 @@ class Partition(Generic[F]):
         """Offset to commit: all below it are published and counted; -1 where nothing is done yet."""
         self.begin = self.end = 0
         """Of the log, as far as known: both may have grown since."""
+        self.anchored = False
+        """Whether reading was made to begin at its start before anything else was passed."""
         self._next: int | None = None
+        self._passed = 0
         self._suspect: int | None = None
         self._sought = 0.0
 
@@ -100,6 +103,10 @@ class Partition(Generic[F]):
         """The offset that whoever reads the partition next begins at, as far as it is committed."""
         return max(self.committed, self.begun.first if self.begun else 0)
 
+    def expected(self, start: Start) -> int:
+        """The offset of the next post, or less where offsets are missing from the log."""
+        return max(start.first, self._passed) if self._next is None else self._next
+
     def judge(self, start: Start, offset: int) -> Verdict:
         """Whether the post at `offset` is the next one to take in.
 
@@ -109,9 +116,10 @@ class Partition(Generic[F]):
         start gives the same one (records compacted or aborted away)."""
         if self._next is not None:
             return Verdict.TAKE if offset >= self._next else Verdict.DROP
-        if offset < start.first:
+        first = self.expected(start)
+        if offset < first:
             return Verdict.DROP
-        if offset <= max(start.first, self.begin):
+        if offset <= max(first, self.begin):
             return Verdict.TAKE
         if self._suspect is None:
             return Verdict.SEEK
@@ -123,12 +131,23 @@ class Partition(Generic[F]):
     def seek_before(self, start: Start, offset: int) -> int:
         """The offset to read again from, as posts before the one at `offset` are missing."""
         self._suspect, self._sought = offset, time.monotonic()
-        return max(start.first, self.begin)
+        return max(self.expected(start), self.begin)
 
     def enter(self, offset: int, size: int) -> None:
         """Take in the post at `offset`, of `size` bytes."""
         self.work.enter(offset, size)
         self._next = offset + 1
+
+    def skip(self, offset: int, result: F) -> None:
+        """No post is below `offset` that was not taken in: `result`, of the offset before, lets it be committed.
+
+        The first post of the assignment stays as suspect as it was."""
+        self.work.enter(result.offset, 0)
+        self.work.finish(result.offset, result)
+        if self._next is None:
+            self._passed = offset
+        else:
+            self._next = offset
 
     def release(self, results: Sequence[F]) -> None:
         """These posts, the oldest in work, are published and counted."""

@@ -1,7 +1,8 @@
 """Signs of life to the watchdog: how much was committed, whether there is work to do, and whether it is waited for.
 
-Where nothing goes on, the broker is asked before the watchdog ends the worker: if it is away, that is a named wait.
-When enough is enough, stream/watchdog.py decides."""
+The start counts as work that is to be done. Where nothing goes on, the broker is asked before the watchdog ends the
+worker: if it is away, that is a named wait. When enough is enough, stream/watchdog.py decides. A group that others use
+is a named wait as well, and joined as soon as they have left."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -11,48 +12,86 @@ from aiokafka import TopicPartition
 from stream.backoff import Backoff
 from stream.commits import Commits
 from stream.consumer import Offsets
-from stream.errors import BrokenWorker
+from stream.errors import BrokenWorker, PassingFault
+from stream.group import explain, may_pass, who_is_in
+from stream.guard import Guard
 from stream.partition import Partition
 from stream.posts_topic import PostsTopic
+from stream.settings import Kafka
 from stream.watchdog import Signs, Watchdog
 from stream.work import Done
 
 PULSE = 0.5
 """Seconds between two signs of life."""
+START_TIMEOUT = 60.0
+"""Seconds that joining the group may take before it counts as work that does not go on."""
 ASK_AFTER = 10.0
 """Seconds without progress after which the broker is asked whether it is there, and the topic still the same."""
 
 
 class Pulse:
-    """The pulse of one worker; `running` says whether it reads posts by now, and still does."""
+    """The pulse of one worker; `state` is its, as /health tells it."""
 
     def __init__(
         self,
+        kafka: Kafka,
         watchdog: Watchdog,
         partitions: Mapping[TopicPartition, Partition[Done]],
         offsets: Offsets,
         commits: Commits,
         topic: PostsTopic,
         backoff: Backoff,
-        running: Callable[[], bool],
+        guard: Guard,
+        state: Callable[[], str],
     ) -> None:
-        self._watchdog, self._partitions, self._offsets = watchdog, partitions, offsets
-        self._commits, self._topic, self._backoff = commits, topic, backoff
-        self._running = running
+        self._kafka, self._watchdog, self._partitions, self._offsets = kafka, watchdog, partitions, offsets
+        self._commits, self._topic, self._backoff, self._guard = commits, topic, backoff, guard
+        self._state = state
+        self._joining = False
 
     async def beat(self) -> None:
-        """Give signs of life; never ends. Raises BrokenWorker where the Kafka client has given up."""
+        """Give signs of life; never ends. Raises a TrimodError where the Kafka client has given up for good."""
+        began = self._watchdog.clock()
         while True:
-            running = self._running()
-            if running and self._offsets.has_left:
-                raise BrokenWorker("the Kafka client has left the group and does not come back")
-            if running and (error := self._offsets.error):
-                raise BrokenWorker(f"the Kafka client cannot join the group: {error!r}")
-            behind = running and self._behind()
+            state = self._state()
+            if state in ("starting", "running"):
+                self._look_at_group()
+            late = state == "starting" and self._watchdog.clock() - began > START_TIMEOUT
+            behind = late or (state == "running" and self._behind())
             self._watchdog.beat(Signs(self._commits.count, behind, bool(self._backoff.waiting)))
             if self._watchdog.stalled > ASK_AFTER:
                 self._topic.ask()
             await asyncio.sleep(PULSE)
+
+    def _look_at_group(self) -> None:
+        if self._offsets.has_left:
+            raise BrokenWorker("the Kafka client has left the group and does not come back")
+        error = self._offsets.error
+        if error is None or self._joining:
+            return
+        if not may_pass(error, self._kafka):
+            raise explain(error, self._kafka)
+        self._joining = True
+        self._guard.background(self._join())
+
+    async def _join(self) -> None:
+        """Try to join until it works."""
+        try:
+            await self._backoff.persist("joining the group", self._try_to_join)
+        finally:
+            self._joining = False
+
+    async def _try_to_join(self) -> None:
+        """Raises PassingFault where the last try failed, and has the client try again."""
+        error = self._offsets.error
+        if error is None:
+            return
+        fault = explain(error, self._kafka)
+        if not isinstance(fault, PassingFault):
+            raise fault
+        who = await asyncio.to_thread(who_is_in, self._kafka)
+        self._offsets.retry_join()
+        raise PassingFault(f"{fault} ({who})")
 
     def _behind(self) -> bool:
         """Whether there is work to do."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import AuthorizationError, CorruptRecordError, KafkaError, UnsupportedCodecError
 
 from models.errors import TrimodError
 from stream.broker_check import check_broker
@@ -47,7 +47,8 @@ class TopicReader:
         return found
 
     def ends(self) -> dict[TopicPartition, int]:
-        """Offset of the next record to come, per partition."""
+        """Offset of the next record to come, per partition; where transactions are open, of the first of theirs
+        (kafka.isolation_level)."""
         found: dict[TopicPartition, int] = self.consumer.end_offsets(
             self.partitions, timeout_ms=int(REQUEST_TIMEOUT * 1000)
         )
@@ -124,6 +125,7 @@ def open_topic(kafka: Kafka, topic: str) -> Iterator[TopicReader]:
             enable_auto_commit=False,
             auto_offset_reset="earliest",  # also where retention deletes what we were about to read
             allow_auto_create_topics=False,
+            isolation_level=kafka.isolation_level,
             fetch_max_wait_ms=200,
             max_partition_fetch_bytes=MAX_DEAD_BYTES + 2**20,
             metrics_enabled=False,
@@ -137,10 +139,16 @@ def open_topic(kafka: Kafka, topic: str) -> Iterator[TopicReader]:
 
 @contextmanager
 def kafka_faults(kafka: Kafka) -> Iterator[None]:
-    """Turn kafka-python's errors into a PassingFault that names the address."""
+    """Turn kafka-python's errors into ours, naming the address: a broker that does not answer is a PassingFault, an
+    answer that we cannot use is not."""
+    servers = kafka.bootstrap_servers
     try:
         yield
-    except KafkaError as error:
-        raise PassingFault(
-            f"no answer from Kafka at {kafka.bootstrap_servers} (kafka.bootstrap_servers): {error}"
+    except UnsupportedCodecError as error:
+        raise TrimodError(
+            f"Kafka at {servers} has records in a compression that is not known here: {error}"
         ) from error
+    except (CorruptRecordError, AuthorizationError) as error:
+        raise TrimodError(f"Kafka at {servers} answers, but its records cannot be read: {error}") from error
+    except KafkaError as error:
+        raise PassingFault(f"no answer from Kafka at {servers} (kafka.bootstrap_servers): {error}") from error

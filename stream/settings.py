@@ -80,6 +80,9 @@ class Kafka(Section):
     """Partitions of topics that we create: a multiple of the largest number of workers."""
     replication_factor: int = Field(1, ge=1)
     """Replicas of topics that we create; 3 in production."""
+    isolation_level: Literal["read_committed", "read_uncommitted"] = "read_committed"
+    """`read_committed` reads posts of a transaction once it is committed, and none of an aborted one; as in every Kafka
+    consumer, posts behind an open transaction wait for its end. `read_uncommitted` reads all at once."""
     session_timeout: float = Field(10.0, ge=1.0)
     """Seconds without a heartbeat after which a worker's partitions go to others."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL"] = "PLAINTEXT"

@@ -41,7 +41,7 @@ class Work:
 @dataclass(frozen=True, slots=True)
 class Done:
     """A post whose outcome is known: what to send and what to count; the outcome is dead where `error`
-    says why."""
+    says why. One without records is no post: offsets up to its own are passed."""
 
     work: Work
     records: Sequence[Out]

@@ -7,6 +7,7 @@ any more is ended from outside (stream/watchdog.py)."""
 
 import asyncio
 import contextlib
+import functools
 import logging
 import signal
 import tempfile
@@ -24,14 +25,17 @@ from stream.commits import Commits
 from stream.consumer import Offsets
 from stream.counters import Counters
 from stream.delivery import Delivery
-from stream.errors import BrokenWorker, PassingFault, WorkEndedIt
+from stream.errors import BrokenWorker, PassingFault, Refused, WorkEndedIt
+from stream.eviction import Eviction
 from stream.faust_app import faust_app
 from stream.gauges import register_gauges
+from stream.group import explain
 from stream.guard import Guard
 from stream.health import Health
 from stream.image_urls import ImageUrls
 from stream.intake import Intake
 from stream.journal import Journal
+from stream.labels import GroupLabels, types_of
 from stream.marks import Marks
 from stream.metrics import Metrics
 from stream.model_switch import CheckpointSource, ModelSwitch
@@ -55,6 +59,8 @@ LEAVE_TIMEOUT = 2.0
 """Seconds that Faust gets to leave the group, and the connections to be closed."""
 END_TIMEOUT = 9.5
 """Seconds after SIGTERM at which the process ends, however far it got."""
+LABELS_LOOK = 10.0
+"""Seconds between two looks at the group's entity types."""
 EXIT_TIMEOUT = 1.0
 """Seconds that threads get after the end: one that hangs must not keep the process."""
 
@@ -85,6 +91,9 @@ class Worker:
         self._metrics = Metrics(active.model)
         self._counters = Counters(settings.redis, settings.kafka.group)
         self._trust = Trust(self._counters)
+        self._eviction = Eviction(self._counters, self._backoff)
+        self._labels = GroupLabels(self._counters)
+        self._types = types_of(tagger.labels)
         self._publisher = Publisher(settings.kafka)
         self._delivery = Delivery(
             settings.kafka,
@@ -128,7 +137,7 @@ class Worker:
         """Put together what `app`, a faust.App that is not started yet, brings partitions and posts to."""
         partitions, backoff, guard = self._partitions, self._backoff, self._guard
         self._app = app
-        self._offsets = offsets = Offsets(app)
+        self._offsets = offsets = Offsets(app, self._settings.kafka.isolation_level)
         self._commits = Commits(partitions, offsets, backoff)
         self._marks = Marks(partitions, self._counters, self._trust, backoff)
         topic = PostsTopic(self._settings.kafka, backoff, guard)
@@ -137,6 +146,7 @@ class Worker:
             self._settings,
             partitions,
             offsets,
+            self._intake,
             self._delivery,
             self._journal,
             self._commits,
@@ -148,41 +158,73 @@ class Worker:
         app.on_partitions_assigned.connect(self._assignment.on_assigned)
         app.on_partitions_revoked.connect(self._assignment.on_revoked)
         self._pulse = Pulse(
-            self._watchdog, partitions, offsets, self._commits, topic, backoff, self._is_running
+            self._settings.kafka,
+            self._watchdog,
+            partitions,
+            offsets,
+            self._commits,
+            topic,
+            backoff,
+            guard,
+            lambda: self._state,
         )
         register_gauges(
             self._metrics,
             self._settings.kafka.group,
+            self._intake,
             self._pipeline,
             self._delivery,
             self._commits,
             backoff,
             self._trust,
+            self._eviction,
         )
 
     async def _work(self) -> None:
         self._guard.background(self._pulse.beat())
+        self._guard.background(self._eviction.watch())
         stopping = asyncio.create_task(self._stop.wait())
-        starting = asyncio.create_task(self._app.start())
-        await self._first_of(stopping, starting)
+        starting = asyncio.create_task(self._join())
+        crashed = asyncio.create_task(self._app._crashed.wait())
+        await self._first_of(stopping, starting, crashed)
         if starting.done():
             self._check_start(starting)
             self._state = "running"
             self._guard.background(self._commits.regularly())
+            self._guard.background(self._intake.pass_gaps())
             self._guard.background(self._marks.watch())
+            self._guard.background(self._watch_labels())
             self._guard.background(self._switch.watch())
-            crashed = asyncio.create_task(self._app._crashed.wait())
             await self._first_of(stopping, crashed)
-            crashed.cancel()
+        crashed.cancel()
         stopping.cancel()
         if self._guard.broken.done() or not self._stop.is_set():
             raise self._cause()
 
+    async def _join(self) -> None:
+        """Begin to read as a member of the group; not before it is known that we emit what it emits."""
+        await self._check_labels()
+        await self._app.start()
+
+    async def _check_labels(self) -> None:
+        check = functools.partial(self._labels.check, self._settings.kafka.group, self._types)
+        await self._backoff.persist("checking the group's entity types", check)
+
+    async def _watch_labels(self) -> None:
+        """Notice others in a group whose types Redis had lost, or were changed; never ends."""
+        while True:
+            await asyncio.sleep(LABELS_LOOK)
+            await self._check_labels()
+
     def _check_start(self, starting: asyncio.Task[Any]) -> None:
-        """Raises PassingFault where the broker went away since we asked for the topics."""
+        """Raises PassingFault where the broker went away since we asked for the topics, and what no restart changes as
+        what it is."""
         try:
             starting.result()
         except (KafkaError, OSError) as error:
+            found = explain(error, self._settings.kafka)
+            if found.exit_code == Refused.exit_code:
+                raise found from error
             servers = self._settings.kafka.bootstrap_servers
             raise PassingFault(f"the broker at {servers} does not let the worker begin: {error!r}") from error
 
@@ -193,11 +235,15 @@ class Worker:
         """Return when one of these is done, or the worker is broken."""
         await asyncio.wait({*tasks, self._guard.broken}, return_when=asyncio.FIRST_COMPLETED)
 
-    def _cause(self) -> BrokenWorker:
+    def _cause(self) -> TrimodError:
+        """Why it cannot go on; its exit code says whether a restart may help."""
         if not self._guard.broken.done():
-            return BrokenWorker(f"worker cannot go on: Faust crashed: {self._app.crash_reason!r}")
+            reason = self._app.crash_reason
+            if isinstance(reason, KafkaError):
+                return explain(reason, self._settings.kafka)
+            return BrokenWorker(f"worker cannot go on: Faust crashed: {reason!r}")
         error = self._guard.error
-        if isinstance(error, BrokenWorker):
+        if isinstance(error, TrimodError):
             return error
         return BrokenWorker(f"worker cannot go on: {error!r}")
 
@@ -219,6 +265,7 @@ class Worker:
             await asyncio.wait_for(self._delivery.settle(), SETTLE_TIMEOUT)
         await self._assignment.close(blameless=not isinstance(self._guard.error, WorkEndedIt))
         self._guard.cancel()
+        self._intake.close_all()
         self._delivery.close_all()
         await self._pipeline.stop()
         ends = (self._app.stop(), self._publisher.close(), self._counters.close())
@@ -238,9 +285,6 @@ class Worker:
     def _fail_from_thread(self, error: BrokenWorker) -> None:
         self._loop.call_soon_threadsafe(self._guard.fail, error)
 
-    def _is_running(self) -> bool:
-        return self._state == "running"
-
     def _health(self) -> Health:
         model = self._pipeline.active.model
         partitions = self._partitions.values()
@@ -255,4 +299,5 @@ class Worker:
             waiting=dict(self._backoff.waiting),
             counters=self._trust.lost,
             refused=self._switch.refused,
+            eviction=self._eviction.warning,
         )

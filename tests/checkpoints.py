@@ -1,5 +1,6 @@
 """A tiny, untrained TriMod checkpoint: the real format and code paths, in milliseconds."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -16,11 +17,11 @@ WORDS = Vocabulary(("toronto", "maple", "leafs", "won", "in", "the", "a", "hocke
 CHARACTERS = Vocabulary(tuple("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ#@.,"))
 
 
-def tiny_model(seed: int = 7) -> TriMod:
+def tiny_model(seed: int = 7, types: Sequence[str] = TYPES) -> TriMod:
     """An untrained TriMod on the paper's word table, small and with weights that give many mentions."""
     torch.manual_seed(seed)
     config = TriModConfig(
-        labels=tuple(bio_labels(TYPES)), word_size=12, character_size=6, character_hidden=5, word_hidden=8
+        labels=tuple(bio_labels(types)), word_size=12, character_size=6, character_hidden=5, word_hidden=8
     )
     model = TriMod(config, WORDS.size, CHARACTERS.size)
     for name, parameter in model.named_parameters():
@@ -31,11 +32,11 @@ def tiny_model(seed: int = 7) -> TriMod:
     return model
 
 
-def tiny_checkpoint(directory: Path, seed: int = 7) -> Path:
-    """Write a tiny checkpoint to `directory` and return it."""
+def tiny_checkpoint(directory: Path, seed: int = 7, types: Sequence[str] = TYPES) -> Path:
+    """Write a tiny checkpoint of these entity types to `directory` and return it."""
     torch.manual_seed(seed)
     segmenter = Segmenter(SegmenterConfig(char_dim=4, case_dim=2, channels=4, hidden=4, decoder=4))
     torch.nn.init.constant_(list(segmenter.decoder.parameters())[-1], -20.0)  # cuts at underscores only
-    parts = Parts("trimod", tiny_model(seed), WORDS, CHARACTERS, segmenter)
+    parts = Parts("trimod", tiny_model(seed, types), WORDS, CHARACTERS, segmenter)
     export(directory, parts, {}, {"untrained": True}, frozen="")
     return directory

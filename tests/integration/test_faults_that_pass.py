@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import redis
 from kafka.admin import ConfigResource, ConfigResourceType
+from prometheus_client.parser import text_string_to_metric_families
 
 from stream.counters import Counters
 from stream.local import LocalKafka, LocalRedis, free_port
@@ -120,6 +121,37 @@ def test_a_dead_letter_topic_that_refuses_holds_up_its_partition_alone(
         assert running[0].stop() < 10
     (dead,) = read_all(kafka, kafka.dead_topic)
     assert bad == dead.value
+
+
+def queued(worker: WorkerProcess, stage: str) -> float:
+    """Posts that wait in this stage, as /metrics says."""
+    families = text_string_to_metric_families(worker.get("/metrics"))
+    samples = [each for family in families for each in family.samples if each.name == "trimod_queue_depth"]
+    return next(each.value for each in samples if each.labels["stage"] == stage)
+
+
+def test_a_partition_that_is_full_holds_up_no_other(settings: Settings, tmp_path: Path) -> None:
+    """Behind a refused dead letter come more posts than a partition may have in work (512): its fetching is paused,
+    and what is sent to the others long after is tagged at once."""
+    kafka = settings.kafka
+    set_limit(kafka, kafka.dead_topic, 10_000)
+    with workers(settings, tmp_path, 0.0) as running:
+        stuck = [post(n, "Oslo", filler="x" * 2000) for n in range(3000)]
+        send(kafka, [b"no post" * 10_000, *stuck], partition=1)
+        wait_until(lambda: queued(running[0], "intake") > 0, LONG, "the partition is full")
+        wait_until(lambda: "max.message.bytes" in str(health(running[0])["waiting"]), LONG, "it is named")
+        for first in (10_000, 20_000):
+            send(kafka, [post(n, "Rome") for n in range(first, first + 210)], partition=5)
+            done = 210 * first // 10_000
+            wait_until(lambda: committed(kafka).get(5) == done, LONG, "others go on")  # noqa: B023
+        assert (512.0, False) == (queued(running[0], "work"), 1 in committed(kafka))
+        assert queued(running[0], "intake") < 1500  # what was fetched before the pause, and not the whole log
+        set_limit(kafka, kafka.dead_topic, 9 * 2**20)
+        wait_until(lambda: committed(kafka).get(1) == 3001, LONG, "the rest is done")
+        assert running[0].stop() < 10
+    offsets = [receipt.origin.offset for receipt in receipts(kafka) if receipt.origin.partition == 1]
+    assert list(range(1, 3001)) == offsets  # each once, in order
+    assert expected_totals(receipts(kafka)) == redis_totals(settings)
 
 
 def test_a_receipt_too_large_for_its_topic_costs_its_post_alone(settings: Settings, tmp_path: Path) -> None:

@@ -33,11 +33,12 @@ W = TypeVar("W", bound="WorkerProcess")
 class WorkerProcess:
     """One worker with the fake tagger; its log is kept in `log`."""
 
-    def __init__(self, settings: Settings, directory: Path, delay: float = 0.0) -> None:
+    def __init__(self, settings: Settings, directory: Path, delay: float = 0.0, *types: str) -> None:
+        """`types`: those that its tagger says it emits, the usual ones by default."""
         self._log = directory / f"worker-{time.monotonic_ns()}.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, str(SCRIPT), settings.model_dump_json(), str(delay)],
+                [sys.executable, str(SCRIPT), settings.model_dump_json(), str(delay), *filter(None, [",".join(types)])],
                 stdout=log, stderr=log, env=os.environ,
             )  # fmt: skip
 
@@ -122,19 +123,24 @@ def post(number: int, text: str, **fields: Any) -> bytes:
     return orjson.dumps({"id": f"p{number}", "text": text, "source": "test", **fields})
 
 
-def send(kafka: Kafka, values: Sequence[bytes | None], first: int = 0) -> None:
-    """Posts onto the posts topic, number n to partition n modulo partitions; `first` is the first n."""
+def send(kafka: Kafka, values: Sequence[bytes | None], first: int = 0, partition: int | None = None) -> None:
+    """Posts onto the posts topic, number n to partition n modulo partitions, or all to one; `first` is the first n."""
     servers, partitions = kafka.bootstrap_servers, kafka.partitions
     producer = KafkaProducer(bootstrap_servers=servers, acks="all", max_request_size=9 * 2**20)
     for number, value in enumerate(values, first):
-        producer.send(kafka.posts_topic, value, key=f"k{number}".encode(), partition=number % partitions)
+        place = number % partitions if partition is None else partition
+        producer.send(kafka.posts_topic, value, key=f"k{number}".encode(), partition=place)
     producer.flush()
     producer.close()
 
 
 def read_all(kafka: Kafka, topic: str) -> list[Any]:
     """Every record of `topic`, per partition in offset order."""
-    consumer = KafkaConsumer(bootstrap_servers=kafka.bootstrap_servers, fetch_max_wait_ms=100)
+    consumer = KafkaConsumer(
+        bootstrap_servers=kafka.bootstrap_servers,
+        fetch_max_wait_ms=100,
+        isolation_level=kafka.isolation_level,
+    )
     try:
         partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
         consumer.assign(partitions)

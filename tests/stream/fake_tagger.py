@@ -25,10 +25,10 @@ class FakeTagger:
     name = "fake"
     version = "1"
     golden = ("Paris is fine", "nothing here")
-    labels = tuple(bio_labels(TYPES))
 
-    def __init__(self, delay: float = 0.0) -> None:
+    def __init__(self, delay: float = 0.0, types: Sequence[str] = TYPES) -> None:
         self._delay = delay
+        self.labels = tuple(bio_labels(types))
         self.on_part: Callable[[], None] = lambda: None
 
     def prepare(self, post: Post, pictures: Sequence[Picture]) -> Prepared:

@@ -25,7 +25,7 @@ def delivered(directory: Path, with_offsets: bool, *offsets: int) -> list[int]:
     async def run() -> list[int]:
         app = faust_app(Settings(), directory, consume)
         if with_offsets:
-            Offsets(app)
+            Offsets(app, "read_committed")
         consumer = app.consumer
         stopped, found = asyncio.Event(), []
 

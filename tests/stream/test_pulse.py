@@ -9,12 +9,40 @@ import pytest
 from stream.backoff import Backoff
 from stream.errors import BrokenWorker
 from stream.pulse import Pulse
+from stream.settings import Kafka
+from stream.watchdog import Watchdog
+
+
+def test_a_start_that_does_not_go_on_is_told_to_the_watchdog(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faust may wait for a group for ever, and say nothing."""
+    monkeypatch.setattr("stream.pulse.PULSE", 0.01)
+    monkeypatch.setattr("stream.pulse.START_TIMEOUT", 5.0)
+    offsets: Any = SimpleNamespace(has_left=False, error=None)
+    told: list[BrokenWorker] = []
+    other: Any = SimpleNamespace(count=0, ask=lambda: None)
+    watchdog = Watchdog(1000, 120, told.append)
+    pulse = Pulse(Kafka(), watchdog, {}, offsets, other, other, Backoff(), other, lambda: "starting")
+
+    async def run() -> list[float]:
+        beating = asyncio.create_task(pulse.beat())
+        seconds = []
+        while not told and watchdog.clock() < 1000:
+            await asyncio.sleep(0.02)
+            watchdog._seconds += 1.0  # as its thread counts them
+            watchdog.look()
+            seconds.append(watchdog.clock())
+        beating.cancel()
+        return seconds
+
+    assert 120 < asyncio.run(run())[-1] < 160
+    assert "nothing was committed" in str(told[0])
 
 
 def test_an_error_of_the_client_that_no_fetch_raises_ends_the_worker() -> None:
     """It waits for somebody to hear of it; without partitions, nobody fetches, and it would wait for ever."""
     offsets: Any = SimpleNamespace(has_left=False, error=ValueError("no assignment"))
     other: Any = None
-    pulse = Pulse(other, {}, offsets, other, other, Backoff(), lambda: True)
-    with pytest.raises(BrokenWorker, match="cannot join the group: ValueError"):
+    watchdog = Watchdog(60, 60, lambda error: None)
+    pulse = Pulse(Kafka(), watchdog, {}, offsets, other, other, Backoff(), other, lambda: "running")
+    with pytest.raises(BrokenWorker, match="cannot go on: no assignment"):
         asyncio.run(asyncio.wait_for(pulse.beat(), 5))

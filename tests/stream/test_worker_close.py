@@ -29,7 +29,7 @@ class RebalancingApp:
     consumer_generation_id = 1
 
     def __init__(self) -> None:
-        self.consumer = SimpleNamespace()
+        self.consumer = SimpleNamespace(_thread=SimpleNamespace(_create_consumer=None, _fetch_records=None))
         self.on_partitions_assigned: Any = Signal()
         self.on_partitions_revoked: Any = Signal()
 
