@@ -79,7 +79,9 @@ def _run(count: int, seed: int, rate: float, directory: Path) -> bool:
             harness.run(left, CHECK_EVERY)
         finally:
             harness.stop()
-    found = figures(state, harness.facts, count, len(harness.acknowledged()))
+    transactions = harness.ingest.transactions
+    ends = {how: getattr(transactions, how) for how in ("committed", "aborted", "failed")}
+    found = figures(state, harness.facts, count, len(harness.acknowledged()), ends)
     for line in judge(found):
         state.violate(line)
     state.save(directory)

@@ -6,7 +6,7 @@ receipts of one post must say the same, which only shows while they come: the re
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,8 +34,8 @@ class Tagged:
 class Facts:
     """Everything that was read so far."""
 
-    posts: dict[Log, list[int]] = field(default_factory=lambda: defaultdict(list))
-    """The number of the post at each offset of a log."""
+    posts: dict[Log, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
+    """The number of the post at each offset of a log that holds one which may be read: what was aborted is none."""
     tagged: dict[Place, Tagged] = field(default_factory=dict)
     dead: dict[int, str] = field(default_factory=dict)
     """Number of each dead post -> the class of its error."""
@@ -50,8 +50,7 @@ class Facts:
     """Kafka's time (ms) of the last receipt of each log."""
 
     def add_post(self, log: Log, offset: int, value: bytes) -> None:
-        assert offset == len(self.posts[log]), f"{log} goes on at {offset}, not {len(self.posts[log])}"
-        self.posts[log].append(number_in(value))
+        self.posts[log][offset] = number_in(value)
 
     def add_receipt(self, value: bytes, timestamp: int) -> Place:
         """Takes in a receipt; whose post it is."""
@@ -76,14 +75,18 @@ class Facts:
         self.events[said["post_id"]].add(said["event_id"])
 
     def done(self, log: Log, offset: int) -> bool:
-        """Whether the post at this place has a receipt or is dead."""
-        posts: Sequence[int] = self.posts.get(log, ())
-        return (*log, offset) in self.tagged or (offset < len(posts) and posts[offset] in self.dead)
+        """Whether the post at this place has a receipt or is dead; true where there is none, as far as was read."""
+        number = self.posts[log].get(offset)
+        return number is None or (*log, offset) in self.tagged or number in self.dead
 
-    def undone(self, log: Log, below: int | None = None) -> list[int]:
-        """Offsets (below `below`) of the posts that are neither tagged nor dead."""
-        end = len(self.posts[log]) if below is None else below
-        return [offset for offset in range(end) if not self.done(log, offset)]
+    def undone(self, log: Log) -> list[int]:
+        """Offsets of the posts that are neither tagged nor dead."""
+        return [offset for offset in self.posts[log] if not self.done(log, offset)]
+
+    @property
+    def written(self) -> list[int]:
+        """The numbers of all posts in the logs."""
+        return [number for posts in self.posts.values() for number in posts.values()]
 
 
 def number_in(value: bytes) -> int:

@@ -72,8 +72,7 @@ class Harness:
         load_deleted(self.directory, self.facts, topic_id)
         self.tail.bind(topic_id)
         self.tail.look()
-        written = [number for numbers in self.facts.posts.values() for number in numbers]
-        self.ingest.next = max([self.state.next_post - 1, *written]) + 1
+        self.ingest.next = max([self.state.next_post - 1, *self.facts.written]) + 1
         for thread in self._threads:
             thread.start()
         self._wait(self._all_owned, READY_WITHIN, "the workers have all partitions")
@@ -128,6 +127,7 @@ class Harness:
             return [
                 *verify.lost(facts),
                 *verify.unwritten(facts, self.acknowledged()),
+                *verify.phantoms(facts),
                 *verify.wrong_deaths(facts),
                 *verify.torn_events(facts),
                 *verify.uncommitted(self.tail.committed, self.tail.ends),

@@ -22,8 +22,10 @@ LONG_RUN = 100
 SHOWN = 20
 
 
-def figures(state: State, facts: Facts, planned: int, acknowledged: int) -> dict[str, Any]:
-    """Everything that is reported."""
+def figures(
+    state: State, facts: Facts, planned: int, acknowledged: int, transactions: Mapping[str, int]
+) -> dict[str, Any]:
+    """Everything that is reported; `transactions` of this run, by how they ended."""
     alone = [each["seconds"] for each in state.takeovers if each["alone"]]
     every = [each["seconds"] for each in state.takeovers]
     mentions = sum(len(tagged.mentions) for tagged in facts.tagged.values())
@@ -34,8 +36,9 @@ def figures(state: State, facts: Facts, planned: int, acknowledged: int) -> dict
         "combinations": len({record.name for record in state.records if record.kind == "signal"}),
         "by_kind": dict(Counter(record.name for record in state.records)),
         "seconds": round(state.seconds),
-        "posts": sum(len(numbers) for numbers in facts.posts.values()),
+        "posts": len(facts.written),
         "acknowledged": acknowledged,
+        "transactions": dict(transactions),
         "tagged": len(facts.tagged),
         "dead": len(facts.dead),
         "innocent_dead": innocent(facts),
@@ -86,6 +89,7 @@ def _text(found: Mapping[str, Any]) -> str:
         "",
         f"posts       {found['posts']} in the log ({found['acknowledged']} acknowledged): {found['tagged']} tagged, "
         f"{found['dead']} dead, {found['lost']} lost; {found['mentions']} mentions",
+        f"transactions  {_some(found['transactions'].items())}",
         f"duplicates  {found['duplicate_receipts']} receipts, {found['duplicate_events']} events, "
         f"{found['duplicate_dead_letters']} dead letters, with equal ids",
         f"drift       {drift}   zombies {zombies}   longest stall {found['longest_stall']} s   "

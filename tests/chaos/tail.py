@@ -1,5 +1,7 @@
 """Reads the four topics as they grow, and what is committed, and looks whether that is past an unprocessed post.
 
+Of the posts, those that may be read: the end of a log is where the first open transaction begins.
+
 What is committed is read before the topics: so a post below it must by then have a receipt or be dead. While the
 broker is away there is nothing to read; everything goes on from where it was.
 """
@@ -38,6 +40,8 @@ class Tail:
         self.committed: dict[Log, int] = {}
         self.ends: dict[Log, int] = {}
         """Of the posts topic as it is now."""
+        self.open = False
+        """Whether a transaction was open then: what lies behind it could not be read."""
         self.read_at = 0.0
         """When (monotonic) the last reading was complete."""
         self.passed: list[str] = []
@@ -47,6 +51,7 @@ class Tail:
         self._checked: dict[Log, int] = {}
         self._positions: dict[TopicPartition, int] = {}
         self._consumer: KafkaConsumer | None = None
+        self._whole: KafkaConsumer | None = None
         self._admin: KafkaAdminClient | None = None
 
     def bind(self, topic_id: str) -> None:
@@ -60,11 +65,11 @@ class Tail:
 
     def close(self) -> None:
         with self.lock:
-            for client in (self._consumer, self._admin):
+            for client in (self._consumer, self._whole, self._admin):
                 if client is not None:
                     with suppress(KafkaError, TimeoutError, OSError):
                         client.close()
-            self._consumer = self._admin = None
+            self._consumer = self._whole = self._admin = None
 
     def look(self) -> None:
         """Read everything that is there now, unless the broker is away."""
@@ -83,17 +88,19 @@ class Tail:
     def drained(self) -> bool:
         """Whether every post is done and committed, as of the last reading."""
         with self.lock:
-            return bool(self.ends) and not any(self.lag.values())
+            return bool(self.ends) and not self.open and not any(self.lag.values())
 
     def _read(self) -> None:
-        consumer = self._ready()
+        consumer, whole_consumer = self._ready()
         committed = self._read_committed()
         parts = sorted(consumer.assignment())
         ends = consumer.end_offsets(parts, timeout_ms=TIMEOUT_MS)
-        if ends is None or len(ends) < len(parts):
+        whole = whole_consumer.end_offsets(parts, timeout_ms=TIMEOUT_MS)
+        if not ends or not whole or min(len(ends), len(whole)) < len(parts):
             raise Away
         self._read_up_to(consumer, ends)
         self.committed.update(committed)
+        self.open = any(whole[part] > end for part, end in ends.items())
         posts = self._kafka.posts_topic
         self.ends = {
             (self.topic_id, part.partition): end for part, end in ends.items() if part.topic == posts
@@ -111,6 +118,10 @@ class Tail:
                     if record.offset >= self._positions.get(part, 0):
                         self._take(record)
                         self._positions[part] = record.offset + 1
+            for part in ends:  # past the markers of transactions
+                self._positions[part] = max(
+                    self._positions.get(part, 0), consumer.position(part, TIMEOUT_MS) or 0
+                )
             if time.monotonic() > deadline:
                 raise Away
 
@@ -144,25 +155,28 @@ class Tail:
         else:
             self.facts.add_event(record.value)
 
-    def _ready(self) -> KafkaConsumer:
-        if self._consumer is None:
+    def _ready(self) -> tuple[KafkaConsumer, KafkaConsumer]:
+        """Who reads what is committed, and who knows where the logs end."""
+        if self._consumer is None or self._whole is None:
             servers = self._kafka.bootstrap_servers
             self._admin = KafkaAdminClient(
                 bootstrap_servers=servers, bootstrap_timeout_ms=2000, request_timeout_ms=TIMEOUT_MS
             )
-            consumer = KafkaConsumer(
-                bootstrap_servers=servers,
-                bootstrap_timeout_ms=2000,
-                request_timeout_ms=TIMEOUT_MS,
-                enable_auto_commit=False,
-                auto_offset_reset="none",
-                allow_auto_create_topics=False,
-                fetch_max_wait_ms=100,
-                metrics_enabled=False,
-            )
+            options = {
+                "bootstrap_servers": servers,
+                "bootstrap_timeout_ms": 2000,
+                "request_timeout_ms": TIMEOUT_MS,
+                "enable_auto_commit": False,
+                "auto_offset_reset": "none",
+                "allow_auto_create_topics": False,
+                "fetch_max_wait_ms": 100,
+                "metrics_enabled": False,
+            }
+            self._whole = KafkaConsumer(isolation_level="read_uncommitted", **options)
+            consumer = KafkaConsumer(isolation_level="read_committed", **options)
             self._consumer = consumer
             self._assign(consumer)
-        return self._consumer
+        return self._consumer, self._whole
 
     def _assign(self, consumer: KafkaConsumer) -> None:
         parts = []

@@ -122,3 +122,13 @@ def test_the_first_receipt_counts() -> None:
     first, second = Tagged(SOURCE, "p1", (("e", "PER", "rome"),)), Tagged(SOURCE, "p1", ())
     facts.tagged = {(*LOG, 0): first, (*LOG, 1): second}
     assert Counts({"PER": {"rome": 1}}, {"mentions:PER": 1, "posts": 1, "duplicates": 1}) == counts(facts)
+
+
+def test_a_post_of_an_aborted_transaction_that_was_tagged(facts: Facts) -> None:
+    assert [] == verify.phantoms(facts)
+    number = next(number for number in range(COUNT) if dies(number))
+    del facts.posts[LOG][17], facts.posts[LOG][number]
+    assert [
+        f"tagged, though it was aborted: {(*LOG, 17)}",
+        f"dead, though it was aborted: post {number}",
+    ] == verify.phantoms(facts)

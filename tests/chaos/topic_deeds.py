@@ -129,4 +129,5 @@ def load_deleted(directory: Path, facts: Facts, topic_id: str) -> None:
         kept = json.loads(file.read_text(encoding="utf-8"))
         if kept["topic_id"] != topic_id:
             for partition, numbers in kept["partitions"].items():
-                facts.posts[kept["topic_id"], int(partition)] = numbers
+                posts = {int(offset): number for offset, number in numbers.items()}
+                facts.posts[kept["topic_id"], int(partition)] = posts

@@ -25,7 +25,7 @@ class Counts:
 
 def lost(facts: Facts) -> list[str]:
     """Posts of the logs that are neither tagged nor dead."""
-    places = [(log, offset) for log in facts.posts for offset in facts.undone(log)]
+    places = [(log, offset) for log in list(facts.posts) for offset in facts.undone(log)]
     return [
         f"lost: post {facts.posts[log][offset]} at {log[1]}:{offset} of {log[0]}" for log, offset in places
     ]
@@ -33,16 +33,23 @@ def lost(facts: Facts) -> list[str]:
 
 def unwritten(facts: Facts, acknowledged: Collection[int]) -> list[str]:
     """Posts that the broker acknowledged and does not have."""
-    written = {number for numbers in facts.posts.values() for number in numbers}
-    return [f"lost by the broker: post {number}" for number in sorted(set(acknowledged) - written)]
+    return [f"lost by the broker: post {number}" for number in sorted(set(acknowledged) - set(facts.written))]
+
+
+def phantoms(facts: Facts) -> list[str]:
+    """Posts that nobody may read, and that were tagged or buried all the same: their transaction was aborted."""
+    tagged = [place for place in facts.tagged if place[2] not in facts.posts.get(place[:2], {})]
+    buried = sorted(facts.dead.keys() - set(facts.written))
+    return [f"tagged, though it was aborted: {place}" for place in tagged] + [
+        f"dead, though it was aborted: post {number}" for number in buried
+    ]
 
 
 def wrong_deaths(facts: Facts) -> list[str]:
     """Posts that should have died and did not. Those that died in vain are in `innocent`."""
-    written = (number for numbers in facts.posts.values() for number in numbers)
     return [
         f"post {number} was tagged: it had to die"
-        for number in written
+        for number in facts.written
         if dies(number) and number not in facts.dead
     ]
 
