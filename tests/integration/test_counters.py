@@ -220,7 +220,7 @@ def test_future_and_over_age_times_make_no_buckets(redis_url: str) -> None:
         keys = [key async for key in counters.client.scan_iter(match=f"{counters.root}:*")]
         return {str(key).split(":")[3] for key in keys}
 
-    assert {"total", "marks", "tallies", "seen"} == run(redis_url, use)
+    assert {"total", "marks", "tallies", "seen", "expiring"} == run(redis_url, use)
 
 
 def test_buckets_expire_after_their_last_write_and_totals_do_not(redis_url: str) -> None:
@@ -230,9 +230,15 @@ def test_buckets_expire_after_their_last_write_and_totals_do_not(redis_url: str)
         return {str(key).split(":")[3]: await counters.client.ttl(key) for key in keys}
 
     ttl = run(redis_url, use, keep_minutes=100, keep_hours=10_000, keep_days=1_000_000)
-    assert {"minute": 100, "hour": 10_000, "day": 1_000_000, "total": -1, "marks": -1, "tallies": -1} == {
-        name: seconds for name, seconds in ttl.items() if name != "seen"
-    }
+    assert {
+        "minute": 100,
+        "hour": 10_000,
+        "day": 1_000_000,
+        "total": -1,
+        "marks": -1,
+        "tallies": -1,
+        "expiring": -1,
+    } == {name: seconds for name, seconds in ttl.items() if name != "seen"}
 
 
 def test_top_orders_limits_and_knows_its_types(redis_url: str) -> None:

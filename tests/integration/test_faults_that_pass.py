@@ -138,6 +138,7 @@ def test_a_partition_that_is_full_holds_up_no_other(settings: Settings, tmp_path
     with workers(settings, tmp_path, 0.0) as running:
         stuck = [post(n, "Oslo", filler="x" * 2000) for n in range(3000)]
         send(kafka, [b"no post" * 10_000, *stuck], partition=1)
+        wait_until(lambda: ready(running[0]), LONG, "it is ready")
         wait_until(lambda: queued(running[0], "intake") > 0, LONG, "the partition is full")
         wait_until(lambda: "max.message.bytes" in str(health(running[0])["waiting"]), LONG, "it is named")
         for first in (10_000, 20_000):

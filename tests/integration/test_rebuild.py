@@ -67,11 +67,12 @@ def expected(receipts: list[Receipt]) -> tuple[dict[str, dict[str, int]], int]:
 
 
 def publish(settings: Settings, receipts: list[Receipt]) -> None:
-    """As workers do: keyed by the origin, so that a partition's receipts stay in order."""
+    """As workers of the group do: keyed by the origin, so that a partition's receipts stay in order."""
     with open_sender(settings.kafka) as sender:
         for receipt in receipts:
             key = f"{receipt.origin.topic}:{receipt.origin.partition}".encode()
-            sender.send(receipt.post_id, settings.kafka.tagged_topic, encode(receipt), key)
+            ours = receipt.model_copy(update={"group": settings.kafka.group})
+            sender.send(receipt.post_id, settings.kafka.tagged_topic, encode(ours), key)
         sender.finish()
     assert [] == sender.failures
 
