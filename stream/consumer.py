@@ -32,6 +32,8 @@ ANSWER_TIMEOUT = 10.0
 """Seconds for a commit, or to hear what is committed: aiokafka itself would try for ever, and say nothing."""
 SLOW_ANSWER_TIMEOUT = 30.0
 """Seconds to hear where logs begin and end."""
+ASK_AGAIN = 1.0
+"""Seconds between two fetches that are refused, as something has failed."""
 
 
 class _Unfiltered(defaultdict[Any, Any]):
@@ -49,10 +51,12 @@ class Fetched:
     """How far a partition was fetched in one generation of the group."""
 
     generation: int
+    first: int
+    """Offset from which on nothing was left out: fetched without a seek between."""
     last_post: int
     """Offset of the last post that was handed to Faust; -1 where none was."""
     position: int
-    """Offset to fetch next: what lies between the two holds no posts."""
+    """Offset to fetch next: what lies between the last post, or `first`, and this holds no posts."""
 
 
 class Offsets:
@@ -65,6 +69,7 @@ class Offsets:
         self._committed_only = isolation_level == "read_committed"
         self._fetched: dict[TopicPartition, Fetched] = {}
         self._refused: KafkaError | None = None
+        self._seeks = 0
         app.consumer._read_offset = _Unfiltered()
         thread = app.consumer._thread
         create, fetch = thread._create_consumer, thread._fetch_records
@@ -72,17 +77,33 @@ class Offsets:
         def create_isolated(*arguments: Any, **options: Any) -> AIOKafkaConsumer:
             consumer = create(*arguments, **options)
             consumer._isolation_level = isolation_level  # read when it is started
+            seek_to_committed = consumer.seek_to_committed  # Faust's, in the middle of rebalances
+
+            async def seek_and_forget(*partitions: Any) -> Any:
+                self._forget()
+                try:
+                    return await seek_to_committed(*partitions)
+                finally:
+                    self._forget()
+
+            consumer.seek_to_committed = seek_and_forget
             return consumer
 
         async def fetch_and_note(consumer: AIOKafkaConsumer, *arguments: Any, **options: Any) -> Any:
+            if (
+                self._refused
+            ):  # what was fetched together with what failed is lost: nothing more may be handed on
+                await asyncio.sleep(ASK_AGAIN)
+                return {}
+            seeks, positions = self._seeks, self._positions(consumer)
             try:
                 records = await fetch(consumer, *arguments, **options)
-            except (
-                KafkaError
-            ) as error:  # Faust would crash, with a page of tracebacks: who looks at `error` decides
+            except KafkaError as error:
+                # Faust would crash, with a page of tracebacks: here, whoever looks at `error` decides
                 self._refused = None if consumer._coordinator._pending_exception else error
                 return {}
-            self._note(consumer, records)
+            if seeks == self._seeks:
+                self._note(consumer, positions, records)
             return records
 
         thread._create_consumer, thread._fetch_records = create_isolated, fetch_and_note
@@ -139,7 +160,7 @@ class Offsets:
         async def seek() -> None:
             with contextlib.suppress(IllegalStateError):  # a rebalance came first
                 self._consumer().seek(partition, offset)
-                self._fetched.pop(partition, None)
+                self._forget()
 
         await self._call(seek())
 
@@ -184,6 +205,12 @@ class Offsets:
         )
 
     @property
+    def joins(self) -> bool:
+        """Whether a rebalance, or the first joining, is under way."""
+        subscription = getattr(self._app.consumer._thread._consumer, "_subscription", None)
+        return subscription is None or bool(subscription.reassignment_in_progress)
+
+    @property
     def has_left(self) -> bool:
         """Whether the consumer's part that keeps us in the group has ended: it does not come back."""
         task = getattr(self._coordinator, "_coordination_task", None)
@@ -204,21 +231,38 @@ class Offsets:
         end: int | None = state.lso if self._committed_only else state.highwater
         return end
 
-    def _note(self, consumer: AIOKafkaConsumer, records: Mapping[TopicPartition, Any]) -> None:
-        """Note how far `records` go; in the consumer's loop, before anything else happens there."""
+    def _forget(self) -> None:
+        """Somebody seeks, in the consumer's loop: what was fetched before tells nothing of what comes."""
+        self._seeks += 1
+        self._fetched.clear()
+
+    def _positions(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
+        """Offset to fetch next of each partition that is ours now; none while that is open."""
         subscriptions = consumer._subscription
         assignment = subscriptions.subscription and subscriptions.subscription.assignment
         if assignment is None or subscriptions.reassignment_in_progress:
-            return
+            return {}
+        states = {partition: assignment.state_value(partition) for partition in assignment.tps}
+        return {partition: state.position for partition, state in states.items() if state.has_valid_position}
+
+    def _note(
+        self,
+        consumer: AIOKafkaConsumer,
+        began: Mapping[TopicPartition, int],
+        records: Mapping[TopicPartition, Any],
+    ) -> None:
+        """Note how far `records` go, which were fetched from the positions `began`; in the consumer's loop, before
+        anything else happens there."""
         generation = consumer._coordinator.generation
-        for partition in assignment.tps:
-            state = assignment.state_value(partition)
-            if not state.has_valid_position:
-                continue
+        for partition, position in self._positions(consumer).items():
+            found = records.get(partition, ())
+            last = found[-1].offset if found else -1
+            first = began.get(partition, found[0].offset if found else position)
             before = self.fetched(partition, generation)
-            last = records[partition][-1].offset if partition in records else -1
-            last = max(last, before.last_post if before else -1)
-            self._fetched[partition] = Fetched(generation, last, state.position)
+            if before is not None:
+                last = max(last, before.last_post)
+                first = before.first if before.position == first else first
+            self._fetched[partition] = Fetched(generation, first, last, position)
 
     def _tell(self, what: Callable[[AIOKafkaConsumer], None]) -> None:
         """Do `what` in the consumer's loop, soon; calls stay in order."""

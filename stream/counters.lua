@@ -58,10 +58,14 @@ local function count(kind, canonical, created, tagged)
   end
 end
 
--- Expire a key after `keep` ms, and remember that it is to be there until then: evicted.lua finds those that are not.
+-- Expire a key after `keep` ms, and remember that it is to be there until then: evicted.lua finds those that are not. One
+-- that is empty, as the sightings are where none is left of the window, is no key.
 local function expire(key, keep)
-  redis.call('PEXPIRE', key, keep)
-  redis.call('ZADD', base .. 'expiring', string.format('%.0f', now + keep), key)
+  if redis.call('PEXPIRE', key, keep) == 1 then
+    redis.call('ZADD', base .. 'expiring', string.format('%.0f', now + keep), key)
+  else
+    redis.call('ZREM', base .. 'expiring', key)
+  end
 end
 
 for _, post in ipairs(posts) do

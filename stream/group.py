@@ -16,6 +16,8 @@ from stream.lag import patiently
 from stream.settings import Kafka
 from stream.topics import admin_client
 
+OURS = "faust"
+"""Protocol of our workers: the name of Faust's assignor."""
 SHOWN = 3
 """Members that are named."""
 
@@ -24,8 +26,7 @@ def explain(error: BaseException, kafka: Kafka) -> TrimodError:
     """What an error of the Kafka client means for this worker; its class says what is to be done."""
     if isinstance(error, TrimodError):
         return error
-    # UnknownError: Kafka 4 cannot read Faust's subscription where a consumer of the new protocol is in the group
-    if _is(error, kafka_errors.InconsistentGroupProtocolError, kafka_errors.UnknownError):
+    if _is(error, kafka_errors.InconsistentGroupProtocolError):
         return PassingFault(
             f"group {kafka.group} is in use by another kind of consumer: stop it, or set kafka.group"
         )
@@ -47,20 +48,24 @@ def explain(error: BaseException, kafka: Kafka) -> TrimodError:
     return BrokenWorker(f"the Kafka client cannot go on: {one_line(error)}")
 
 
-def may_pass(error: BaseException, kafka: Kafka) -> bool:
-    """Whether joining the group may work later."""
-    return isinstance(explain(error, kafka), PassingFault)
+def may_be_in_use(error: BaseException) -> bool:
+    """Whether an error of joining the group may mean that others have it: then `who_is_in` knows.
+
+    Kafka 4 answers with UNKNOWN_SERVER_ERROR where a consumer of the new protocol is in the group, as it cannot read
+    Faust's subscription; whatever else aiokafka 0.14 has no class for (a fenced instance id) looks the same."""
+    unknown = repr(kafka_errors.UnknownError())
+    return _is(error, kafka_errors.InconsistentGroupProtocolError) or error.args == (unknown,)
 
 
 def who_is_in(kafka: Kafka) -> str:
-    """Who has the group: its protocol and some members, as far as Kafka tells us. Raises PassingFault."""
+    """Which other kind of consumers has the group: its protocol and some members, as far as Kafka tells us; empty where
+    it has none but Faust's. Raises PassingFault."""
     with admin_client(kafka) as admin:
         found = patiently(lambda: admin.describe_groups([kafka.group]))[kafka.group]
-        if found["members"]:
-            return (
-                f"protocol {found['protocol_data'] or found['protocol_type']}, {_members(found['members'])}"
-            )
-        return _type(admin, kafka.group)
+        if not found["members"]:
+            return _new_kind(admin, kafka.group)
+        protocol = found["protocol_data"] or found["protocol_type"]
+        return "" if protocol == OURS else f"protocol {protocol}, {_members(found['members'])}"
 
 
 def members(kafka: Kafka) -> int:
@@ -69,13 +74,13 @@ def members(kafka: Kafka) -> int:
         return len(patiently(lambda: admin.describe_groups([kafka.group]))[kafka.group]["members"])
 
 
-def _type(admin: KafkaAdminClient, name: str) -> str:
+def _new_kind(admin: KafkaAdminClient, name: str) -> str:
     """Of a group that a classic request does not describe."""
     for group in admin.list_groups():
-        if group["group_id"] == name:
-            kind, state = group.get("group_type") or "classic", str(group.get("group_state") or "unknown")
-            return f"a group of type {kind}, state {state.lower()}"
-    return "members that Kafka does not show us"
+        kind = group.get("group_type") or "classic"
+        if group["group_id"] == name and kind != "classic":
+            return f"a group of type {kind}, state {str(group.get('group_state') or 'unknown').lower()}"
+    return ""
 
 
 def _members(members: list[dict[str, Any]]) -> str:
@@ -84,7 +89,7 @@ def _members(members: list[dict[str, Any]]) -> str:
     return f"members {', '.join(names)}{more}"
 
 
-def _is(error: BaseException, *kinds: type[Exception]) -> bool:
-    """Whether `error` is of one of these kinds, or wraps one: aiokafka puts some into the text of a KafkaError."""
+def _is(error: BaseException, kind: type[Exception]) -> bool:
+    """Whether `error` is of this kind, or wraps one: aiokafka puts some into the text of a KafkaError."""
     wrapped = str(error) if isinstance(error, kafka_errors.KafkaError) else ""
-    return isinstance(error, kinds) or any(f"{kind.__name__}(" in wrapped for kind in kinds)
+    return isinstance(error, kind) or f"{kind.__name__}(" in wrapped

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+JOINING = "joining the group"
+"""Who waits for others to leave the group: not ready meanwhile, whatever its state."""
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -39,11 +42,13 @@ class Health:
         reasons = [self.broken] if self.broken else []
         if self.state != "running":
             reasons.append(f"it is {self.state}")
-            reasons += [f"{who} waits: {why}" for who, why in self.waiting.items()]
         elif not self.partitions:
             reasons.append("no partitions are assigned")
         if self.unknown:
             reasons.append(f"partitions {' '.join(map(str, self.unknown))}: not known yet where to begin")
+        for who, why in self.waiting.items():
+            if self.state == "starting" or who == JOINING:
+                reasons.append(f"{who} waits: {why}")
         return reasons
 
     def body(self) -> dict[str, Any]:

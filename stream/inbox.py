@@ -23,7 +23,7 @@ class Inbox:
         self._messages: deque[Any] = deque()
         self._bytes = 0
         self._any = asyncio.Event()
-        self.paused = False
+        self.paused = self._closed = False
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -37,9 +37,17 @@ class Inbox:
             self.paused = True
             self._pause()
 
+    def close(self) -> None:
+        """Drop everything, and wake whoever waits."""
+        self._messages.clear()
+        self._closed = True
+        self._any.set()
+
     async def get(self) -> Any:
-        """Wait for the next message, and take it out."""
+        """Wait for the next message, and take it out; None once it is closed."""
         await self._any.wait()
+        if self._closed:
+            return None
         message = self._messages.popleft()
         self._bytes -= _size(message)
         if not self._messages:

@@ -51,24 +51,28 @@ class Intake:
         self._topic, self._backoff, self._guard = topic, backoff, guard
         self._stop = stop
         self._inboxes: dict[Partition[Done], Inbox] = {}
-        self._tasks: dict[Partition[Done], asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def open(self, partition: Partition[Done]) -> None:
         """Take in what comes of `partition`."""
         pause = functools.partial(self._offsets.pause, partition.id)
         resume = functools.partial(self._offsets.resume, partition.id)
         inbox = self._inboxes[partition] = Inbox(pause, resume)
-        self._tasks[partition] = self._guard.run(self._take_all(partition, inbox))
+        task = self._guard.run(self._take_all(partition, inbox))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def close(self, partition: Partition[Done]) -> None:
-        """Drop what waits of `partition`: whoever has it next reads it again."""
-        self._tasks.pop(partition).cancel()
-        del self._inboxes[partition]
+        """Drop what waits of `partition`: whoever has it next reads it again. A post that is just taken in is not torn
+        from it: where it is worked on alone, it must stay alone."""
+        self._inboxes.pop(partition).close()
 
     def close_all(self) -> None:
-        """The same for every partition that is open."""
-        for partition in list(self._tasks):
+        """The worker ends: the same for every partition, and at once."""
+        for partition in list(self._inboxes):
             self.close(partition)
+        for task in self._tasks:
+            task.cancel()
 
     def waiting(self) -> int:
         """Posts that were delivered and not taken in yet, of all partitions."""
@@ -90,7 +94,7 @@ class Intake:
         while True:
             await asyncio.sleep(PASS_EVERY)
             for partition, inbox in list(self._inboxes.items()):
-                if not inbox:
+                if not len(inbox):
                     await self._pass_gap(partition)
 
     def _sort(self, message: Any) -> None:
@@ -103,7 +107,7 @@ class Intake:
         # `closed`: asyncio.wait_for of Python 3.11, which redis-py uses, may swallow a `cancel`
         while start is not None and not partition.closed:
             message = await inbox.get()
-            if not self._stop.is_set():
+            if message is not None and not self._stop.is_set():
                 await self._take(partition, start, message)
 
     async def _take(self, partition: Partition[Done], start: Start, message: Any) -> None:
@@ -122,11 +126,11 @@ class Intake:
         expected = partition.expected(start)
         if fetched.position <= expected or fetched.last_post >= expected:
             return
-        if partition.entered < 0 and not partition.anchored:
+        if fetched.first > expected:
             # Where aiokafka began to read is its own affair (a commit for a topic that is gone): read from our start.
-            with contextlib.suppress(TimeoutError):  # then the next look tries again
-                await self._offsets.seek(partition.id, expected)
-                partition.anchored = True
+            if partition.entered < 0:
+                with contextlib.suppress(TimeoutError):  # then the next look tries again
+                    await self._offsets.seek(partition.id, expected)
             return
         log.debug("%s: offsets %d to %d hold no posts", partition.name, expected, fetched.position - 1)
         work = Work(partition, start.topic_id, fetched.position - 1, None, None, now())

@@ -72,8 +72,6 @@ class Partition(Generic[F]):
         """Offset to commit: all below it are published and counted; -1 where nothing is done yet."""
         self.begin = self.end = 0
         """Of the log, as far as known: both may have grown since."""
-        self.anchored = False
-        """Whether reading was made to begin at its start before anything else was passed."""
         self._next: int | None = None
         self._passed = 0
         self._suspect: int | None = None

@@ -13,8 +13,9 @@ from stream.backoff import Backoff
 from stream.commits import Commits
 from stream.consumer import Offsets
 from stream.errors import BrokenWorker, PassingFault
-from stream.group import explain, may_pass, who_is_in
+from stream.group import explain, may_be_in_use, who_is_in
 from stream.guard import Guard
+from stream.health import JOINING
 from stream.partition import Partition
 from stream.posts_topic import PostsTopic
 from stream.settings import Kafka
@@ -69,7 +70,7 @@ class Pulse:
         error = self._offsets.error
         if error is None or self._joining:
             return
-        if not may_pass(error, self._kafka):
+        if not (self._offsets.joins and may_be_in_use(error)):
             raise explain(error, self._kafka)
         self._joining = True
         self._guard.background(self._join())
@@ -77,21 +78,26 @@ class Pulse:
     async def _join(self) -> None:
         """Try to join until it works."""
         try:
-            await self._backoff.persist("joining the group", self._try_to_join)
+            await self._backoff.persist(JOINING, self._try_to_join)
         finally:
             self._joining = False
 
     async def _try_to_join(self) -> None:
-        """Raises PassingFault where the last try failed, and has the client try again."""
+        """Have the client try again where its last try failed; raises PassingFault where others have the group."""
         error = self._offsets.error
         if error is None:
             return
-        fault = explain(error, self._kafka)
-        if not isinstance(fault, PassingFault):
-            raise fault
-        who = await asyncio.to_thread(who_is_in, self._kafka)
-        self._offsets.retry_join()
-        raise PassingFault(f"{fault} ({who})")
+        try:
+            who = await asyncio.to_thread(who_is_in, self._kafka)
+        finally:
+            self._offsets.retry_join()
+        found = explain(error, self._kafka)
+        if not (self._offsets.joins and may_be_in_use(error) and (who or isinstance(found, PassingFault))):
+            raise found
+        raise PassingFault(
+            f"group {self._kafka.group} is in use by another kind of consumer: stop it, or set kafka.group"
+            f" ({who or 'it has just left'})"
+        )
 
     def _behind(self) -> bool:
         """Whether there is work to do."""

@@ -81,6 +81,7 @@ class Worker:
         self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._state = "starting"
+        self._failed: TrimodError | None = None
         self._stop = asyncio.Event()
         self._partitions: dict[TopicPartition, Partition[Done]] = {}
         self._guard = Guard()
@@ -123,6 +124,7 @@ class Worker:
                 try:
                     await self._work()
                 except TrimodError as error:
+                    self._failed = error
                     self._watchdog.end_within(END_TIMEOUT, error.exit_code)
                     raise
                 finally:
@@ -196,8 +198,8 @@ class Worker:
             self._guard.background(self._watch_labels())
             self._guard.background(self._switch.watch())
             await self._first_of(stopping, crashed)
-        crashed.cancel()
-        stopping.cancel()
+        for task in (crashed, stopping, starting):
+            task.cancel()
         if self._guard.broken.done() or not self._stop.is_set():
             raise self._cause()
 
@@ -248,7 +250,7 @@ class Worker:
         return BrokenWorker(f"worker cannot go on: {error!r}")
 
     def _exit_code(self) -> int:
-        error = self._guard.error
+        error = self._failed or self._guard.error
         if isinstance(error, TrimodError):
             return error.exit_code
         return 0 if self._stop.is_set() and error is None else BrokenWorker.exit_code

@@ -65,6 +65,9 @@ def judge(found: Mapping[str, Any]) -> list[str]:
     median_, measured = found["takeover_alone"]["median"], found["takeover_alone"]["count"]
     if found["planned"] >= LONG_RUN and not measured:
         return ["no takeover happened alone, so none could be measured"]
+    ends = found["transactions"]
+    if ends.get("failed") and not (ends["committed"] and ends["aborted"]):
+        return ["no transaction was committed, or none aborted: nothing of them was tried"]
     said = f"takeovers take {median_} s (median), at most {TAKEOVER_LIMIT:g} are promised"
     return [said] if median_ > TAKEOVER_LIMIT else []
 

@@ -136,6 +136,9 @@ class Tail:
 
     def _check(self, log: Log, offset: int) -> None:
         """What is committed must not be past a post that is neither tagged nor dead."""
+        if offset > self.ends.get(log, offset) and log not in self._passed:
+            self._passed.add(log)
+            self.passed.append(f"partition {log[1]} was committed to {offset}, past what may be read")
         checked = self._checked.get(log, 0)
         while checked < offset and self.facts.done(log, checked):
             checked += 1

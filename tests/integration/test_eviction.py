@@ -101,3 +101,25 @@ def test_every_kind_of_key_that_goes_is_noticed(settings: Settings) -> None:
         return found
 
     assert [0, 0, 1, 2, 3, 4] == asyncio.run(use())
+
+
+def test_what_is_empty_was_not_evicted(settings: Settings) -> None:
+    """The sightings are no key where only dead posts were counted, or none came within the dedup window."""
+
+    async def use() -> list[int]:
+        short = settings.redis.model_copy(update={"dedup_window": 0.5})
+        counters = Counters(short, settings.kafka.group)
+        seconds, _ = await counters.client.time()
+        now = int(seconds) * 1000
+        await counters.apply("uuid", 0, [Counted(0, "", "", now, now, ())])
+        found = [(await counters.evicted())[0]]
+        await counters.apply("uuid", 0, [Counted(1, "s", "p1", now, now, (("PER", "ann"),))])
+        await counters.apply("uuid", 0, [Counted(2, "", "", now + 2000, now + 2000, ())])
+        found.append((await counters.evicted())[0])
+        await asyncio.sleep(2.5)
+        await counters.apply("uuid", 0, [Counted(3, "", "", now + 4500, now + 4500, ())])
+        found.append((await counters.evicted())[0])
+        await counters.close()
+        return found
+
+    assert [0, 0, 0] == asyncio.run(use())

@@ -106,6 +106,9 @@ def test_a_group_that_others_use_is_waited_for_and_joined(
         assert ("starting", True, False) == (said["state"], said["live"], said["ready"])
         assert f"group {kafka.group} is in use by another kind of consumer" in cause(running[0])
         assert named in cause(running[0])
+        running.append(WorkerProcess(settings, tmp_path))
+        wait_until(lambda: bool(cause(running[1])), LONG, "the next one waits too")
+        assert running.pop().stop() < 10
         other.leave()
         wait_until(lambda: ready(running[0]), LONG, "it has joined")
         wait_until(lambda: sum(committed(kafka).values()) == 16, LONG, "all is committed")

@@ -4,7 +4,7 @@ import pytest
 from aiokafka import errors as kafka_errors
 
 from stream.errors import BrokenWorker, PassingFault, Refused, SettingsError
-from stream.group import explain, may_pass
+from stream.group import explain, may_be_in_use
 from stream.settings import Kafka
 
 KAFKA = Kafka(group="g", posts_topic="p", session_timeout=9.0)
@@ -14,7 +14,7 @@ KAFKA = Kafka(group="g", posts_topic="p", session_timeout=9.0)
     ("error", "meaning", "said"),
     [
         (kafka_errors.InconsistentGroupProtocolError(), PassingFault, "group g is in use"),
-        (kafka_errors.KafkaError(repr(kafka_errors.UnknownError())), PassingFault, "group g is in use"),
+        (kafka_errors.KafkaError(repr(kafka_errors.UnknownError())), BrokenWorker, "UnknownError"),
         (kafka_errors.GroupAuthorizationFailedError("g"), Refused, "group g: allow READ"),
         (kafka_errors.TopicAuthorizationFailedError("p"), Refused, "topic p: allow READ"),
         (kafka_errors.InvalidGroupIdError(), SettingsError, "'kafka.group'"),
@@ -26,9 +26,22 @@ KAFKA = Kafka(group="g", posts_topic="p", session_timeout=9.0)
 def test_each_error_has_its_meaning(error: Exception, meaning: type[Exception], said: str) -> None:
     found = explain(error, KAFKA)
     assert (meaning, True) == (type(found), said in str(found))
-    assert (meaning is PassingFault) == may_pass(error, KAFKA)
 
 
 def test_our_own_errors_stay_as_they_are() -> None:
     own = PassingFault("away")
     assert own is explain(own, KAFKA)
+
+
+@pytest.mark.parametrize(
+    ("error", "maybe"),
+    [
+        (kafka_errors.InconsistentGroupProtocolError(), True),
+        (kafka_errors.KafkaError(repr(kafka_errors.UnknownError())), True),
+        (kafka_errors.KafkaError("Unexpected exception in heartbeat task: UnknownError()"), False),
+        (kafka_errors.GroupAuthorizationFailedError("g"), False),
+    ],
+)
+def test_what_may_mean_that_others_have_the_group(error: Exception, maybe: bool) -> None:
+    """An error without a class of its own is asked about; one of the heartbeat is none of joining."""
+    assert maybe == may_be_in_use(error)

@@ -28,6 +28,12 @@ def test_a_broken_worker_is_not_live() -> None:
     assert (False, ["it hangs"]) == (look.live, look.reasons)
 
 
+def test_a_group_that_others_have_is_a_reason_in_every_state() -> None:
+    for state in ("starting", "running"):
+        look = replace(WELL, state=state, waiting={"joining the group": "in use"})
+        assert (True, "joining the group waits: in use") == (look.live, look.reasons[-1])
+
+
 def test_waiting_for_a_passing_fault_is_told_and_no_reason_to_kill() -> None:
     look = replace(WELL, waiting={"counting posts:0": "Redis is away"})
     assert (True, []) == (look.live, look.reasons)

@@ -41,6 +41,16 @@ def test_large_ones_pause_too() -> None:
     assert ([0], ["pause", "resume"]) == told_after(large, 1)
 
 
+def test_whoever_waits_for_a_closed_one_gets_nothing() -> None:
+    async def run() -> Any:
+        inbox = Inbox(lambda: None, lambda: None)
+        inbox.put(message(1))
+        inbox.close()
+        return await inbox.get(), len(inbox)
+
+    assert (None, 0) == asyncio.run(run())
+
+
 def test_whoever_waits_gets_what_comes() -> None:
     async def run() -> int:
         inbox = Inbox(lambda: None, lambda: None)

@@ -51,25 +51,31 @@ def passed(offsets: Offsets, committed: int | None, *taken: int) -> tuple[int, P
 
 
 def test_what_lies_behind_the_last_post_is_passed() -> None:
-    offsets = Offsets(Fetched(1, 11, 15))
+    offsets = Offsets(Fetched(1, 10, 11, 15))
     assert (15, []) == (passed(offsets, 10, 10, 11)[0], offsets.sought)
 
 
 def test_nothing_is_passed_before_every_post_that_was_fetched_is_taken_in() -> None:
-    assert 12 == passed(Offsets(Fetched(1, 12, 15)), 10, 10, 11)[0]
+    assert 12 == passed(Offsets(Fetched(1, 10, 12, 15)), 10, 10, 11)[0]
+
+
+def test_nothing_is_passed_that_was_not_fetched_without_a_gap() -> None:
+    """Somebody sought forward in between: what lies before may hold posts."""
+    offsets = Offsets(Fetched(1, 40, -1, 80))
+    assert (12, []) == (passed(offsets, 10, 10, 11)[0], offsets.sought)
 
 
 def test_where_no_post_came_reading_begins_again_at_our_own_start_first() -> None:
     """aiokafka may have begun at an offset that was committed for a topic which is gone."""
-    offsets = Offsets(Fetched(1, -1, 80), Fetched(1, -1, 4))
+    offsets = Offsets(Fetched(1, 80, -1, 80), Fetched(1, 0, -1, 4))
     assert (4, [0]) == (passed(offsets, None)[0], offsets.sought)
-    offsets = Offsets(Fetched(1, -1, 80), Fetched(1, 3, 4))
+    offsets = Offsets(Fetched(1, 80, -1, 80), Fetched(1, 0, 3, 4))
     assert (-1, [0]) == (passed(offsets, None)[0], offsets.sought)
 
 
 def test_the_first_post_stays_suspect_behind_what_was_passed() -> None:
     """A message that Faust kept across a rebalance must not let 15 to 24 be committed."""
-    _, partition = passed(Offsets(Fetched(1, -1, 15)), 10)
+    _, partition = passed(Offsets(Fetched(1, 10, -1, 15)), 10)
     start = Start("id", 10)
     verdicts = [partition.judge(start, offset) for offset in (14, 15, 25)]
     assert [Verdict.DROP, Verdict.TAKE, Verdict.SEEK] == verdicts

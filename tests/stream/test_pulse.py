@@ -5,9 +5,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.errors import KafkaError, UnknownError
 
 from stream.backoff import Backoff
 from stream.errors import BrokenWorker
+from stream.guard import Guard
 from stream.pulse import Pulse
 from stream.settings import Kafka
 from stream.watchdog import Watchdog
@@ -40,9 +42,33 @@ def test_a_start_that_does_not_go_on_is_told_to_the_watchdog(monkeypatch: pytest
 
 def test_an_error_of_the_client_that_no_fetch_raises_ends_the_worker() -> None:
     """It waits for somebody to hear of it; without partitions, nobody fetches, and it would wait for ever."""
-    offsets: Any = SimpleNamespace(has_left=False, error=ValueError("no assignment"))
+    offsets: Any = SimpleNamespace(has_left=False, joins=True, error=ValueError("no assignment"))
     other: Any = None
     watchdog = Watchdog(60, 60, lambda error: None)
     pulse = Pulse(Kafka(), watchdog, {}, offsets, other, other, Backoff(), other, lambda: "running")
     with pytest.raises(BrokenWorker, match="cannot go on: no assignment"):
         asyncio.run(asyncio.wait_for(pulse.beat(), 5))
+
+
+@pytest.mark.parametrize(("who", "joins"), [("", True), ("a group of type consumer", False)])
+def test_an_unknown_error_is_waited_out_only_where_others_have_the_group(
+    monkeypatch: pytest.MonkeyPatch, who: str, joins: bool
+) -> None:
+    """A fenced instance id has no class of its own either; and what a heartbeat hits does not pass by joining."""
+    monkeypatch.setattr("stream.pulse.who_is_in", lambda kafka: who)
+    error = KafkaError(repr(UnknownError()))
+    offsets: Any = SimpleNamespace(has_left=False, joins=joins, error=error, retry_join=lambda: None)
+    other: Any = SimpleNamespace(count=0)
+    watchdog = Watchdog(60, 60, lambda error: None)
+
+    async def run() -> None:
+        guard = Guard()
+        pulse = Pulse(Kafka(), watchdog, {}, offsets, other, other, Backoff(), guard, lambda: "starting")
+        beating = guard.run(pulse.beat())
+        await asyncio.wait({guard.broken}, timeout=5)
+        beating.cancel()
+        guard.cancel()
+        raise guard.error or AssertionError("it waits")
+
+    with pytest.raises(BrokenWorker, match="UnknownError"):
+        asyncio.run(run())
