@@ -8,5 +8,7 @@ from pathlib import Path
 DEFAULT_CHECKPOINT = Path(__file__).resolve().parent.parent / "deploy" / "checkpoints" / "trimod"
 """The checkpoint that ships with the project and that every command takes unless told otherwise."""
 
+
 DEFAULT_POINTER = DEFAULT_CHECKPOINT.parent / "current"
-"""The file that `trimod checkpoint promote` writes unless told otherwise and workers watch (models/pointer.py)."""
+"""The file that `trimod checkpoint promote` writes unless told otherwise and workers watch
+(models/checkpoints/pointer.py)."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from models.errors import CheckpointError
+from models.core.errors import CheckpointError
 from stream.records import Model
 from stream.tagging import Golden, PostTagger
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from models.errors import TrimodError
+from models.core.errors import TrimodError
 from stream.settings import load_settings
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from models.post import Mention
+from models.core.post import Mention
 from stream.errors import BadPost
 
 MAX_TEXT = 100_000

@@ -33,7 +33,7 @@ from urllib.parse import quote
 
 import orjson
 
-from models.errors import TrimodError
+from models.core.errors import TrimodError
 from stream.contracts import Receipt
 from stream.errors import PassingFault
 from stream.redis_link import address, connect, redis_faults

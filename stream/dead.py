@@ -11,7 +11,7 @@ from typing import Any
 
 from kafka import TopicPartition
 
-from models.errors import TrimodError
+from models.core.errors import TrimodError
 from stream.reading import TopicReader, open_topic
 from stream.sending import open_sender
 from stream.settings import Kafka

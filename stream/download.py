@@ -3,7 +3,7 @@
 Redirects are followed by hand, so that each is checked as the first URL was (stream/url_rules.py), and every
 connection goes through stream/addresses.py. No cookies, no proxies from the environment, no compression: what
 comes compressed all the same is refused, unread. The total time and who may ask when is the caller's business
-(stream/image_urls.py); what the bytes are, only the decoder tells (models/images.py).
+(stream/image_urls.py); what the bytes are, only the decoder tells (models/vision/decoding.py).
 """
 
 import ssl
@@ -13,7 +13,7 @@ import aiohttp
 from aiohttp import ClientTimeout, hdrs
 from yarl import URL
 
-from models.images import MAX_BYTES
+from models.vision.decoding import MAX_BYTES
 from stream.addresses import Lookup, Network, RefusedAddress, Vetted, look_up
 from stream.image_outcomes import (
     ADDRESS_REFUSED,

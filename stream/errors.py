@@ -1,6 +1,6 @@
 """The stream's errors: their class decides what happens.
 
-TrimodError                 (models/errors.py) one line on stderr, non-zero exit
+TrimodError                 (models/core/errors.py) one line on stderr, non-zero exit
 |-- SettingsError           unknown or bad setting: stops the start, names the key (exit 2)
 |-- BadPost                 the post's own fault: its bytes go to `posts.dead`, the stream goes on
 |-- LocalServerError        a Kafka or Redis of our own does not start, or what it needs is not installed
@@ -11,7 +11,7 @@ TrimodError                 (models/errors.py) one line on stderr, non-zero exit
     `-- WorkEndedIt         the same, and a post in work may be to blame: the journal counts it as a death
 """
 
-from models.errors import TrimodError
+from models.core.errors import TrimodError
 
 
 class SettingsError(TrimodError):

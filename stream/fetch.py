@@ -11,8 +11,8 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from models.errors import BrokenImage
-from models.images import Picture, decode_image
+from models.core.errors import BrokenImage
+from models.vision.decoding import Picture, decode_image
 from stream.contracts import Post, PostImage
 from stream.image_outcomes import NO_ROOT, UNDECODABLE, UNREADABLE, USED, ImageOutcome
 from stream.images_root import read_below

@@ -10,7 +10,7 @@ from typing import Any
 from aiokafka import errors as kafka_errors
 from kafka import KafkaAdminClient
 
-from models.errors import TrimodError, one_line
+from models.core.errors import TrimodError, one_line
 from stream.errors import BrokenWorker, PassingFault, Refused, SettingsError
 from stream.lag import patiently
 from stream.settings import Kafka

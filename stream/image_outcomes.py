@@ -5,7 +5,7 @@
 
 from dataclasses import dataclass
 
-from models.errors import TrimodError
+from models.core.errors import TrimodError
 
 
 @dataclass(frozen=True, slots=True)

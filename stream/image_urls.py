@@ -19,8 +19,8 @@ from dataclasses import replace
 
 from yarl import URL
 
-from models.errors import BrokenImage
-from models.images import Picture, decode_image
+from models.core.errors import BrokenImage
+from models.vision.decoding import Picture, decode_image
 from stream.contracts import PostImage
 from stream.download import Downloader
 from stream.fetch import Fetched

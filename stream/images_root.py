@@ -6,7 +6,7 @@ path, not by a symbolic link. Used by workers for `{"path"}` images and by `inge
 
 from pathlib import Path
 
-from models.errors import BrokenImage
+from models.core.errors import BrokenImage
 from stream.contracts import MAX_POST_BYTES
 from stream.errors import SettingsError
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from models.errors import BrokenImage
+from models.core.errors import BrokenImage
 from stream.contracts import MAX_POST_BYTES
 from stream.images_root import find_below, read_below
 from stream.sending import open_sender

@@ -16,7 +16,7 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
-from models.errors import TrimodError
+from models.core.errors import TrimodError
 from stream.backoff import Backoff
 from stream.consumer import Offsets
 from stream.counters import Counted

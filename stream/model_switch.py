@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from models.errors import TrimodError
-from models.promotion import check_same_labels
+from models.checkpoints.promotion import check_same_labels
+from models.core.errors import TrimodError
 from stream.active import ActiveModel
 from stream.metrics import Metrics
 from stream.pipeline import Pipeline

@@ -5,7 +5,7 @@ posts as read before. So the worker ends, and its next start reads from the begi
 
 import asyncio
 
-from models.errors import TrimodError
+from models.core.errors import TrimodError
 from stream.backoff import Backoff
 from stream.errors import BrokenWorker, PassingFault, Refused, SettingsError
 from stream.guard import Guard

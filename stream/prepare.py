@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from models.post import Post as PostToTag
+from models.core.post import Post as PostToTag
 from stream.active import ActiveModel
 from stream.busy import Busy
 from stream.contracts import Post

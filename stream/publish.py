@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
-from models.errors import one_line
+from models.core.errors import one_line
 from stream.broker_check import check_broker
 from stream.contracts import MAX_DEAD_BYTES
 from stream.errors import PassingFault

@@ -11,7 +11,7 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import AuthorizationError, CorruptRecordError, KafkaError, UnsupportedCodecError
 
-from models.errors import TrimodError
+from models.core.errors import TrimodError
 from stream.broker_check import check_broker
 from stream.contracts import MAX_DEAD_BYTES
 from stream.errors import PassingFault

@@ -20,7 +20,7 @@ import orjson
 from kafka import TopicPartition
 from pydantic import ValidationError
 
-from models.errors import TrimodError
+from models.core.errors import TrimodError
 from stream.contracts import Receipt
 from stream.counters import CHUNK, HOLD_MS, Counted, Counters
 from stream.lag import patiently

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.post import Mention
+from models.core.post import Mention
 from stream.contracts import Origin, Post, Receipt, ReceiptMention, encode, entity_event
 from stream.settings import Kafka
 from stream.tagging import Failed

@@ -18,7 +18,7 @@ from redis.asyncio.connection import SSLConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from models.errors import one_line
+from models.core.errors import one_line
 from stream.errors import BrokenWorker, PassingFault, Refused, SettingsError
 from stream.security import secret, tls_context, why_refused
 from stream.settings import Redis as RedisSettings

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
 
-from models.errors import one_line
+from models.core.errors import one_line
 from stream.broker_check import check_broker
 from stream.contracts import MAX_DEAD_BYTES
 from stream.reading import kafka_faults

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from models.images import Picture
-from models.post import Mention, Post
+from models.core.post import Mention, Post
+from models.vision.decoding import Picture
 from stream.busy import Busy
 from stream.errors import WorkEndedIt
 from stream.faults import fault
@@ -36,7 +36,7 @@ P = TypeVar("P", bound=PreparedPost)
 
 
 class PostTagger(Protocol[P]):
-    """models.tagger.Tagger as the worker sees it. `prepare` may be called from several threads at once;
+    """models.inference.tagger.Tagger as the worker sees it. `prepare` may be called from several threads at once;
     `tag_prepared` and `canonical` from one at a time: the device thread, and before that the one that loads."""
 
     on_part: Callable[[], None]

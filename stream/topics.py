@@ -14,7 +14,7 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from models.errors import TrimodError
+from models.core.errors import TrimodError
 from stream.broker_check import check_broker
 from stream.contracts import MAX_DEAD_BYTES, MAX_POST_BYTES
 from stream.errors import PassingFault, SettingsError

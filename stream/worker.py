@@ -17,7 +17,7 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from models.errors import TrimodError
+from models.core.errors import TrimodError
 from stream.active import ActiveModel
 from stream.assignment import Assignment
 from stream.backoff import Backoff

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import torch
 
-from models.encode import Vocabulary
-from models.labels import bio_labels
-from models.parts import Parts
-from models.post import TYPES
-from models.segmenter import Segmenter, SegmenterConfig
-from models.trimod import TriMod, TriModConfig
+from models.architectures.trimod import TriMod, TriModConfig
+from models.checkpoints.components import Parts
+from models.core.labels import bio_labels
+from models.core.post import TYPES
+from models.hashtags.segmenter import Segmenter, SegmenterConfig
+from models.text.vocabulary import Vocabulary
 from training.export import export
 
 WORDS = Vocabulary(("toronto", "maple", "leafs", "won", "in", "the", "a", "hockey", "player"))

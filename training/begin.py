@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from models.adapters import fitted
-from models.checkpoint import load_checkpoint
-from models.encode import Vocabulary
-from models.errors import one_line
-from models.parts import Parts, build
-from models.registry import MODELS, create
-from models.segmenter import Segmenter
+from models.architectures.registry import MODELS, create
+from models.checkpoints.components import Parts, build
+from models.checkpoints.format import load_checkpoint
+from models.core.errors import one_line
+from models.hashtags.segmenter import Segmenter
+from models.layers.lora import fitted
+from models.text.vocabulary import Vocabulary
 from training.conll import DataError
 from training.presets import PRESETS, Preset
 from training.vocabulary import known_by_any, relaid

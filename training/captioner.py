@@ -1,4 +1,4 @@
-"""Trains the captioner (models/captioner.py) on Flickr8k and measures BLEU-4 on photographs held back.
+"""Trains the captioner (models/vision/captioner.py) on Flickr8k and measures BLEU-4 on photographs held back.
 
 `train_captioner` writes `captioner.safetensors` (fp16) and `captioner.json` (configuration, recipe, measured
 figures). Epochs are chosen by BLEU-4 on the 1,000 validation photographs, of the weights' running average; the
@@ -30,8 +30,8 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 from torch.optim.swa_utils import AveragedModel
 
-from models.captioner import END, PAD, SPECIAL, START, UNKNOWN, Captioner, CaptionerConfig, select
-from models.saving import save_tensors
+from models.checkpoints.tensor_files import save_tensors
+from models.vision.captioner import END, PAD, SPECIAL, START, UNKNOWN, Captioner, CaptionerConfig, select
 from training.conll import DataError
 from training.flickr8k import HELD_BACK, Grids, Photo, Split, read_photos, region_features, split
 from training.precision import bfloat16_is_faster

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from rich.progress import Progress
 
-from models.tagger import Tagger
+from models.inference.tagger import Tagger
 from training import controls, plots
 from training.data import Sample, read_folder
 from training.evaluate import ImageSource

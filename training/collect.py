@@ -63,7 +63,7 @@ def collect(path: Path, data: Path | None, device: str = "auto") -> dict[str, An
 
     Raises CheckpointError or DataError.
     """
-    from models.checkpoint import load_checkpoint
+    from models.checkpoints.format import load_checkpoint
 
     stored = load_checkpoint(checkpoint_of(path))
     kept = {key: stored.metrics[key] for key in KEPT if key in stored.metrics}
@@ -85,7 +85,7 @@ def collect(path: Path, data: Path | None, device: str = "auto") -> dict[str, An
 
 
 def _measured(path: Path, found: Mapping[str, Any], data: Path, device: str) -> dict[str, Any]:
-    from models.tagger import Tagger
+    from models.inference.tagger import Tagger
     from training.data import read_folder
     from training.measure import look_of, measure
 

@@ -1,4 +1,5 @@
-"""Joins trained TriMods into a committee (models/committee.py): a checkpoint like any other. Nothing is trained.
+"""Joins trained TriMods into a committee (models/architectures/ensemble.py): a checkpoint like any other. Nothing is
+trained.
 
 To make it small, what tuning did to the members' encoders can be kept as low-rank adapters, and weights in few bits.
 """
@@ -9,14 +10,14 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from models.adapters import fitted
-from models.checkpoint import MODEL, load_checkpoint
-from models.committee import Committee, CommitteeConfig
-from models.errors import one_line
-from models.few_bits import packed, unpacked
-from models.parts import Parts, build, frozen_sha256, tensors_of
-from models.registry import create
-from models.tagger import choose_device
+from models.architectures.ensemble import Committee, CommitteeConfig
+from models.architectures.registry import create
+from models.checkpoints.components import Parts, build, frozen_sha256, tensors_of
+from models.checkpoints.format import MODEL, load_checkpoint
+from models.checkpoints.quantization import packed, unpacked
+from models.core.errors import one_line
+from models.inference.device import choose_device
+from models.layers.lora import fitted
 from training.conll import DataError
 from training.data import files_read, read_folder
 from training.export import export
@@ -25,7 +26,7 @@ from training.provenance import data_hashes, typed
 from training.vocabulary import known_by_any, relaid
 
 NAME = "committee"
-"""In models/registry.py."""
+"""In models/architectures/registry.py."""
 
 
 def join(
@@ -41,12 +42,11 @@ def join(
 ) -> Path:
     """Write the committee of the checkpoints `members` to `out/checkpoint`, scored on the validation sets of `folders`.
 
-    Segmenter, captioner and, if not given, the least confidence are the first member's. ranks: the highest that is
-    kept of what tuning did to each member's encoder, or one for all; none keeps all. bits: of each of the model's
-    weights, if not float16; the scores are of what is stored. specialists: further members, each with the data set
-    that it alone was trained on, with a say by how far they agree with the others (models/committee.py); ranks go on
-    with them. Raises DataError, naming the member, for one that does not go with the first.
-    """
+    Segmenter, captioner and, if not given, the least confidence are the first member's. ranks: the highest that is kept
+    of what tuning did to each member's encoder, or one for all; none keeps all. bits: of each of the model's weights,
+    if not float16; the scores are of what is stored. specialists: further members, each with the data set that it alone
+    was trained on, with a say by how far they agree with the others (models/architectures/ensemble.py); ranks go on
+    with them. Raises DataError, naming the member, for one that does not go with the first. """
     members = [*members, *(path for _, path in specialists)]
     if len(members) < 2:
         raise DataError("a committee has two members or more")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from models.labels import Span
+from models.core.labels import Span
 
 MISSED, SPURIOUS = "missed", "spurious"
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from models.errors import TrimodError
-from models.labels import spans, tags_of
+from models.core.errors import TrimodError
+from models.core.labels import spans, tags_of
 
 OTHER, MISC = "OTHER", "MISC"
 """What Twitter-2015's files call the fourth type, and what Twitter-2017's do, and we."""

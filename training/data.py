@@ -14,11 +14,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from models.batch import Encoded
-from models.encode import PostEncoder, windows
-from models.seen import NOTHING_SEEN, Pixels, Seen
-from models.tokens import hashtags_in
-from models.words import words_of
+from models.core.batch import Encoded
+from models.core.visual_context import NOTHING_SEEN, Pixels, Seen
+from models.text.post_encoder import PostEncoder
+from models.text.tokenizer import hashtags_in, words_of
+from models.text.windows import windows
 from training.conll import DataError, LabelledPost, read_conll
 
 log = logging.getLogger(__name__)

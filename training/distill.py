@@ -1,11 +1,10 @@
 """Distillation: what teachers think of each token, averaged, as targets for a student (Hinton et al. 2015).
 
 A teacher is a checkpoint; several are an ensemble. Targets are marginals of the teachers' CRFs, so a student with a CRF
-of its own learns from them by cross-entropy with its own marginals (models/crf.py), beside the gold tags. Posts without
-gold tags of this label scheme have the teachers' word alone, and are shown in both of the ways that data sets cut posts
-into tokens, since the sets differ in what they tag as they do in how they cut. What a teacher thinks is kept in a
-folder: it takes minutes, and a run may be stopped and go on.
-"""
+of its own learns from them by cross-entropy with its own marginals (models/layers/crf.py), beside the gold tags. Posts
+without gold tags of this label scheme have the teachers' word alone, and are shown in both of the ways that data sets
+cut posts into tokens, since the sets differ in what they tag as they do in how they cut. What a teacher thinks is kept
+in a folder: it takes minutes, and a run may be stopped and go on. """
 
 import hashlib
 import re
@@ -18,11 +17,11 @@ from rich.progress import track
 from safetensors.torch import load_file
 from torch import Tensor
 
-from models.adapters import merge_adapters
-from models.batch import collate
-from models.checkpoint import load_checkpoint
-from models.parts import Parts, build
-from models.saving import save_tensors
+from models.checkpoints.components import Parts, build
+from models.checkpoints.format import load_checkpoint
+from models.checkpoints.tensor_files import save_tensors
+from models.core.batch import collate
+from models.layers.lora import merge_adapters
 from training.conll import DataError
 from training.data import Sample, by_length, encode
 from training.precision import autocast

@@ -14,14 +14,13 @@ from typing import Any
 
 from rich.progress import Progress
 
-from models.errors import BrokenImage
-from models.images import Picture, decode_image
-from models.labels import Span, spans
-from models.post import Post
-from models.seen import Seen
-from models.tagger import Prepared, Tagger
-from models.tokens import Token
-from models.words import words_of
+from models.core.errors import BrokenImage
+from models.core.labels import Span, spans
+from models.core.post import Post
+from models.core.visual_context import Seen
+from models.inference.tagger import Prepared, Tagger
+from models.text.tokenizer import Token, words_of
+from models.vision.decoding import Picture, decode_image
 from training.conll import DataError, LabelledPost
 from training.features import ENDINGS, image_file
 from training.scoring import score

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from models.checkpoint import load_checkpoint
+from models.checkpoints.format import load_checkpoint
 from training.checkpoint_experiments import CHECKPOINT_EXPERIMENTS, Bench
 from training.conll import DataError
 from training.evaluate import ImageSource

@@ -1,4 +1,4 @@
-"""Turns trained weights into a checkpoint that `Tagger.load` reads (models/checkpoint.py has the format)."""
+"""Turns trained weights into a checkpoint that `Tagger.load` reads (models/checkpoints/format.py has the format)."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,10 +6,10 @@ from typing import Any
 
 from torch import Tensor
 
-from models.checkpoint import add_golden, save_checkpoint
-from models.golden import record
-from models.parts import Parts, config_of, tensors_of
-from models.tagger import Tagger
+from models.checkpoints.components import Parts, config_of, tensors_of
+from models.checkpoints.format import add_golden, save_checkpoint
+from models.checkpoints.golden import record
+from models.inference.tagger import Tagger
 from training.notice import write_notice
 
 VERSION = "0.3.0"
@@ -27,8 +27,8 @@ def export(
 ) -> None:
     """Write the checkpoint of `parts` with the model's trained `weights`, called `name` (default: the model's).
 
-    frozen: SHA-256 of the encoder's own weights, from before training may have rounded them (models/parts.py).
-    """
+    frozen: SHA-256 of the encoder's own weights, from before training may have rounded them
+    (models/checkpoints/components.py). """
     parts.model.load_state_dict(dict(weights), strict=False)
     config = {
         **config_of(parts),

@@ -3,7 +3,7 @@
 One folder for each data set and way of looking; it may be deleted at any time. In it, for each group of images,
 `GROUP.safetensors` (float16) and then `GROUP.json`, the words about each image, the names of its regions, and which
 state of its file was looked at: an image that was replaced is looked at again, and looking that was stopped goes on
-behind the last whole group. Looking itself is models/look.py's, so training sees what serving sees.
+behind the last whole group. Looking itself is models/vision/image_reader.py's, so training sees what serving sees.
 """
 
 import hashlib
@@ -16,11 +16,11 @@ import torch
 from rich.progress import track
 from safetensors.torch import load_file
 
-from models.errors import BrokenImage
-from models.images import Picture, decode_image
-from models.look import ImageReader
-from models.saving import save_tensors
-from models.seen import Pixels, Seen
+from models.checkpoints.tensor_files import save_tensors
+from models.core.errors import BrokenImage
+from models.core.visual_context import Pixels, Seen
+from models.vision.decoding import Picture, decode_image
+from models.vision.image_reader import ImageReader
 
 TOGETHER = 32
 """Images looked at, and stored, in one go."""

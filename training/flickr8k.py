@@ -2,7 +2,7 @@
 
 The split is by file name alone: photographs sorted by the SHA-256 of their names, the first 1,000 are the test
 set, the next 1,000 the validation set, the rest trains. (Flickr8k's own split is not at hand.) Features are of the
-frozen CNN (models/vision.py), so they are computed once, into a memory-mapped array of float16.
+frozen CNN (models/vision/efficientnet.py), so they are computed once, into a memory-mapped array of float16.
 """
 
 import csv
@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
-from models.errors import BrokenImage
-from models.images import Picture, decode_image
-from models.vision import FEATURES, REGIONS, ImageEncoder
+from models.core.errors import BrokenImage
+from models.vision.decoding import Picture, decode_image
+from models.vision.efficientnet import FEATURES, REGIONS, ImageEncoder
 from training.conll import DataError
 from training.progress import Watch
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import orjson
 
-from models.labels import spans
-from models.lexicon import flags
+from models.core.labels import spans
+from models.hashtags.lexicon import flags
 from training.conll import DataError, LabelledPost, read_conll
 
 CORPORA = (

@@ -16,11 +16,11 @@ from typing import Any, Literal
 
 from rich.progress import Progress
 
-from models.errors import BrokenImage
-from models.images import Picture, decode_image
-from models.labels import Span, spans, tags_of
-from models.post import Mention, Post
-from models.tagger import Prepared, Tagger
+from models.core.errors import BrokenImage
+from models.core.labels import Span, spans, tags_of
+from models.core.post import Mention, Post
+from models.inference.tagger import Prepared, Tagger
+from models.vision.decoding import Picture, decode_image
 from training.conll import DataError
 from training.scoring import Score, score
 from training.state import alone

@@ -15,9 +15,11 @@ from itertools import accumulate, pairwise
 import torch
 from torch import Tensor
 
-from models.lexicon import FEATURES, Lexicon, LexiconConfig, Pair, Word, flags, pack, rows, unpack
-from models.ranker import Ranker
-from models.segmenter import Segmenter
+from models.hashtags.lexicon import Lexicon, LexiconConfig, flags, rows
+from models.hashtags.lexicon_features import FEATURES, Pair, Word
+from models.hashtags.lexicon_storage import pack, unpack
+from models.hashtags.ranker import Ranker
+from models.hashtags.segmenter import Segmenter
 from training.frequencies import Frequencies
 from training.hashtags import Example
 

@@ -1,14 +1,14 @@
 """Posts that are longer than the model's window: in parts, for training and for scoring.
 
-Parts overlap as they do in serving (models/encode.py). Training may see an entity twice, and none that a border cuts;
-scoring counts each once, where a served model would say it, and so does not look at the gold tags.
-"""
+Parts overlap as they do in serving (models/text/post_encoder.py). Training may see an entity twice, and none that a
+border cuts; scoring counts each once, where a served model would say it, and so does not look at the gold tags. """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from models.encode import PostEncoder, owned_windows, windows
-from models.labels import Span
+from models.core.labels import Span
+from models.text.post_encoder import PostEncoder
+from models.text.windows import owned_windows, windows
 from training.data import Sample
 
 

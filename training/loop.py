@@ -18,10 +18,10 @@ import torch
 from rich.progress import TextColumn
 from torch import Tensor
 
-from models.base import SequenceTagger
-from models.batch import Encoded, collate
-from models.encode import PostEncoder
-from models.labels import Span, spans
+from models.architectures.base import SequenceTagger
+from models.core.batch import Encoded, collate
+from models.core.labels import Span, spans
+from models.text.post_encoder import PostEncoder
 from training.average import MovingAverage
 from training.conll import DataError
 from training.controls import has_image, without_images

@@ -12,11 +12,11 @@ from typing import Any
 
 from rich.progress import Progress
 
-from models.labels import Span, spans
-from models.post import Mention, Post
-from models.seen import Seen
-from models.tagger import Prepared, Tagger
-from models.tokens import Token
+from models.core.labels import Span, spans
+from models.core.post import Mention, Post
+from models.core.visual_context import Seen
+from models.inference.tagger import Prepared, Tagger
+from models.text.tokenizer import Token
 from training.confusion import Confusion, confusion
 from training.conll import LabelledPost
 from training.data import Look, Sample

@@ -13,7 +13,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from models.words import words_of
+from models.text.tokenizer import words_of
 from training.data import Sample
 
 UNREADABLE = "\ufffd"

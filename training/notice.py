@@ -1,12 +1,11 @@
 """The notice that a checkpoint with a lexicon carries: whose word frequencies are in it, and under what terms.
 
-The lexicon (models/lexicon.py) is derived from published word lists; one of them asks for the same licence of what is
-made of it. Says nothing about the other weights.
-"""
+The lexicon (models/hashtags/lexicon.py) is derived from published word lists; one of them asks for the same licence of
+what is made of it. Says nothing about the other weights. """
 
 from pathlib import Path
 
-from models.lexicon import LexiconConfig
+from models.hashtags.lexicon import LexiconConfig
 
 NOTICE = "NOTICE.txt"
 TEXT = """\

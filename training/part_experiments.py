@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from rich.progress import Progress
 
-from models.captioner import Captioner
-from models.checkpoint import load_checkpoint
-from models.parts import build_captioner, build_segmenter
-from models.vision import ImageEncoder
+from models.checkpoints.components import build_captioner, build_segmenter
+from models.checkpoints.format import load_checkpoint
+from models.vision.captioner import Captioner
+from models.vision.efficientnet import ImageEncoder
 from training import plots
 from training.captioner import bleu4
 from training.conll import DataError

@@ -10,7 +10,7 @@ from functools import cache
 
 import torch
 
-from models.base import SequenceTagger
+from models.architectures.base import SequenceTagger
 
 
 def autocast(model: SequenceTagger) -> AbstractContextManager[None]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from models.registry import check_values
+from models.architectures.registry import check_values
 from training.conll import DataError
 from training.noise import Noise
 from training.recipe import Recipe
@@ -23,7 +23,7 @@ MILD = Noise(no_image=0.2, class_words=0.15, other_spelling=0.1, unreadable=0.03
 
 @dataclass(frozen=True)
 class Preset:
-    """A model by its name in models/registry.py, and how it is trained."""
+    """A model by its name in models/architectures/registry.py, and how it is trained."""
 
     about: str
     model: str

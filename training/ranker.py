@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, dropout, gelu
 from torch.nn.utils.rnn import pad_sequence
 
-from models.lexicon import Lexicon, rows
-from models.ranker import CANDIDATES, Ranker
+from models.hashtags.lexicon import Lexicon, rows
+from models.hashtags.ranker import CANDIDATES, Ranker
 from training.hashtags import Example
 from training.lexicon import spreads
 

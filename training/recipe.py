@@ -8,8 +8,8 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from models.base import SequenceTagger
-from models.encoders import is_pretrained
+from models.architectures.base import SequenceTagger
+from models.layers.transformer import is_pretrained
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from models.registry import MODELS
+from models.architectures.registry import MODELS
 from training import plots
 from training.confusion import Confusion
 from training.experiments import listed

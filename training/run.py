@@ -14,18 +14,18 @@ from safetensors.torch import load_file
 from torchvision.models import EfficientNet_B0_Weights
 
 from models import DEFAULT_CHECKPOINT
-from models.adapters import halve_frozen
-from models.base import SequenceTagger
-from models.captioner import Captioner
-from models.checkpoint import MANIFEST, load_checkpoint
-from models.encode import PostEncoder
-from models.labels import bio_labels
-from models.look import ImageReader
-from models.parts import Parts, build_captioner, build_segmenter, frozen_sha256
-from models.registry import MODELS, configured
-from models.seen import Seen
-from models.segmenter import Segmenter, SegmenterConfig
-from models.tagger import choose_device
+from models.architectures.base import SequenceTagger
+from models.architectures.registry import MODELS, configured
+from models.checkpoints.components import Parts, build_captioner, build_segmenter, frozen_sha256
+from models.checkpoints.format import MANIFEST, load_checkpoint
+from models.core.labels import bio_labels
+from models.core.visual_context import Seen
+from models.hashtags.segmenter import Segmenter, SegmenterConfig
+from models.inference.device import choose_device
+from models.layers.lora import halve_frozen
+from models.text.post_encoder import PostEncoder
+from models.vision.captioner import Captioner
+from models.vision.image_reader import ImageReader
 from training.begin import Begun, begin, go_on
 from training.captioner import load_captioner
 from training.conll import DataError

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from models.labels import Span
+from models.core.labels import Span
 
 
 @dataclass(frozen=True)

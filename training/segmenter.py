@@ -1,4 +1,4 @@
-"""Trains the hashtag segmenter (models/segmenter.py), section IV-D of TriMod: cross-entropy per character.
+"""Trains the hashtag segmenter (models/hashtags/segmenter.py), section IV-D of TriMod: cross-entropy per character.
 
 Three stages. The network learns from made-up and machine-segmented hashtags, its character table starting from
 skip-gram vectors (section IV-C). It is then tuned on stan_large.train, once per fold without that fold and once
@@ -28,8 +28,8 @@ from rich.progress import Progress
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from models.saving import save_tensors
-from models.segmenter import FIRST_KNOWN, Segmenter, SegmenterConfig
+from models.checkpoints.tensor_files import save_tensors
+from models.hashtags.segmenter import FIRST_KNOWN, Segmenter, SegmenterConfig
 from training.conll import DataError
 from training.frequencies import english
 from training.hashtags import Corpus, Example, read_corpus, read_jsonl, read_tsv, recase, synthesize

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from models.tagger import Tagger
+from models.inference.tagger import Tagger
 from training import controls, plots
 from training.checkpoint_experiments import figures, overall_figures, type_figures
 from training.data import read_folder

@@ -15,9 +15,9 @@ from typing import Any
 
 from rich.progress import Progress
 
-from models.checkpoint import MANIFEST, METRICS, load_checkpoint
-from models.registry import MODELS
-from models.tagger import Tagger
+from models.architectures.registry import MODELS
+from models.checkpoints.format import MANIFEST, METRICS, load_checkpoint
+from models.inference.tagger import Tagger
 from training import controls, plots
 from training.checkpoint_experiments import figures
 from training.conll import DataError

@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from models.base import SequenceTagger
-from models.encode import SPECIAL, Vocabulary
-from models.parts import Parts
-from models.registry import create
-from models.segmenter import Segmenter
+from models.architectures.base import SequenceTagger
+from models.architectures.registry import create
+from models.checkpoints.components import Parts
+from models.hashtags.segmenter import Segmenter
+from models.text.vocabulary import SPECIAL, Vocabulary
 from training.conll import DataError
 from training.data import Sample
 from training.presets import Preset

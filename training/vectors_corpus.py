@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from models.tokens import tokenize
+from models.text.tokenizer import tokenize
 from training.conll import DataError, read_conll
 
 _CONLL = re.compile(r"IMGID:|-DOCSTART-|\S.*[\t ](O|[BI]-\S+)\s*$")

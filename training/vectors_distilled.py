@@ -23,7 +23,7 @@ from rich.progress import Progress
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from models.pretrained import load_encoder, load_wordpieces
+from models.text.pretrained import load_encoder, load_wordpieces
 from training.conll import DataError
 from training.vectors_corpus import Corpus
 

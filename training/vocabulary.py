@@ -5,10 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from models.encode import SPECIAL, UNKNOWN, Vocabulary
-from models.encoders import CharacterEncoder
-from models.layers import CharacterCNN
-from models.seen import noun_of
+from models.core.visual_context import noun_of
+from models.layers.characters import CharacterCNN, CharacterEncoder
+from models.text.vocabulary import SPECIAL, UNKNOWN, Vocabulary
 from training.data import Sample
 
 LEAST_WORDS, LEAST_CHARACTERS = 2, 5

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from models.checkpoint import verify
+from models.checkpoints.format import verify
 from stream.cli import with_settings
 from stream.demo import SAMPLES, run_demo
 from stream.demo_tables import dead_table, entities_table, ranking_table, read_texts

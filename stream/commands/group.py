@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import click
 
-from models.errors import TrimodError
+from models.core.errors import TrimodError
 from stream.cli import with_settings
 from stream.counters import Counters
 from stream.group import members
@@ -47,7 +47,7 @@ def relabel(settings: Settings, checkpoint: Path) -> None:
     A worker whose model emits other types than its group cannot join it: half of the partitions would emit other types.
     Counts of types that are no longer emitted stay.
     """
-    from models.promotion import labels_of
+    from models.checkpoints.promotion import labels_of
 
     types = types_of(labels_of(checkpoint))
     if count := members(settings.kafka):

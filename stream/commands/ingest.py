@@ -17,7 +17,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from models.errors import TrimodError
+from models.core.errors import TrimodError
 from stream.cli import with_settings
 from stream.ingest import Line, Report, ingest_lines, read_lines
 from stream.settings import Settings

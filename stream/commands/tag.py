@@ -19,8 +19,8 @@ from stream.ingest import Line, prepare, read_lines
 from stream.settings import Fetch, Settings, with_flags
 
 if TYPE_CHECKING:
-    from models.images import Picture
-    from models.tagger import Prepared, Tagger
+    from models.inference.tagger import Prepared, Tagger
+    from models.vision.decoding import Picture
     from stream.fetch import Fetched
 
 FILE_BATCH = 32
@@ -53,7 +53,7 @@ def tag(settings: Settings, file: BinaryIO, weights: bool, **flags: Any) -> None
     worker = with_flags(settings, "worker", flags).worker
     check_root(worker.images_root)
 
-    from models.tagger import Tagger
+    from models.inference.tagger import Tagger
 
     tagger = Tagger.load(worker.checkpoint, worker.device, worker.threads, worker.image_cache)
     lines, bad = read_lines(file), 0
@@ -124,7 +124,7 @@ def _pictures(number: int, post: Post, root: Path | None, fetched: "Fetched") ->
 def _tagged(
     tagger: "Tagger", posts: list[Post], pictures: "list[list[Picture]]", weights: bool
 ) -> Iterator[bytes]:
-    from models.post import Post as PostToTag
+    from models.core.post import Post as PostToTag
 
     prepared = [
         tagger.prepare(PostToTag(post.text, post.hashtags), found)

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from models.errors import TrimodError
-from models.post import TYPES
+from models.core.errors import TrimodError
+from models.core.post import TYPES
 from stream.cli import with_settings
 from stream.counters import Counters
 from stream.durations import parse_duration

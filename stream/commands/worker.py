@@ -36,7 +36,7 @@ def worker(settings: Settings, **flags: Any) -> None:
     settings = with_flags(settings, "worker", flags)
     check_root(settings.worker.images_root)
 
-    from models.tagger import Tagger
+    from models.inference.tagger import Tagger
     from stream.run_worker import run_worker
 
     run_worker(

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from models.errors import TrimodError
+from models.core.errors import TrimodError
 from stream.settings import ROOT
 from stream.signals import interruptible
 from tests.chaos.harness import Harness

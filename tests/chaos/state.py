@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from models.errors import TrimodError
+from models.core.errors import TrimodError
 
 
 @dataclass

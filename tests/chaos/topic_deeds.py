@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kafka.errors import KafkaError
 
-from models.errors import TrimodError
+from models.core.errors import TrimodError
 from stream.settings import Kafka
 from stream.topics import admin_client, ensure_topics, topic_uuid
 from tests.chaos.facts import Facts

@@ -5,7 +5,7 @@ import math
 from itertools import pairwise
 from typing import Any
 
-from models.post import TYPES
+from models.core.post import TYPES
 from stream.contracts import EntityEvent, Receipt
 from stream.records import Out
 from stream.settings import Kafka

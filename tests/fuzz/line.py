@@ -13,8 +13,8 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
-from models.post import Mention
-from models.tagger import Prepared, Tagger
+from models.core.post import Mention
+from models.inference.tagger import Prepared, Tagger
 from stream.active import ActiveModel
 from stream.admit import admit, conclude
 from stream.batcher import Batcher

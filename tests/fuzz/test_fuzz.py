@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from models.post import Mention
-from models.tagger import Prepared
+from models.core.post import Mention
+from models.inference.tagger import Prepared
 from stream import admit, contracts, fetch
 from stream.contracts import Post
 from tests.checkpoints import tiny_checkpoint

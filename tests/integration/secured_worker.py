@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from models.errors import TrimodError
+from models.core.errors import TrimodError
 from stream.run_worker import run_worker
 from stream.settings import load_settings
 from tests.stream.fake_tagger import FakeTagger

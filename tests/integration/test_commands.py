@@ -14,7 +14,7 @@ import orjson
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
-from models.post import Mention
+from models.core.post import Mention
 from stream.contracts import MAX_POST_BYTES, Post, encode, entity_event
 from stream.errors import PassingFault
 from stream.ingest import ingest_lines, read_lines

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.errors import TrimodError
+from models.core.errors import TrimodError
 from stream.counters import CHUNK, Counted, Counters
 from stream.errors import BrokenWorker, PassingFault
 from stream.settings import Redis

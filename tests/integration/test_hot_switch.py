@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from models.pointer import point
-from models.tagger import Tagger
+from models.checkpoints.promotion import point
+from models.inference.tagger import Tagger
 from stream.settings import Settings
 from tests.checkpoints import tiny_checkpoint
 from tests.integration.workers import (

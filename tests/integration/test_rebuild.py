@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 
-from models.errors import TrimodError
+from models.core.errors import TrimodError
 from stream.contracts import Origin, Receipt, ReceiptMention, encode
 from stream.counters import Counted, Counters
 from stream.reading import open_topic

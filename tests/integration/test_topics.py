@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 from kafka.admin import ConfigResource
 
-from models.errors import TrimodError
+from models.core.errors import TrimodError
 from stream.commands.topics import topics as topics_command
 from stream.contracts import MAX_DEAD_BYTES, MAX_POST_BYTES
 from stream.settings import Kafka

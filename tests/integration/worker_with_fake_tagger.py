@@ -7,8 +7,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from models.errors import TrimodError
-from models.post import TYPES
+from models.core.errors import TrimodError
+from models.core.post import TYPES
 from stream.run_worker import run_worker
 from stream.settings import Settings
 from tests.stream.fake_tagger import FakeTagger

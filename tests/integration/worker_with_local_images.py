@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from models.post import Mention
+from models.core.post import Mention
 from stream.download import Downloader
 from stream.image_urls import ImageUrls
 from stream.run_worker import run_worker

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import torch
 
-from models.base import SequenceTagger
-from models.batch import Batch, Encoded, collate
-from models.labels import bio_labels
-from models.part_of_speech import TAGS
+from models.architectures.base import SequenceTagger
+from models.core.batch import Batch, Encoded, collate
+from models.core.labels import bio_labels
+from models.text.part_of_speech import TAGS
 
 LABELS = tuple(bio_labels(["LOC", "MISC", "ORG", "PER"]))
 WORDS, CHARACTERS, IMAGE = 30, 20, 8

@@ -3,8 +3,8 @@
 import pytest
 
 from models import DEFAULT_CHECKPOINT
-from models.post import Post
-from models.tagger import Tagger
+from models.core.post import Post
+from models.inference.tagger import Tagger
 from tests.models.test_shipped import assert_alike, texts
 
 CHECKPOINT = DEFAULT_CHECKPOINT.parent / "trimod-accurate"

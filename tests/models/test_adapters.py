@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from models.adapters import LowRankLinear, add_adapters, fitted, halve_frozen, merge_adapters
+from models.layers.lora import LowRankLinear, add_adapters, fitted, halve_frozen, merge_adapters
 
 
 def network() -> nn.Sequential:

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torchvision.models import get_model
 
-from models.backbones import TorchvisionBackbone, backbone, feature_size
-from models.errors import PretrainedError
-from models.images import Picture
-from models.vision import ImageEncoder
+from models.core.errors import PretrainedError
+from models.vision.backbones import TorchvisionBackbone, backbone, feature_size
+from models.vision.decoding import Picture
+from models.vision.efficientnet import ImageEncoder
 
 
 def noise(seed):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.canonical import canonical
+from models.text.canonical import canonical
 
 
 @pytest.mark.parametrize(

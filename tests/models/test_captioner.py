@@ -7,8 +7,8 @@ import orjson
 import pytest
 import torch
 
-from models.captioner import END, PAD, SPECIAL, START, UNKNOWN, Captioner, CaptionerConfig, select
-from models.vision import FEATURES, REGIONS
+from models.vision.captioner import END, PAD, SPECIAL, START, UNKNOWN, Captioner, CaptionerConfig, select
+from models.vision.efficientnet import FEATURES, REGIONS
 
 CONFIG = CaptionerConfig(
     ("a", "dog", "runs", "man", "sits"), embedding=6, region=5, attention=4, hidden=7, max_words=6

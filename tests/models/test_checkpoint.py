@@ -13,7 +13,8 @@ from click.testing import CliRunner, Result
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from models.checkpoint import (
+from models.checkpoints.compression import XZ
+from models.checkpoints.format import (
     CAPTIONER,
     CONFIG,
     FEW_BITS_STREAM,
@@ -25,12 +26,11 @@ from models.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from models.commands.checkpoint import checkpoint
-from models.compressed import XZ
-from models.errors import CheckpointError
-from models.pointer import resolve
-from models.promotion import check_labels
-from models.tagger import Tagger
+from models.checkpoints.pointer import resolve
+from models.checkpoints.promotion import check_labels
+from models.cli import checkpoint
+from models.core.errors import CheckpointError
+from models.inference.tagger import Tagger
 from tests.checkpoints import tiny_checkpoint
 
 

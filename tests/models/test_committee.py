@@ -8,12 +8,12 @@ import torch
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 
-from models import committee as committees
-from models.batch import Batch, collate
-from models.committee import Committee, CommitteeConfig, piece_ids
-from models.encode import PostEncoder
-from models.inputs import Inputs
-from models.registry import create
+from models.architectures import ensemble as committees
+from models.architectures.ensemble import Committee, CommitteeConfig, piece_ids
+from models.architectures.registry import create
+from models.core.batch import Batch, collate
+from models.core.inputs import Inputs
+from models.text.post_encoder import PostEncoder
 from tests.checkpoints import CHARACTERS, WORDS, tiny_model
 
 LABELS = ("O", "B-PER", "I-PER")

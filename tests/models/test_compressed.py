@@ -6,8 +6,8 @@ import zlib
 import pytest
 import torch
 
-from models import compressed as module
-from models.compressed import compressed, restored
+from models.checkpoints import compression as module
+from models.checkpoints.compression import compressed, restored
 
 either_way = pytest.mark.parametrize("repeats", [True, False])
 

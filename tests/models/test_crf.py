@@ -5,8 +5,8 @@ import itertools
 import pytest
 import torch
 
-from models.crf import ConstrainedCRF
-from models.labels import Span, bio_labels, may_follow, spans
+from models.core.labels import Span, bio_labels, may_follow, spans
+from models.layers.crf import ConstrainedCRF
 
 LABELS = bio_labels(["PER", "LOC"])
 

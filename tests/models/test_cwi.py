@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from models.cwi import CWI, CWIConfig, PostGroupNorm, SelfAttention, SineReLU, TargetedDropout
-from models.registry import create
+from models.architectures.cwi import CWI, CWIConfig, PostGroupNorm, SelfAttention, SineReLU, TargetedDropout
+from models.architectures.registry import create
 from tests.models.posts import (
     CHARACTERS,
     LABELS,

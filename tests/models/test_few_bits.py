@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.few_bits import packed, unpacked
+from models.checkpoints.quantization import packed, unpacked
 
 every = pytest.mark.parametrize("bits", [3, 4, 8])
 

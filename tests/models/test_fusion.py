@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from models.fusion import AttentionFusion, CrossModalFusion
+from models.layers.fusion import AttentionFusion, CrossModalFusion
 
 M, B, N, D = 3, 2, 4, 5
 

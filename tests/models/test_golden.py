@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from models import golden
-from models.checkpoint import GOLDEN, add_golden, load_checkpoint
-from models.errors import CheckpointError
-from models.tagger import Tagger
+from models.checkpoints import golden
+from models.checkpoints.format import GOLDEN, add_golden, load_checkpoint
+from models.core.errors import CheckpointError
+from models.inference.tagger import Tagger
 from tests.checkpoints import tiny_checkpoint
 
 

@@ -9,8 +9,7 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertModel
 
-from models.batch import Encoded, collate
-from models.hamlearning import (
+from models.architectures.hamlearning import (
     RELATIONS,
     HamLearning,
     HamLearningConfig,
@@ -21,8 +20,9 @@ from models.hamlearning import (
     scene_graph,
     sum_pieces,
 )
-from models.labels import bio_labels
-from models.registry import create
+from models.architectures.registry import create
+from models.core.batch import Encoded, collate
+from models.core.labels import bio_labels
 
 LABELS = tuple(bio_labels(["PER", "LOC", "ORG", "MISC"]))
 WORDS, PIECES, IMAGE = 30, 60, 8

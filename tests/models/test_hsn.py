@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from models.hsn import HSN, Gate, HierarchicalAttention, Highway, HSNConfig
-from models.registry import create
+from models.architectures.hsn import HSN, Gate, HierarchicalAttention, Highway, HSNConfig
+from models.architectures.registry import create
 from tests.models.posts import (
     CHARACTERS,
     IMAGE,

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageOps
 from timm.data import create_transform
 
-from models.errors import BrokenImage
-from models.images import MAX_BYTES, decode_image
+from models.core.errors import BrokenImage
+from models.vision.decoding import MAX_BYTES, decode_image
 
 RED = (220, 20, 30)
 
@@ -216,5 +216,5 @@ def test_damaged_bytes_raise_nothing_but_broken_image(format, changes, cut):
 
 def test_decoding_needs_no_torch():
     """Fetching and decoding may run where no model is loaded."""
-    code = "import sys, models.images; sys.exit('torch' in sys.modules)"
+    code = "import sys, models.vision.decoding; sys.exit('torch' in sys.modules)"
     assert 0 == subprocess.run([sys.executable, "-c", code], check=False).returncode

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from seqeval.scheme import IOB2, Entities
 
-from models.labels import Span, bio_labels, may_follow, spans, tags_of
+from models.core.labels import Span, bio_labels, may_follow, spans, tags_of
 
 LABELS = bio_labels(["PER", "LOC"])
 

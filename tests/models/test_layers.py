@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from models.layers import CharacterCNN, SameConvolution, WordTables
+from models.layers.characters import CharacterCNN, SameConvolution
+from models.layers.word_tables import WordTables
 from tests.models.posts import CHARACTERS, batch_of, posts
 
 

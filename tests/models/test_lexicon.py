@@ -9,8 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.lexicon import FEATURES, LONGEST, Lexicon, LexiconConfig, Pair, Word, pack, unpack
-from models.segmenter import Segmenter, SegmenterConfig
+from models.hashtags.lexicon import LONGEST, Lexicon, LexiconConfig
+from models.hashtags.lexicon_features import FEATURES, Pair, Word
+from models.hashtags.lexicon_storage import pack, unpack
+from models.hashtags.segmenter import Segmenter, SegmenterConfig
 
 WORDS = {
     **{"the": Word(-2.0, -2.0), "x": Word(-6.0, -6.0), "files": Word(-5.0, -5.0), "file": Word(-12.5, -12.5)},

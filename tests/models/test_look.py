@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from models import look
-from models.captioner import Captioner, CaptionerConfig
-from models.images import Picture
-from models.inputs import Inputs
-from models.look import ImageReader
-from models.objects import Objects
-from models.seen import NOTHING_SEEN
-from models.vision import ImageEncoder
+from models.core.inputs import Inputs
+from models.core.visual_context import NOTHING_SEEN
+from models.vision import image_reader as look
+from models.vision.captioner import Captioner, CaptionerConfig
+from models.vision.decoding import Picture
+from models.vision.detectors import Objects
+from models.vision.efficientnet import ImageEncoder
+from models.vision.image_reader import ImageReader
 
 
 def noise(seed):

@@ -8,16 +8,16 @@ import pytest
 import torch
 from torchvision.models.detection import fasterrcnn_resnet50_fpn, maskrcnn_resnet50_fpn
 
-from models.errors import PretrainedError
-from models.images import decode_image
-from models.objects import (
+from models.core.errors import PretrainedError
+from models.vision.decoding import decode_image
+from models.vision.detectors import (
     ClassActivationRegions,
     TorchvisionDetector,
     box_of_cells,
     object_detector,
     peak_region,
 )
-from models.vision import ImageEncoder
+from models.vision.efficientnet import ImageEncoder
 
 
 def photograph(name):

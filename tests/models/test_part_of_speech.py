@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from models import part_of_speech
-from models.errors import PretrainedError
-from models.part_of_speech import PENN, TAGS, PartOfSpeech, nouns
+from models.core.errors import PretrainedError
+from models.text import part_of_speech
+from models.text.part_of_speech import PENN, TAGS, PartOfSpeech, nouns
 
 
 def words(text: str) -> list[str]:
@@ -97,7 +97,7 @@ def test_threads_get_what_one_thread_gets() -> None:
 
 def test_importing_and_making_one_loads_nothing() -> None:
     """A worker whose model reads no parts of speech must not pay NLTK's import."""
-    code = "import sys, models.part_of_speech as p; p.PartOfSpeech(); sys.exit('nltk' in sys.modules)"
+    code = "import sys, models.text.part_of_speech as p; p.PartOfSpeech(); sys.exit('nltk' in sys.modules)"
 
     assert 0 == subprocess.run([sys.executable, "-c", code], check=False).returncode
 

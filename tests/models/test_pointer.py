@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from models import DEFAULT_CHECKPOINT, DEFAULT_POINTER
-from models.errors import CheckpointError
-from models.pointer import point, resolve
+from models.checkpoints.pointer import resolve
+from models.checkpoints.promotion import point
+from models.core.errors import CheckpointError
 
 
 def test_a_folder_is_itself(tmp_path: Path) -> None:

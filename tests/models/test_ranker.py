@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from models.lexicon import FEATURES, Lexicon
-from models.ranker import CANDIDATES, Ranker
+from models.hashtags.lexicon import Lexicon
+from models.hashtags.lexicon_features import FEATURES
+from models.hashtags.ranker import CANDIDATES, Ranker
 from tests.models.test_lexicon import EVERY, PAIRS, WORDS, odds_for
 
 TEXTS = ["TheXfiles", "xs", "q", "thexqqs", "filefiles", "XFILES09", "s2Thé", "a4b"]

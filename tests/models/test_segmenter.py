@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.segmenter import Segmenter, SegmenterConfig
+from models.hashtags.segmenter import Segmenter, SegmenterConfig
 from training.hashtags import Example
 from training.segmenter import batch_loss, exact_match
 

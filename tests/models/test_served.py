@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from models.images import Picture
-from models.labels import bio_labels
-from models.parts import Parts, frozen_sha256
-from models.post import TYPES, Mention, Post
-from models.registry import MODELS, create
-from models.segmenter import Segmenter, SegmenterConfig
-from models.tagger import Tagger
+from models.architectures.registry import MODELS, create
+from models.checkpoints.components import Parts, frozen_sha256
+from models.core.labels import bio_labels
+from models.core.post import TYPES, Mention, Post
+from models.hashtags.segmenter import Segmenter, SegmenterConfig
+from models.inference.tagger import Tagger
+from models.vision.decoding import Picture
 from tests.checkpoints import CHARACTERS, WORDS
 from training.export import export
 

@@ -6,8 +6,8 @@ import random
 import pytest
 
 from models import DEFAULT_CHECKPOINT
-from models.post import Mention, Post
-from models.tagger import Tagger
+from models.core.post import Mention, Post
+from models.inference.tagger import Tagger
 from stream.settings import ROOT
 
 MARKS = ["👨‍👩‍👧", "e\u0301", "𝔘", "नमस्ते", "\u200f", "#", "@", "  ", "🇨🇦"]

@@ -4,7 +4,7 @@ from math import exp, log
 
 import pytest
 
-from models.spelling import Spelling
+from models.hashtags.letter_trigrams import Spelling
 
 WORDS = {"ab": log(0.25), "abc": log(0.0625), "b": log(0.25)}  # weights: 1/2, 1/4, 1/2
 

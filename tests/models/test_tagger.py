@@ -11,15 +11,16 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models.batch import collate
-from models.encode import PostEncoder
-from models.errors import CheckpointError
-from models.images import Picture
-from models.post import Mention, Post
-from models.registry import create
-from models.seen import Pixels, Seen
-from models.tagger import Prepared, Tagger, choose_device
-from models.trimod import TriMod
+from models.architectures.registry import create
+from models.architectures.trimod import TriMod
+from models.core.batch import collate
+from models.core.errors import CheckpointError
+from models.core.post import Mention, Post
+from models.core.visual_context import Pixels, Seen
+from models.inference.device import choose_device
+from models.inference.tagger import Prepared, Tagger
+from models.text.post_encoder import PostEncoder
+from models.vision.decoding import Picture
 from tests.checkpoints import CHARACTERS, tiny_checkpoint, tiny_model
 from tests.checkpoints import WORDS as WORDS_TABLE
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.tokens import hashtags_in, tokenize
+from models.text.tokenizer import hashtags_in, tokenize
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 import torch
 
-from models.batch import collate
-from models.trimod import TriMod, TriModConfig
+from models.architectures.trimod import TriMod, TriModConfig
+from models.core.batch import collate
 from tests.models.posts import CHARACTERS, LABELS, WORDS, post
 
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from timm.layers import BatchNormAct2d
 
-from models import vision
-from models.errors import PretrainedError
-from models.images import Picture, decode_image
-from models.vision import ImageEncoder, class_words, load_efficientnet
+from models.core.errors import PretrainedError
+from models.vision import efficientnet as vision
+from models.vision.decoding import Picture, decode_image
+from models.vision.efficientnet import ImageEncoder, class_words, load_efficientnet
 
 
 @pytest.fixture(scope="module")

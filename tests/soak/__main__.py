@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from models.errors import TrimodError
+from models.core.errors import TrimodError
 from stream.settings import ROOT
 
 

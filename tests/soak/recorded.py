@@ -12,9 +12,9 @@ from typing import Any
 
 import orjson
 
-from models.images import Picture
-from models.post import Mention, Post
-from models.tagger import Prepared, Tagger
+from models.core.post import Mention, Post
+from models.inference.tagger import Prepared, Tagger
+from models.vision.decoding import Picture
 
 
 @dataclass(frozen=True, slots=True)

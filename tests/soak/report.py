@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from models.encode import MAX_TOKENS_REMEMBERED
-from models.segmenter import SegmenterConfig
+from models.hashtags.segmenter import SegmenterConfig
+from models.text.post_encoder import MAX_TOKENS_REMEMBERED
 from stream.settings import Settings
 from tests.soak.figures import (
     grows_without_bound,

@@ -19,7 +19,7 @@ from statistics import median
 import click
 
 from models import DEFAULT_CHECKPOINT
-from models.pointer import point
+from models.checkpoints.promotion import point
 from stream.contracts import EntityEvent
 from stream.settings import ROOT
 from tests.integration.workers import read_all, receipts
@@ -82,8 +82,8 @@ def sibling(checkpoint: Path, directory: Path) -> Path:
     """Write a checkpoint to `directory` which is `checkpoint` but for a hair: another version and confidences."""
     import torch
 
-    from models.checkpoint import load_checkpoint
-    from models.parts import build
+    from models.checkpoints.components import build
+    from models.checkpoints.format import load_checkpoint
     from training.export import export
 
     stored = load_checkpoint(checkpoint)

@@ -6,7 +6,7 @@ from collections import Counter
 import orjson
 import pytest
 
-from models.images import decode_image
+from models.vision.decoding import decode_image
 from stream.contracts import decode_post
 from stream.errors import BadPost
 from tests.soak.pictures import picture

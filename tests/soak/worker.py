@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from typing import Any
 
-from models.errors import TrimodError
+from models.core.errors import TrimodError
 from stream.download import Downloader
 from stream.image_urls import ImageUrls
 from stream.run_worker import run_worker
@@ -28,7 +28,7 @@ def load(settings: Settings, kind: str, value: str) -> Any:
     if kind == "fake":
         return FakeTagger(float(value))
 
-    from models.tagger import Tagger  # torch is for those that need it
+    from models.inference.tagger import Tagger  # torch is for those that need it
 
     own = settings.worker
     tagger = Tagger.load(own.checkpoint, own.device, own.threads, own.image_cache)

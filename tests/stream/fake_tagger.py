@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from models.canonical import canonical
-from models.images import Picture
-from models.labels import bio_labels
-from models.post import TYPES, Mention, Post
+from models.core.labels import bio_labels
+from models.core.post import TYPES, Mention, Post
+from models.text.canonical import canonical
+from models.vision.decoding import Picture
 
 
 @dataclass(frozen=True, slots=True)

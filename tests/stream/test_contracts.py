@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.post import Mention
+from models.core.post import Mention
 from stream.contracts import (
     MAX_TEXT,
     EntityEvent,

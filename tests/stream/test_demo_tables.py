@@ -6,7 +6,7 @@ import orjson
 import pytest
 from rich.console import Console
 
-from models.post import Mention
+from models.core.post import Mention
 from stream.contracts import Post, entity_event
 from stream.dead import DeadLetter
 from stream.demo_tables import (

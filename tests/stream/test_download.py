@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from models.images import MAX_BYTES
+from models.vision.decoding import MAX_BYTES
 from stream import download
 from stream.image_outcomes import (
     ADDRESS_REFUSED,

@@ -11,7 +11,7 @@ import orjson
 import pytest
 from PIL import Image
 
-from models.images import decode_image
+from models.vision.decoding import decode_image
 from stream import fetch
 from stream.contracts import Post, decode_post
 from stream.fetch import fetch_pictures

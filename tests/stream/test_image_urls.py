@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import ClientTimeout, web
 
-from models.images import Picture
+from models.vision.decoding import Picture
 from stream import download, host_gates, image_urls
 from stream.contracts import PostImage
 from stream.image_outcomes import (

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import BrokenImage
+from models.core.errors import BrokenImage
 from stream.images_root import read_below
 
 

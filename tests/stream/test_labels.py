@@ -1,6 +1,6 @@
 """The entity types of a label set; what the group does with them is in tests/integration/test_two_groups.py."""
 
-from models.labels import bio_labels
+from models.core.labels import bio_labels
 from stream.labels import types_of
 
 

@@ -11,8 +11,8 @@ import orjson
 import pytest
 from aiokafka import TopicPartition
 
-from models.errors import CheckpointError
-from models.post import Mention, Post
+from models.core.errors import CheckpointError
+from models.core.post import Mention, Post
 from stream.active import ActiveModel
 from stream.backoff import Backoff
 from stream.busy import Busy

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from aiokafka import TopicPartition
 
-from models.images import Picture, decode_image
+from models.vision.decoding import Picture, decode_image
 from stream import image_urls
 from stream.image_urls import ImageUrls
 from stream.model_switch import CheckpointSource

@@ -5,7 +5,7 @@ import asyncio
 import orjson
 from aiokafka import TopicPartition
 
-from models.post import Mention
+from models.core.post import Mention
 from stream.admit import admit, conclude
 from stream.counters import Counted
 from stream.partition import Partition

@@ -6,8 +6,8 @@ import unicodedata
 import orjson
 import pytest
 
-from models.errors import BrokenImage
-from models.images import decode_image
+from models.core.errors import BrokenImage
+from models.vision.decoding import decode_image
 from stream.contracts import MAX_IMAGES, decode_post
 from stream.demo import SAMPLES
 from stream.errors import BadPost

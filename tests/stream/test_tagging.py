@@ -5,7 +5,7 @@ from itertools import chain
 
 import pytest
 
-from models.post import Mention
+from models.core.post import Mention
 from stream.busy import Busy
 from stream.errors import WorkEndedIt
 from stream.tagging import Failed, Golden, Tagged, tag_batch

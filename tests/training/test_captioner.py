@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 from safetensors.torch import load_file
 
-from models.captioner import END, PAD, START, UNKNOWN, CaptionerConfig
+from models.vision.captioner import END, PAD, START, UNKNOWN, CaptionerConfig
 from training import captioner as module
 from training.captioner import (
     STATE,

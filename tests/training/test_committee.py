@@ -8,14 +8,14 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file
 
-from models.base import SequenceTagger
-from models.batch import collate
-from models.checkpoint import FEW_BITS_STREAM, WEIGHTS, load_checkpoint
-from models.compressed import restored
-from models.encode import Vocabulary
-from models.parts import Parts, build, frozen_sha256
-from models.registry import create
-from models.tagger import Tagger
+from models.architectures.base import SequenceTagger
+from models.architectures.registry import create
+from models.checkpoints.components import Parts, build, frozen_sha256
+from models.checkpoints.compression import restored
+from models.checkpoints.format import FEW_BITS_STREAM, WEIGHTS, load_checkpoint
+from models.core.batch import collate
+from models.inference.tagger import Tagger
+from models.text.vocabulary import Vocabulary
 from tests.checkpoints import CHARACTERS, WORDS, tiny_checkpoint, tiny_model
 from training import committee as committees
 from training.commands.train_committee import committee

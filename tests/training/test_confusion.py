@@ -1,6 +1,6 @@
 """Who is paired with whom, and where the rest goes."""
 
-from models.labels import Span
+from models.core.labels import Span
 from training.confusion import Confusion, confusion, pair
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.tokens import hashtags_in
+from models.text.tokenizer import hashtags_in
 from training import controls
 from training.conll import DataError
 from training.data import Sample

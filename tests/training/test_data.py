@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.batch import Encoded, collate
+from models.core.batch import Encoded, collate
 from training.conll import DataError
 from training.data import further, possible_labels, read_folder
 

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from models.labels import Span, tags_of
-from models.tagger import Tagger
+from models.core.labels import Span, tags_of
+from models.inference.tagger import Tagger
 from tests.checkpoints import tiny_checkpoint
 from training.commands.evaluate import evaluate
 from training.conll import DataError, LabelledPost

@@ -11,10 +11,10 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from models.checkpoint import load_checkpoint
-from models.segmenter import Segmenter, SegmenterConfig
-from models.tagger import Tagger
-from models.trimod import TriModConfig
+from models.architectures.trimod import TriModConfig
+from models.checkpoints.format import load_checkpoint
+from models.hashtags.segmenter import Segmenter, SegmenterConfig
+from models.inference.tagger import Tagger
 from tests.checkpoints import tiny_checkpoint
 from training import experiments, papers, trained_experiments
 from training.checkpoint_experiments import CHECKPOINT_EXPERIMENTS, DRAWS

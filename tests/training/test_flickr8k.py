@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from models.images import decode_image
-from models.vision import ImageEncoder
+from models.vision.decoding import decode_image
+from models.vision.efficientnet import ImageEncoder
 from training import flickr8k
 from training.conll import DataError
 from training.flickr8k import Photo, caption_words, read_photos, region_features, split

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from models.labels import tags_of
-from models.tagger import Tagger
+from models.core.labels import tags_of
+from models.inference.tagger import Tagger
 from tests.checkpoints import tiny_checkpoint
 from training import label as labelling
 from training.commands.label import label

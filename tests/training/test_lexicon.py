@@ -5,9 +5,9 @@ from math import log
 import pytest
 import torch
 
-from models.lexicon import Pair
-from models.ranker import Ranker
-from models.segmenter import Segmenter, SegmenterConfig
+from models.hashtags.lexicon_features import Pair
+from models.hashtags.ranker import Ranker
+from models.hashtags.segmenter import Segmenter, SegmenterConfig
 from training.frequencies import Frequencies
 from training.hashtags import Example
 from training.lexicon import RAREST, add, fit, lists, share_right

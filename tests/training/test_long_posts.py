@@ -1,8 +1,9 @@
 """A post of any length is learnt whole, and scored as a served model would tag it: each entity once."""
 
-from models.encode import MAX_WINDOW_PIECES, PostEncoder
-from models.inputs import Inputs
-from models.labels import spans
+from models.core.inputs import Inputs
+from models.core.labels import spans
+from models.text.post_encoder import PostEncoder
+from models.text.windows import MAX_WINDOW_PIECES
 from tests.checkpoints import CHARACTERS, WORDS
 from training.data import Sample
 from training.long_posts import in_windows, joined, parts_of

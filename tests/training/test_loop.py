@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.batch import collate
-from models.encode import PostEncoder
-from models.inputs import Inputs
-from models.parts import Parts
-from models.post import Post
-from models.segmenter import Segmenter, SegmenterConfig
-from models.tagger import Tagger
-from models.trimod import TriMod
+from models.architectures.trimod import TriMod
+from models.checkpoints.components import Parts
+from models.core.batch import collate
+from models.core.inputs import Inputs
+from models.core.post import Post
+from models.hashtags.segmenter import Segmenter, SegmenterConfig
+from models.inference.tagger import Tagger
+from models.text.post_encoder import PostEncoder
 from tests.checkpoints import CHARACTERS, WORDS, tiny_model
 from training.conll import DataError
 from training.data import Sample, encode

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from rich.progress import Progress
 
-from models.labels import Span, spans, tags_of
-from models.tagger import Tagger
+from models.core.labels import Span, spans, tags_of
+from models.inference.tagger import Tagger
 from tests.checkpoints import tiny_checkpoint
 from training.conll import LabelledPost
 from training.data import Sample
@@ -62,7 +62,7 @@ def test_hashtags_that_are_not_to_be_read_weigh_nothing(tagger: Tagger) -> None:
 
 
 def test_token_spans_undo_the_joining() -> None:
-    from models.post import Mention
+    from models.core.post import Mention
 
     text, found = joined(TOKENS)
     mention = Mention(found[3].start, found[5].end, text[found[3].start : found[5].end], "LOC", 1.0)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from models.seen import Pixels
+from models.core.visual_context import Pixels
 from training.data import Sample
 from training.noise import Disturber, Noise, respell_hashtags
 from training.presets import QUIET

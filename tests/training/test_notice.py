@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from models.lexicon import LexiconConfig
+from models.hashtags.lexicon import LexiconConfig
 from training.notice import NOTICE, write_notice
 
 

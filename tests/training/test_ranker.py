@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from models.lexicon import FEATURES, Lexicon
-from models.ranker import Ranker
+from models.hashtags.lexicon import Lexicon
+from models.hashtags.lexicon_features import FEATURES
+from models.hashtags.ranker import Ranker
 from tests.training.test_lexicon import ENGLISH, POSTS
 from training.hashtags import Example
 from training.lexicon import lists, share_right

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.trimod import TriModConfig
+from models.architectures.trimod import TriModConfig
 from tests.checkpoints import tiny_model
 from training.average import MovingAverage
 from training.conll import DataError

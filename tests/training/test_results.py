@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from models.checkpoint import load_checkpoint, save_checkpoint
-from models.cwi import CWIConfig
-from models.errors import TrimodError
+from models.architectures.cwi import CWIConfig
+from models.checkpoints.format import load_checkpoint, save_checkpoint
+from models.core.errors import TrimodError
 from tests.checkpoints import tiny_checkpoint
 from training import collect as collecting
 from training import results

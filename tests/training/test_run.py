@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 
 from models import DEFAULT_CHECKPOINT
-from models.checkpoint import load_checkpoint
-from models.inputs import Inputs
-from models.look import ImageReader, grid_boxes
-from models.post import Post
-from models.registry import MODELS
-from models.tagger import Tagger
+from models.architectures.registry import MODELS
+from models.checkpoints.format import load_checkpoint
+from models.core.inputs import Inputs
+from models.core.post import Post
+from models.inference.tagger import Tagger
+from models.vision.image_reader import ImageReader, grid_boxes
 from tests.checkpoints import tiny_checkpoint
 from training.conll import DataError
 from training.data import Sample, read_folder
@@ -419,7 +419,9 @@ def test_going_on_with_another_classifier_reads_features_of_its_width(
     tmp_path: Path, segmenter: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A checkpoint may say how wide the features were that it read before."""
-    monkeypatch.setattr("models.look.backbone", lambda *_: None)  # its weights are not to be downloaded
+    monkeypatch.setattr(
+        "models.vision.image_reader.backbone", lambda *_: None
+    )  # its weights are not to be downloaded
     first = Run("hsn", (folder(tmp_path / "data"),), "none", segmenter=segmenter)
     hyper = {"word_size": 12, "hidden": 8, "heads": 2, "image_size": 1280}
     small = changed(PRESETS["hsn"], **{**SMALL, "epochs": 1}, **hyper)
@@ -435,7 +437,7 @@ def test_going_on_looks_at_pixels_as_the_checkpoint_does(
     """The preset's own CNN looked, and the model read another's features."""
     first = Run("hsn", (folder(tmp_path / "data"),), "none", segmenter=segmenter)
     hyper = {"word_size": 12, "hidden": 8, "heads": 2, "backbone": "mobilenet_v2"}
-    monkeypatch.setattr("models.look.backbone", lambda *_: None)
+    monkeypatch.setattr("models.vision.image_reader.backbone", lambda *_: None)
     begun = train_preset(
         changed(PRESETS["hsn"], **{**SMALL, "epochs": 1}, **hyper), first, "cpu", tmp_path / "a"
     )

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from seqeval.metrics import classification_report
 from seqeval.scheme import IOB2
 
-from models.labels import Span, bio_labels, spans
+from models.core.labels import Span, bio_labels, spans
 from training.scoring import Score, partial_score, score
 
 TAGS = st.sampled_from(bio_labels(["PER", "LOC"]))

@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
-from models.segmenter import FIRST_KNOWN, Segmenter, SegmenterConfig
+from models.hashtags.segmenter import FIRST_KNOWN, Segmenter, SegmenterConfig
 from training.conll import DataError
 from training.frequencies import Frequencies
 from training.hashtags import Example

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from models.checkpoint import load_checkpoint
+from models.checkpoints.format import load_checkpoint
 from tests.checkpoints import tiny_checkpoint
 from tests.training.test_run import folder
 from training.commands.train import train

@@ -10,7 +10,7 @@ import torch
 from click.testing import CliRunner
 from rich.console import Console
 
-from models.pretrained import load_encoder, load_wordpieces
+from models.text.pretrained import load_encoder, load_wordpieces
 from training.commands.train_vectors import vectors as command
 from training.conll import DataError
 from training.provenance import origins, typed

@@ -36,7 +36,7 @@ def evaluate(
     as_json: bool,
 ) -> None:
     """Precision, recall and F1 (exact spans, in percent) of CHECKPOINT on a labelled file."""
-    from models.tagger import Tagger
+    from models.inference.tagger import Tagger
     from training.conll import read_conll
     from training.data import captions_of
     from training.evaluate import ImageSource

@@ -45,7 +45,7 @@ def label(
 
     The labels are the checkpoint's guesses (silver), not a person's.
     """
-    from models.tagger import Tagger
+    from models.inference.tagger import Tagger
     from training import label as labelling
     from training.progress import Watch
 

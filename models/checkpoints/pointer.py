@@ -1,0 +1,41 @@
+"""A pointer file: it names the folder of the checkpoint in use, so that workers can be told to switch.
+
+`trimod checkpoint promote` writes it, atomically; whatever takes a checkpoint's folder takes a pointer too. One line:
+a path, absolute or from the pointer's own folder. Who watches it is not here (stream/model_switch.py).
+"""
+
+from pathlib import Path
+
+from models import DEFAULT_CHECKPOINT, DEFAULT_POINTER
+from models.core.errors import CheckpointError
+
+LONGEST = 4096
+"""Bytes of a pointer file: what is longer is none."""
+
+
+def resolve(path: Path) -> Path:
+    """The checkpoint's folder that `path` is, or points to. Raises CheckpointError where it is neither.
+
+    The default pointer, as long as nothing was promoted, points to the checkpoint that ships.
+    """
+    if path.is_dir():
+        # Else its files would be taken for a checkpoint's, and called dangerous.
+        if (path / "last.pt").exists():
+            raise CheckpointError(f"{path} is a training run: its checkpoint is {path / 'checkpoint'}")
+        return path
+    if not path.exists() and path.resolve() == DEFAULT_POINTER:
+        return DEFAULT_CHECKPOINT
+    try:
+        with path.open("rb") as file:
+            text = file.read(LONGEST + 1).decode("utf-8")
+    except FileNotFoundError:
+        raise CheckpointError(f"no checkpoint at {path}: no such folder, and no pointer file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"pointer file {path} cannot be read: {error}") from None
+    lines = text.splitlines()
+    if len(lines) != 1 or not lines[0].strip() or len(text) > LONGEST or "\0" in text:
+        raise CheckpointError(f"{path} is no pointer file: it must hold one line, the path of a checkpoint")
+    directory = path.parent / lines[0].strip()
+    if not directory.is_dir():
+        raise CheckpointError(f"pointer file {path} names {directory}: no such folder")
+    return directory

@@ -1,0 +1,60 @@
+"""Whether one checkpoint may take another's place while workers run: consumers must find the same labels."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from models.core.errors import CheckpointError
+
+
+def check_same_labels(new: Sequence[str], used: Sequence[str], what: str) -> None:
+    """Raise CheckpointError unless both have the same labels; `what` is the one in use."""
+    if set(new) != set(used):
+        missing, more = sorted(set(used) - set(new)), sorted(set(new) - set(used))
+        raise CheckpointError(
+            f"the checkpoint's labels are not those of {what}: it lacks {missing or 'none'} and adds {more or 'none'}"
+        )
+
+
+def labels_of(path: Path) -> list[str]:
+    """The labels of the checkpoint at `path`. Raises CheckpointError."""
+    from models.checkpoints.format import load_checkpoint  # late: it brings torch; comparing needs none
+
+    config = load_checkpoint(path).config
+    try:
+        return list(config[config["model"]]["labels"])
+    except (KeyError, TypeError):
+        raise CheckpointError(f"checkpoint {path}: its configuration names no labels") from None
+
+
+def check_labels(labels: Sequence[str], used: Path) -> None:
+    """Raise CheckpointError unless the checkpoint at `used` has just these labels; a broken one has no say."""
+    try:
+        there = labels_of(used)
+    except CheckpointError:
+        return
+    check_same_labels(labels, there, f"{used}, which is in use")
+
+
+def point(pointer: Path, directory: Path) -> None:
+    """Make `pointer` name `directory`; whoever reads it meanwhile finds the old or the new. Raises CheckpointError."""
+    if pointer.is_dir():
+        raise CheckpointError(f"{pointer} is a folder: name the pointer file that worker.checkpoint names")
+    home, target = pointer.parent.resolve(), directory.resolve()
+    text = str(target.relative_to(home) if target.is_relative_to(home) else target)
+    new = ""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        handle, new = tempfile.mkstemp(dir=home, prefix=f".{pointer.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        Path(new).chmod(0o644)  # mkstemp makes files that workers of another user could not read
+        Path(new).replace(pointer)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            Path(new).unlink()
+        raise CheckpointError(f"pointer file {pointer} cannot be written: {error.strerror}") from None

@@ -1,0 +1,73 @@
+"""Which words there are, how frequent, which follow one another: what hashtag segmentation weighs its network against.
+
+Words and pairs of words with their frequencies, kept as tensors so that they travel inside a checkpoint, and the
+best segmentation of a text by a log-linear model of the network, the words and the text's case. Where the words
+come from, and how the model's weights are fitted, is training/lexicon.py's business.
+
+Two lists of words are kept apart, general English and the web's, as the web also has brand and site names that are
+one word there, and phrases that only addresses run together: a word that only one of them has counts differently.
+
+A segmentation's score is the sum of a score of each word, of each space, and of each pair of neighbouring words
+(a semi-Markov model); `FEATURES` names what those are sums of.
+"""
+
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from models.hashtags.lexicon import LexiconConfig
+from models.hashtags.lexicon_features import Pair, Word
+
+
+def pack(words: Mapping[str, Word], pairs: Mapping[tuple[str, str], Pair]) -> dict[str, Tensor]:
+    """As tensors: the words' bytes (uint8) and log probabilities (float16 [words, 2]), the pairs' two word numbers
+    (int32 [pairs, 2]) and what is known of them (float16 [pairs, 2]). Pairs must be of listed words.
+    """
+    number = {word: index for index, word in enumerate(words)}
+    numbers = [(number[first], number[second]) for first, second in pairs]
+    return {
+        "text": torch.tensor(list(" ".join(words).encode()), dtype=torch.uint8),
+        "scores": torch.tensor(list(words.values()), dtype=torch.float16).reshape(-1, 2),
+        "pairs": torch.tensor(numbers, dtype=torch.int32).reshape(-1, 2),
+        "pair_scores": torch.tensor(list(pairs.values()), dtype=torch.float16).reshape(-1, 2),
+    }
+
+
+def empty(config: LexiconConfig) -> dict[str, Tensor]:
+    """Zeros of the kinds and sizes of what `pack` gives; no pairs are stored if there are none."""
+    tensors = {
+        "text": torch.zeros(config.size, dtype=torch.uint8),
+        "scores": torch.zeros(config.words, config.sources, dtype=torch.float16),
+    }
+    if config.pairs:
+        tensors["pairs"] = torch.zeros(config.pairs, 2, dtype=torch.int32)
+        tensors["pair_scores"] = torch.zeros(config.pairs, 2, dtype=torch.float16)
+    return tensors
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """While a large lexicon is built: Python's cyclic garbage collector would look through its million small objects
+    again and again, for two thirds of the time, and none are garbage."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def unpack(packed: Mapping[str, Tensor]) -> tuple[dict[str, Word], dict[tuple[str, str], Pair]]:
+    """The inverse of `pack`, on whatever device and in whatever precision the tensors are by now."""
+    words = packed["text"].to("cpu", torch.uint8).numpy().tobytes().decode().split()
+    pairs = {}
+    if "pairs" in packed:
+        known = packed["pair_scores"].to("cpu", torch.float32).tolist()
+        for (first, second), values in zip(packed["pairs"].tolist(), known, strict=True):
+            pairs[words[first], words[second]] = Pair._make(values)
+    scores = packed["scores"].to("cpu", torch.float32)
+    return dict(zip(words, map(Word._make, scores.tolist()), strict=True)), pairs

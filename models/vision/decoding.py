@@ -1,0 +1,146 @@
+"""Bytes of an untrusted picture to the 224 x 224 pixels that the CNN reads.
+
+The size is read from the header and refused before anything is decoded; JPEGs are decoded at the smallest
+scale that is enough (`draft`), and only the square that the CNN sees is resized: short side to 256, bicubic,
+centre 224, as timm evaluates EfficientNet-Lite0. Of an animation the first frame counts. Whatever is wrong
+with the bytes is a BrokenImage with the reason. No torch here: decoding may run in any process; normalisation
+is the encoder's.
+"""
+
+import hashlib
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from models.core.errors import BrokenImage
+
+SIDE = 224
+"""Pixels per side of what the CNN reads."""
+
+
+SHORT_SIDE = 256
+"""Pixels that the short side is resized to before the centre is cut out."""
+
+
+MAX_PIXELS = 40_000_000
+"""Pixels (width x height in the header) over which a picture is refused undecoded."""
+
+
+MAX_SCANNED = 12 * MAX_PIXELS
+"""Pixels times scans over which a JPEG is refused undecoded: a scan may take 60 bytes, and a pass over all pixels."""
+
+
+MAX_BYTES = 16 * 2**20
+"""Bytes over which a picture is refused unread."""
+
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
+
+
+_JPEGS = ("JPEG", "MPO")
+
+
+_SCAN = b"\xff\xda"  # the marker that begins a scan; in a scan's own bytes it is escaped
+
+
+_ORIENTATION = 0x0112  # the EXIF tag
+
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # arrays have no truth value to compare by: compare `key`
+class Picture:
+    """A decoded picture.
+
+    pixels: uint8 [224, 224, 3], RGB, upright.
+    key: SHA-256 of the file's bytes in hex; equal keys are the same picture.
+    alt: the words its author gave it.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    key: str
+    alt: str = ""
+
+
+def decode_image(data: bytes, alt: str = "") -> Picture:
+    """The picture in the bytes of a JPEG, PNG, WebP or GIF file. Raises BrokenImage with the reason."""
+    if not data:
+        raise BrokenImage("image is empty")
+    if len(data) > MAX_BYTES:
+        raise BrokenImage(f"image has {len(data)} bytes; at most {MAX_BYTES} are taken")
+    try:
+        pixels = _pixels(data)
+    except BrokenImage:
+        raise
+    except UnidentifiedImageError:
+        raise BrokenImage("image is no JPEG, PNG, WebP or GIF") from None
+    except Exception as error:  # on bytes made to break them, Pillow's readers raise nearly any class
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise BrokenImage(f"image cannot be decoded ({reason[:200]})") from None
+    return Picture(pixels, hashlib.sha256(data).hexdigest(), alt)
+
+
+def _pixels(data: bytes) -> npt.NDArray[np.uint8]:
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise BrokenImage(f"image has {width} x {height} pixels; at most {MAX_PIXELS} are decoded")
+        if width * height == 0:
+            raise BrokenImage("image has no pixels")
+        if image.format in _JPEGS and width * height * (scans := data.count(_SCAN)) > MAX_SCANNED:
+            raise BrokenImage(
+                f"image has {scans} scans of {width} x {height} pixels; at most {MAX_SCANNED} pixels are read"
+            )
+        orientation = _orientation(image)
+        image.draft(None, (SHORT_SIDE, SHORT_SIDE))
+        square = _to_rgb(image).resize(
+            (SIDE, SIDE), Image.Resampling.BICUBIC, box=_centre(image.size), reducing_gap=2.0
+        )
+    square = _over_white(square)
+    if orientation in _UPRIGHT:  # turning the small square is turning the picture: the cut is symmetric
+        square = square.transpose(_UPRIGHT[orientation])
+    return np.array(square)
+
+
+def _centre(size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """The box in the picture that resizing the short side to 256 and cutting out the centre 224 shows."""
+    width, height = size
+    side = min(size) * SIDE / SHORT_SIDE
+    left, top = (width - side) / 2, (height - side) / 2
+    return left, top, left + side, top + side
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """The decoded picture as RGB, or as RGBA where it has transparency."""
+    if image.mode.startswith(("I", "F")):  # 16-bit grey: convert() would clip all above 255 to white
+        return image.point(lambda value: value / 257).convert("L").convert("RGB")
+    if image.has_transparency_data:
+        return image.convert("RGBA")
+    return image.convert("RGB")
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    if image.mode != "RGBA":
+        return image
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image).convert("RGB")
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 (upright) where there is none; a damaged EXIF block costs no picture."""
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:
+        return 1

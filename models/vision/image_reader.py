@@ -1,0 +1,137 @@
+"""Pictures of a post to what is Seen in them: the one way from pixels to a model, in serving and in training.
+
+Words: the alt texts that people wrote, then the captioner's captions, then the classifier's class words; for a model
+that reads classes, a word for each of the first picture's likeliest ones. Features, for models trained on pixels:
+pooled, the mean over a post's pictures; and regions, cells of all pictures' grids, or the objects of the first picture
+(their spatial graph is of one picture).
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.core.inputs import Inputs
+from models.core.visual_context import NOTHING_SEEN, Pixels, Seen, noun_of
+from models.text.tokenizer import words_of
+from models.vision.backbones import DEFAULT, Backbone, backbone
+from models.vision.captioner import Captioner
+from models.vision.decoding import Picture
+from models.vision.detectors import ObjectDetector, object_detector
+from models.vision.efficientnet import ImageEncoder
+
+MAX_ALT = 1000
+"""Characters of an image's alt text that are read."""
+
+
+GRID = 7
+"""Cells in a row, and in a column, of the CNN's last feature map."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Looked:
+    """What was seen in one picture."""
+
+    caption: tuple[str, ...]
+    class_words: tuple[str, ...]
+    classes: tuple[str, ...]
+    """A word for each of the likeliest classes, likely or not."""
+    pixels: Pixels
+
+
+class ImageReader:
+    """Looks at pictures with a classifier, and a captioner where there is one; remembers `cache` pictures by content.
+
+    For one thread at a time. Raises PretrainedError where weights are missing.
+    """
+
+    def __init__(
+        self, inputs: Inputs, device: torch.device, cache: int, captioner: Captioner | None = None
+    ) -> None:
+        self._inputs = inputs
+        if inputs.image_words == "classes":
+            captioner = None  # its words would not be read
+        self._captioner = captioner.to(device) if captioner else None
+        self._detector: ObjectDetector | None = None
+        if inputs.regions == "objects":
+            self._detector = object_detector(inputs.detector, device)
+        # The captioner reads EfficientNet-Lite0's grid, whatever else gives the features.
+        self._default: Backbone | None = None
+        if captioner is not None or inputs.backbone == DEFAULT:
+            grid = inputs.regions == "grid" or captioner is not None
+            self._default = ImageEncoder(device, regions=grid)
+        self._other = None if inputs.backbone == DEFAULT else backbone(inputs.backbone, device)
+        self._known: OrderedDict[str, _Looked] = OrderedDict()
+        self._cache = cache
+
+    @property
+    def remembered(self) -> int:
+        """Pictures whose features are in memory."""
+        return len(self._known)
+
+    def read(self, posts: Sequence[Sequence[Picture]]) -> list[Seen]:
+        """What is seen in each post's pictures; nothing for a post without."""
+        pictures = {picture.key: picture for post in posts for picture in post}
+        known = {key: self._known[key] for key in pictures if key in self._known}
+        new = [picture for key, picture in pictures.items() if key not in known]
+        if new:
+            known |= zip((picture.key for picture in new), self._look(new), strict=True)
+        for key, looked in known.items():
+            self._known[key] = looked
+            self._known.move_to_end(key)
+        while len(self._known) > self._cache:
+            self._known.popitem(last=False)
+        return [self._together(post, [known[picture.key] for picture in post]) for post in posts]
+
+    def _look(self, pictures: Sequence[Picture]) -> list[_Looked]:
+        features = self._default.encode(pictures) if self._default is not None else []
+        captions: list[list[str]] = [[] for _ in pictures]
+        if self._captioner is not None:
+            grids = [each.regions for each in features if each.regions is not None]
+            captions = self._captioner.caption(torch.stack(grids))
+        if self._other is not None:
+            features = self._other.encode(pictures)
+        looked = []
+        for picture, each, caption in zip(pictures, features, captions, strict=True):
+            grid = each.regions if self._inputs.regions == "grid" else None
+            pixels = Pixels(each.pooled, grid, None if grid is None else grid_boxes(len(grid)))
+            if self._detector is not None:
+                found = self._detector.detect(picture.pixels)
+                pixels = Pixels(found.pooled, found.features, found.boxes, found.words)
+            classes = tuple(noun_of(name) for name in each.classes)
+            looked.append(_Looked(tuple(caption), tuple(words_of(" ".join(each.words))), classes, pixels))
+        return looked
+
+    def _together(self, pictures: Sequence[Picture], looked: Sequence[_Looked]) -> Seen:
+        """What is seen in all pictures of one post."""
+        if not looked:
+            return NOTHING_SEEN
+        first = looked[0]
+        words = first.classes if self._inputs.image_words == "classes" else _words(pictures, looked)
+        pooled = torch.stack([each.pixels.pooled for each in looked]).mean(dim=0)
+        regions, boxes = first.pixels.regions, first.pixels.boxes
+        if regions is None or boxes is None:
+            return Seen(words, Pixels(pooled))
+        if self._detector is not None:
+            return Seen(words, Pixels(pooled, regions, boxes, first.pixels.words))
+        grids = [each.pixels.regions for each in looked if each.pixels.regions is not None]
+        return Seen(words, Pixels(pooled, torch.cat(grids), boxes.repeat(len(grids), 1)))
+
+
+def _words(pictures: Sequence[Picture], looked: Sequence[_Looked]) -> tuple[str, ...]:
+    """Alt texts, captions and class words of all pictures."""
+    words = words_of(" ".join(picture.alt[:MAX_ALT] for picture in pictures))
+    words += [word for each in looked for word in each.caption]
+    words += [word for each in looked for word in each.class_words]
+    return tuple(words)
+
+
+def grid_boxes(cells: int = GRID * GRID) -> Tensor:
+    """The boxes of a square grid's cells, row by row [cells, 4]: centre x, centre y, height, width, in shares."""
+    side = round(cells**0.5)
+    centres = (torch.arange(side) + 0.5) / side
+    y, x = torch.meshgrid(centres, centres, indexing="ij")
+    size = torch.full((side * side,), 1 / side)
+    return torch.stack([x.flatten(), y.flatten(), size, size], dim=1)
