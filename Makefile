@@ -59,8 +59,8 @@ types: $(VENV)/.installed ## mypy, strict
 	$(BIN)/mypy
 
 docs: $(VENV)/.installed ## Schemas of the topics and the settings' example file, from the code
-	$(BIN)/python -m stream.schemas deploy/schemas
-	$(BIN)/python -m stream.settings_example > deploy/trimod.example.toml
+	$(BIN)/python -m stream.messages.schemas deploy/schemas
+	$(BIN)/python -m stream.config.example > deploy/trimod.example.toml
 
 results: $(VENV)/.installed ## training/RESULTS.md and its figures, from training/results/
 	$(BIN)/python -m training.results page

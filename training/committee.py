@@ -46,7 +46,7 @@ def join(
     of what tuning did to each member's encoder, or one for all; none keeps all. bits: of each of the model's weights,
     if not float16; the scores are of what is stored. specialists: further members, each with the data set that it alone
     was trained on, with a say by how far they agree with the others (models/architectures/ensemble.py); ranks go on
-    with them. Raises DataError, naming the member, for one that does not go with the first. """
+    with them. Raises DataError, naming the member, for one that does not go with the first."""
     members = [*members, *(path for _, path in specialists)]
     if len(members) < 2:
         raise DataError("a committee has two members or more")

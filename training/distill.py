@@ -4,7 +4,7 @@ A teacher is a checkpoint; several are an ensemble. Targets are marginals of the
 of its own learns from them by cross-entropy with its own marginals (models/layers/crf.py), beside the gold tags. Posts
 without gold tags of this label scheme have the teachers' word alone, and are shown in both of the ways that data sets
 cut posts into tokens, since the sets differ in what they tag as they do in how they cut. What a teacher thinks is kept
-in a folder: it takes minutes, and a run may be stopped and go on. """
+in a folder: it takes minutes, and a run may be stopped and go on."""
 
 import hashlib
 import re

@@ -28,7 +28,7 @@ def export(
     """Write the checkpoint of `parts` with the model's trained `weights`, called `name` (default: the model's).
 
     frozen: SHA-256 of the encoder's own weights, from before training may have rounded them
-    (models/checkpoints/components.py). """
+    (models/checkpoints/components.py)."""
     parts.model.load_state_dict(dict(weights), strict=False)
     config = {
         **config_of(parts),

@@ -1,7 +1,7 @@
 """Posts that are longer than the model's window: in parts, for training and for scoring.
 
 Parts overlap as they do in serving (models/text/post_encoder.py). Training may see an entity twice, and none that a
-border cuts; scoring counts each once, where a served model would say it, and so does not look at the gold tags. """
+border cuts; scoring counts each once, where a served model would say it, and so does not look at the gold tags."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

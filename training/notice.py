@@ -1,7 +1,7 @@
 """The notice that a checkpoint with a lexicon carries: whose word frequencies are in it, and under what terms.
 
 The lexicon (models/hashtags/lexicon.py) is derived from published word lists; one of them asks for the same licence of
-what is made of it. Says nothing about the other weights. """
+what is made of it. Says nothing about the other weights."""
 
 from pathlib import Path
 

@@ -3,7 +3,7 @@
 By xz for tables of words and counts, which shrink to a third. By Huffman's code alone (zlib's, RFC 1950 and 1951) for
 weights in few bits (models/checkpoints/quantization.py), which take a byte each before: nothing in them comes again, so
 that xz's search for it would take them a hundred times as long and leave them 7 % larger. Trained weights as they are
-hardly shrink. What may have been made to swell without end is read up to a limit. """
+hardly shrink. What may have been made to swell without end is read up to a limit."""
 
 import lzma
 import zlib

@@ -1,7 +1,7 @@
 """A pointer file: it names the folder of the checkpoint in use, so that workers can be told to switch.
 
 `trimod checkpoint promote` writes it, atomically; whatever takes a checkpoint's folder takes a pointer too. One line:
-a path, absolute or from the pointer's own folder. Who watches it is not here (stream/model_switch.py).
+a path, absolute or from the pointer's own folder. Who watches it is not here (stream/worker/model_switch.py).
 """
 
 from pathlib import Path

@@ -5,7 +5,7 @@ that a weight is off by half a step at most: in eight bits 1/254 of the largest 
 around zero, by the largest, with no calibration (as in Dettmers et al. 2022, arXiv:2208.07339, without its outliers).
 Numbers of fewer than eight bits take less room only where they are compressed (models/checkpoints/compression.py): most
 are near zero, and four bits become three. Weights are read back into float32: this saves space on disk and in a
-repository, not time. Vectors and small matrices stay as they are. """
+repository, not time. Vectors and small matrices stay as they are."""
 
 from collections.abc import Mapping
 

@@ -2,7 +2,7 @@
 
 A batch of B posts of at most n tokens has one row or more per post in its word pieces. Depending on the model's Inputs
 (models/core/inputs.py) that is the text; or the text, the words about its image and its hashtags' words in one; or one
-row per *view*: the text, and beside it the text with the image's words, and the text with the hashtags' words. """
+row per *view*: the text, and beside it the text with the image's words, and the text with the hashtags' words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields

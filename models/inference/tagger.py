@@ -6,7 +6,7 @@
 
 A worker calls the two halves apart: `prepare` on CPU threads, `tag_prepared` on the thread that owns the device. A
 post's tags do not depend on which posts are tagged with it. `tag` decodes images (models/vision/decoding.py); `prepare`
-wants them decoded. """
+wants them decoded."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -2,7 +2,7 @@
 
 Everything here is padded on the right and masked, so that neither a post's neighbours in the batch nor the longest
 token's length change anything. Knows no model; TriMod's Bi-GRUs and the transformers are
-models/layers/transformer.py's. """
+models/layers/transformer.py's."""
 
 from torch import Tensor, nn
 from torch.nn.functional import pad

@@ -25,7 +25,7 @@ class Transformer(nn.Module):
     Its word-piece embeddings stay as they were pretrained, and with `adapters` all of its weights do (each linear layer
     gets an update of that rank, models/layers/lora.py), but for biases and norms if `tune_biases` (as BitFit, Ben Zaken
     et al. 2022); what stays is not in a checkpoint. With `read_case`, how a token is written is added to its pieces'
-    embeddings, zero at first. """
+    embeddings, zero at first."""
 
     def __init__(
         self, name: str, adapters: int = 0, read_case: bool = False, tune_biases: bool = False

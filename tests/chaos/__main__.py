@@ -12,8 +12,8 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from models.core.errors import TrimodError
-from stream.settings import ROOT
-from stream.signals import interruptible
+from stream.config.base import ROOT
+from stream.local.signals import interruptible
 from tests.chaos.harness import Harness
 from tests.chaos.plan import draw
 from tests.chaos.report import figures, judge, write

@@ -8,10 +8,15 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from stream.local import LocalKafka, LocalRedis, free_port
-from stream.local_server import LocalServer
-from stream.settings import Kafka, Local, Redis, Settings, Worker
-from stream.topics import ensure_topics
+from stream.config.kafka import Kafka
+from stream.config.local import Local
+from stream.config.redis import Redis
+from stream.config.settings import Settings
+from stream.config.worker import Worker
+from stream.kafka.topics import ensure_topics
+from stream.local.redis import LocalRedis
+from stream.local.server import LocalServer
+from stream.local.stack import LocalKafka, free_port
 from tests.chaos.member import Member
 from tests.chaos.operated import Operated
 

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from stream.counters import Counters
-from stream.rebuild import rebuild
-from stream.topics import topic_uuid
+from stream.counters.rebuild import rebuild
+from stream.counters.store import Counters
+from stream.kafka.topics import topic_uuid
 from tests.chaos import verify
 from tests.chaos.background import Background
 from tests.chaos.cluster import Cluster

@@ -13,7 +13,7 @@ from pathlib import Path
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from stream.settings import Kafka
+from stream.config.kafka import Kafka
 from tests.chaos.posts import post
 from tests.chaos.transactions import EVERY, GROUP, Transactions
 

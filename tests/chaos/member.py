@@ -6,11 +6,11 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from stream.faults import VARIABLE, happened
-from stream.local import free_port
-from stream.processes import Child
-from stream.settings import Settings
-from stream.supervisor import environment
+from stream.config.settings import Settings
+from stream.local.process import Child
+from stream.local.stack import free_port
+from stream.local.supervisor import environment
+from stream.runtime.fault_injection import VARIABLE, happened
 from tests.chaos.operated import Operated
 from tests.integration.workers import SCRIPT
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from stream.processes import Child
+from stream.local.process import Child
 
 RESTART_AFTER = 1.0
 """Seconds from an end to the next start."""

@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass
 from itertools import product
 
-from stream.faults import POINTS
+from stream.runtime.fault_injection import POINTS
 
 TARGETS = ("worker", "broker", "Redis")
 SIGNALS = ("term", "kill", "stop")

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from stream.faults import POINTS
+from stream.runtime.fault_injection import POINTS
 from tests.chaos.cluster import SESSION_TIMEOUT
 from tests.chaos.facts import Facts
 from tests.chaos.plan import OTHERS, SIGNALS, TARGETS

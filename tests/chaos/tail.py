@@ -15,8 +15,8 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from stream.settings import Kafka
-from stream.topics import topic_names
+from stream.config.kafka import Kafka
+from stream.kafka.topics import topic_names
 from tests.chaos.facts import Facts, Log, Place
 
 TIMEOUT_MS = 5_000

@@ -3,7 +3,7 @@
 from collections import Counter
 from itertools import product
 
-from stream.faults import POINTS
+from stream.runtime.fault_injection import POINTS
 from tests.chaos.plan import OTHERS, SIGNALS, TARGETS, draw
 
 ROUND = len(TARGETS) * len(SIGNALS) * len(POINTS) + len(OTHERS)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from stream.contracts import event_id
+from stream.messages.events import event_id
 from tests.chaos import verify
 from tests.chaos.facts import Facts, Tagged
 from tests.chaos.posts import SOURCE, dies, fate, post

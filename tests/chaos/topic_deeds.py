@@ -14,8 +14,8 @@ from pathlib import Path
 from kafka.errors import KafkaError
 
 from models.core.errors import TrimodError
-from stream.settings import Kafka
-from stream.topics import admin_client, ensure_topics, topic_uuid
+from stream.config.kafka import Kafka
+from stream.kafka.topics import admin_client, ensure_topics, topic_uuid
 from tests.chaos.facts import Facts
 from tests.chaos.ingest import Ingest
 from tests.chaos.tail import Tail

@@ -11,7 +11,7 @@ from contextlib import suppress
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from stream.settings import Kafka
+from stream.config.kafka import Kafka
 from tests.chaos.posts import post
 
 GROUP = 5

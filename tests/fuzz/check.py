@@ -6,10 +6,11 @@ from itertools import pairwise
 from typing import Any
 
 from models.core.post import TYPES
-from stream.contracts import EntityEvent, Receipt
-from stream.records import Out
-from stream.settings import Kafka
-from stream.work import Done
+from stream.config.kafka import Kafka
+from stream.kafka.publisher import Out
+from stream.messages.events import EntityEvent
+from stream.messages.receipts import Receipt
+from stream.pipeline.item import Done
 from tests.fuzz.cases import TAGGED, Case
 from tests.fuzz.oracle import fields_of
 

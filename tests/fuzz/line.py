@@ -15,17 +15,16 @@ from aiokafka import TopicPartition
 
 from models.core.post import Mention
 from models.inference.tagger import Prepared, Tagger
-from stream.active import ActiveModel
-from stream.admit import admit, conclude
-from stream.batcher import Batcher
-from stream.busy import Busy
-from stream.fetch import Fetched
-from stream.image_outcomes import HOST_AWAY, NotFetched
-from stream.prepare import prepare_post
-from stream.settings import Settings
-from stream.tagging import Failed, Tagged, tag_batch
-from stream.url_rules import UrlRules
-from stream.work import Work
+from stream.config.settings import Settings
+from stream.images.loader import Fetched
+from stream.images.outcomes import HOST_AWAY, NotFetched
+from stream.images.url_policy import UrlRules
+from stream.pipeline.batcher import Batcher
+from stream.pipeline.item import Work, admit, conclude
+from stream.pipeline.model import ActiveModel, Tagged
+from stream.pipeline.preparing import prepare_post
+from stream.pipeline.tagging import Failed, tag_batch
+from stream.runtime.watchdog import Busy
 from tests.fuzz.cases import POISON_MARK, Case
 from tests.fuzz.check import Wrong, check
 

@@ -11,8 +11,10 @@ import pytest
 
 from models.core.post import Mention
 from models.inference.tagger import Prepared
-from stream import admit, contracts, fetch
-from stream.contracts import Post
+from stream.images import loader as fetch
+from stream.messages import events
+from stream.messages.posts import Post
+from stream.pipeline import item as admit
 from tests.checkpoints import tiny_checkpoint
 from tests.fuzz import line as line_module
 from tests.fuzz import mutate_images, mutate_posts, parent
@@ -119,7 +121,7 @@ def test_an_image_decoder_that_raises_is_found(
 
 
 def test_wrong_offsets_are_found(tagger: PoisonableTagger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contracts, "utf16_offset", lambda text, offset: offset + 1)
+    monkeypatch.setattr(events, "utf16_offset", lambda text, offset: offset + 1)
     (result,) = run(tagger, Case("none", POST, TAGGED))
     assert "text at its UTF-16 offsets" in result.problem
 

@@ -10,10 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from stream.faults import VARIABLE
-from stream.local import LocalKafka, LocalRedis, free_port
-from stream.settings import Kafka, Local, Redis, Settings, Worker
-from stream.topics import ensure_topics
+from stream.config.kafka import Kafka
+from stream.config.local import Local
+from stream.config.redis import Redis
+from stream.config.settings import Settings
+from stream.config.worker import Worker
+from stream.kafka.topics import ensure_topics
+from stream.local.redis import LocalRedis
+from stream.local.stack import LocalKafka, free_port
+from stream.runtime.fault_injection import VARIABLE
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +69,6 @@ def settings(kafka: Kafka, redis_url: str, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file of faults (stream/faults.py) of workers that are started now."""
+    """The file of faults (stream/runtime/fault_injection.py) of workers that are started now."""
     monkeypatch.setenv(VARIABLE, str(tmp_path / "faults"))
     return tmp_path / "faults"

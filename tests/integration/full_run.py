@@ -11,9 +11,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from stream.local import LocalStack, free_port
-from stream.settings import Kafka, Local, Settings, Worker
-from stream.supervisor import environment
+from stream.config.kafka import Kafka
+from stream.config.local import Local
+from stream.config.settings import Settings
+from stream.config.worker import Worker
+from stream.local.stack import LocalStack, free_port
+from stream.local.supervisor import environment
 from tests.integration.test_stream_end_to_end import (
     TRIMOD,
     check_events,

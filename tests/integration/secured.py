@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from kafka.admin import KafkaAdminClient, ScramMechanism, UserScramCredentialUpsertion
 
-from stream.local import LocalKafka, free_port
-from stream.local_server import LOOPBACK, LocalServer
-from stream.processes import Child
+from stream.local.process import Child
+from stream.local.server import LOOPBACK, LocalServer
+from stream.local.stack import LocalKafka, free_port
 
 PRIVATE = "Zq7wX"
 """Part of every password here: it must never be seen anywhere."""

@@ -6,8 +6,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from models.core.errors import TrimodError
-from stream.run_worker import run_worker
-from stream.settings import load_settings
+from stream.config.loading import load_settings
+from stream.worker.main import run_worker
 from tests.stream.fake_tagger import FakeTagger
 
 try:

@@ -15,14 +15,18 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
 from models.core.post import Mention
-from stream.contracts import MAX_POST_BYTES, Post, encode, entity_event
+from stream.cli.tail import describe
+from stream.config.kafka import Kafka
+from stream.config.settings import Settings
 from stream.errors import PassingFault
-from stream.ingest import ingest_lines, read_lines
-from stream.lag import read_lag
-from stream.reading import open_topic
-from stream.sending import open_sender
-from stream.settings import Kafka, Settings
-from stream.tail import describe
+from stream.kafka.lag import read_lag
+from stream.kafka.reader import open_topic
+from stream.kafka.sender import open_sender
+from stream.messages.base import MAX_POST_BYTES, encode
+from stream.messages.events import entity_event
+from stream.messages.posts import Post
+from stream.sources.ingest import ingest_lines
+from stream.sources.jsonl import read_lines
 
 pytestmark = pytest.mark.integration
 

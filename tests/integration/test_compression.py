@@ -10,8 +10,9 @@ import pytest
 from confluent_kafka import Producer
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from stream.settings import Kafka, Settings
-from stream.topics import admin_client, topic_names
+from stream.config.kafka import Kafka
+from stream.config.settings import Settings
+from stream.kafka.topics import admin_client, topic_names
 from tests.integration.test_commands import trimod
 from tests.integration.workers import (
     committed,

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.core.errors import TrimodError
-from stream.counters import CHUNK, Counted, Counters
+from stream.config.redis import Redis
+from stream.counters.store import CHUNK, Counted, Counters
 from stream.errors import BrokenWorker, PassingFault
-from stream.settings import Redis
 
 pytestmark = pytest.mark.integration
 

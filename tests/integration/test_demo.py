@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from stream.contracts import decode_post
-from stream.demo import SAMPLES
+from stream.demo.run import SAMPLES
 from stream.errors import BadPost
-from stream.ingest import prepare, read_lines
+from stream.messages.posts import decode_post
+from stream.sources.jsonl import prepare, read_lines
 
 COMMAND = [sys.executable, "-m", "stream", "demo"]
 

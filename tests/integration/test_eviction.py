@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from stream.counters import Counted, Counters
-from stream.rebuild import rebuild
-from stream.settings import Settings
+from stream.config.settings import Settings
+from stream.counters.rebuild import rebuild
+from stream.counters.store import Counted, Counters
 from tests.integration.test_faults_that_pass import LONG, health, own_redis, ready
 from tests.integration.workers import (
     committed,

@@ -17,11 +17,13 @@ import redis
 from kafka.admin import ConfigResource, ConfigResourceType
 from prometheus_client.parser import text_string_to_metric_families
 
-from stream.counters import Counters
-from stream.local import LocalKafka, LocalRedis, free_port
-from stream.rebuild import rebuild
-from stream.settings import Kafka, Settings
-from stream.topics import admin_client, ensure_topics
+from stream.config.kafka import Kafka
+from stream.config.settings import Settings
+from stream.counters.rebuild import rebuild
+from stream.counters.store import Counters
+from stream.kafka.topics import admin_client, ensure_topics
+from stream.local.redis import LocalRedis
+from stream.local.stack import LocalKafka, free_port
 from tests.integration.test_hot_switch import steady_posts
 from tests.integration.test_worker_odd_logs import one_partition
 from tests.integration.workers import (

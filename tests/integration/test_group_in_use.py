@@ -15,9 +15,10 @@ import pytest
 from confluent_kafka import Consumer
 from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, ResourceType
 
-from stream.local import LocalKafka, free_port
-from stream.settings import Kafka, Settings
-from stream.topics import admin_client, ensure_topics
+from stream.config.kafka import Kafka
+from stream.config.settings import Settings
+from stream.kafka.topics import admin_client, ensure_topics
+from stream.local.stack import LocalKafka, free_port
 from tests.integration.test_faults_that_pass import health, ready
 from tests.integration.test_worker_start import start_fake
 from tests.integration.workers import (

@@ -15,7 +15,7 @@ import pytest
 
 from models.checkpoints.promotion import point
 from models.inference.tagger import Tagger
-from stream.settings import Settings
+from stream.config.settings import Settings
 from tests.checkpoints import tiny_checkpoint
 from tests.integration.workers import (
     RealWorker,

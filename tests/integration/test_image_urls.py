@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from stream.contracts import EntityEvent
-from stream.settings import Fetch, Settings
+from stream.config.images import Fetch
+from stream.config.settings import Settings
+from stream.messages.events import EntityEvent
 from tests.integration.workers import WorkerProcess, gone_at_last, post, read_all, receipts, send, wait_until
 from tests.stream.image_servers import INSIDE, OUTSIDE, png
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from stream.counters import Counters
-from stream.journal import REST, Journal, Suspicion
-from stream.settings import Redis, Settings
+from stream.config.redis import Redis
+from stream.config.settings import Settings
+from stream.counters.store import Counters
+from stream.pipeline.journal import REST, Journal, Suspicion
 from tests.integration.workers import (
     WorkerProcess,
     committed,

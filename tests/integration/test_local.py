@@ -15,11 +15,14 @@ import redis
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from kafka import KafkaProducer
 
-from stream.contracts import MAX_DEAD_BYTES
+from stream.config.kafka import Kafka
+from stream.config.local import Local
+from stream.config.settings import Settings
 from stream.errors import LocalServerError
-from stream.local import LocalKafka, LocalRedis, LocalStack, free_port
-from stream.settings import Kafka, Local, Settings
-from stream.topics import describe_topics
+from stream.kafka.topics import describe_topics
+from stream.local.redis import LocalRedis
+from stream.local.stack import LocalKafka, LocalStack, free_port
+from stream.messages.base import MAX_DEAD_BYTES
 
 pytestmark = pytest.mark.integration
 

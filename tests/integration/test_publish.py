@@ -4,10 +4,9 @@ import asyncio
 
 import pytest
 
+from stream.config.settings import Settings
 from stream.errors import PassingFault
-from stream.publish import Publisher, RecordTooLarge
-from stream.records import Out
-from stream.settings import Settings
+from stream.kafka.publisher import Out, Publisher, RecordTooLarge
 from tests.integration.test_faults_that_pass import set_limit
 from tests.integration.workers import read_all
 

@@ -10,13 +10,14 @@ import pytest
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 
 from models.core.errors import TrimodError
-from stream.contracts import Origin, Receipt, ReceiptMention, encode
-from stream.counters import Counted, Counters
-from stream.reading import open_topic
-from stream.rebuild import rebuild
-from stream.sending import open_sender
-from stream.settings import Settings
-from stream.topics import admin_client, topic_uuid
+from stream.config.settings import Settings
+from stream.counters.rebuild import rebuild
+from stream.counters.store import Counted, Counters
+from stream.kafka.reader import open_topic
+from stream.kafka.sender import open_sender
+from stream.kafka.topics import admin_client, topic_uuid
+from stream.messages.base import encode
+from stream.messages.receipts import Origin, Receipt, ReceiptMention
 
 pytestmark = pytest.mark.integration
 

@@ -23,21 +23,24 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from stream.broker_check import check_broker
-from stream.cli import group
-from stream.counters import Counters
+from stream.cli.main import group
+from stream.config.kafka import Kafka
+from stream.config.local import Local
+from stream.config.redis import Redis
+from stream.config.settings import Settings
+from stream.config.worker import Worker
+from stream.connections.kafka_clients import check_broker
+from stream.connections.redis_client import check_version
+from stream.counters.store import Counters
 from stream.errors import PassingFault, Refused
-from stream.lag import read_lag
-from stream.local import free_port
-from stream.local_server import LocalServer
-from stream.publish import Publisher
-from stream.reading import open_topic
-from stream.records import Out
-from stream.redis_link import check_version
-from stream.sending import open_sender
-from stream.settings import Kafka, Local, Redis, Settings, Worker
-from stream.supervisor import environment
-from stream.topics import ensure_topics
+from stream.kafka.lag import read_lag
+from stream.kafka.publisher import Out, Publisher
+from stream.kafka.reader import open_topic
+from stream.kafka.sender import open_sender
+from stream.kafka.topics import ensure_topics
+from stream.local.server import LocalServer
+from stream.local.stack import free_port
+from stream.local.supervisor import environment
 from tests.integration.secured import (
     KEY_PASSWORD,
     PASSWORD,

@@ -13,11 +13,12 @@ import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from stream.contracts import EntityEvent, decode_post
-from stream.demo import SAMPLES
+from stream.config.settings import Settings
+from stream.demo.run import SAMPLES
 from stream.errors import BadPost
-from stream.settings import Settings
-from stream.supervisor import environment
+from stream.local.supervisor import environment
+from stream.messages.events import EntityEvent
+from stream.messages.posts import decode_post
 from tests.integration.workers import (
     RealWorker,
     WorkerProcess,

@@ -5,10 +5,10 @@ from click.testing import CliRunner
 from kafka.admin import ConfigResource
 
 from models.core.errors import TrimodError
-from stream.commands.topics import topics as topics_command
-from stream.contracts import MAX_DEAD_BYTES, MAX_POST_BYTES
-from stream.settings import Kafka
-from stream.topics import admin_client, describe_topics, ensure_topics, topic_names, topic_uuid
+from stream.cli.topics import topics as topics_command
+from stream.config.kafka import Kafka
+from stream.kafka.topics import admin_client, describe_topics, ensure_topics, topic_names, topic_uuid
+from stream.messages.base import MAX_DEAD_BYTES, MAX_POST_BYTES
 
 pytestmark = pytest.mark.integration
 

@@ -12,9 +12,10 @@ import pytest
 from confluent_kafka import Producer
 from prometheus_client.parser import text_string_to_metric_families
 
-from stream.lag import read_lag
-from stream.rebuild import rebuild
-from stream.settings import Kafka, Settings
+from stream.config.kafka import Kafka
+from stream.config.settings import Settings
+from stream.counters.rebuild import rebuild
+from stream.kafka.lag import read_lag
 from tests.integration.workers import (
     WorkerProcess,
     committed,

@@ -10,10 +10,10 @@ import orjson
 import pytest
 import redis
 
-from stream.contracts import DEFAULT_GROUP
-from stream.rebuild import rebuild
-from stream.sending import open_sender
-from stream.settings import Settings
+from stream.config.settings import Settings
+from stream.counters.rebuild import rebuild
+from stream.kafka.sender import open_sender
+from stream.messages.receipts import DEFAULT_GROUP
 from tests.checkpoints import tiny_checkpoint
 from tests.integration.test_commands import trimod
 from tests.integration.test_faults_that_pass import LONG, health, own_redis, ready

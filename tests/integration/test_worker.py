@@ -12,9 +12,10 @@ import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from stream.contracts import Receipt
-from stream.local import LocalRedis, free_port
-from stream.settings import Settings
+from stream.config.settings import Settings
+from stream.local.redis import LocalRedis
+from stream.local.stack import free_port
+from stream.messages.receipts import Receipt
 from tests.integration.workers import (
     WorkerProcess,
     committed,

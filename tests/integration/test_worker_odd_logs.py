@@ -9,12 +9,13 @@ from aiokafka import AIOKafkaProducer
 from aiokafka import TopicPartition as AioTopicPartition
 from kafka import TopicPartition
 
-from stream.counters import Counters
-from stream.dead import all_dead, replay
+from stream.config.kafka import Kafka
+from stream.config.settings import Settings
+from stream.consumer.topic_identity import posts_topic_id
+from stream.counters.store import Counters
 from stream.errors import PassingFault
-from stream.posts_topic import posts_topic_id
-from stream.settings import Kafka, Settings
-from stream.topics import admin_client
+from stream.kafka.dead_letters import all_dead, replay
+from stream.kafka.topics import admin_client
 from tests.integration.workers import committed, post, read_all, receipts, send, wait_until, workers
 
 pytestmark = pytest.mark.integration

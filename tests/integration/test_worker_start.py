@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from stream.config.kafka import Kafka
+from stream.config.settings import Settings
+from stream.config.worker import Worker
 from stream.errors import PassingFault
-from stream.local import free_port
-from stream.settings import Kafka, Settings, Worker
+from stream.local.stack import free_port
 from tests.checkpoints import tiny_checkpoint
 from tests.integration.workers import SCRIPT
 

@@ -9,8 +9,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from models.core.errors import TrimodError
 from models.core.post import TYPES
-from stream.run_worker import run_worker
-from stream.settings import Settings
+from stream.config.settings import Settings
+from stream.worker.main import run_worker
 from tests.stream.fake_tagger import FakeTagger
 
 delay, types = float(sys.argv[2]), sys.argv[3].split(",") if sys.argv[3:] else TYPES

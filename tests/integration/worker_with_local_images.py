@@ -11,11 +11,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from models.core.post import Mention
-from stream.download import Downloader
-from stream.image_urls import ImageUrls
-from stream.run_worker import run_worker
-from stream.settings import Settings
-from stream.url_rules import UrlRules
+from stream.config.settings import Settings
+from stream.images.downloader import Downloader
+from stream.images.url_fetcher import ImageUrls
+from stream.images.url_policy import UrlRules
+from stream.worker.main import run_worker
 from tests.stream.fake_tagger import FakeTagger, Prepared, mentions_of
 from tests.stream.image_servers import ALSO, OUTSIDE, Names
 

@@ -19,10 +19,11 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError
 
-from stream.contracts import Receipt
-from stream.counters import Counters
-from stream.settings import Kafka, Settings
-from stream.supervisor import environment
+from stream.config.kafka import Kafka
+from stream.config.settings import Settings
+from stream.counters.store import Counters
+from stream.local.supervisor import environment
+from stream.messages.receipts import Receipt
 
 SCRIPT = Path(__file__).with_name("worker_with_fake_tagger.py")
 

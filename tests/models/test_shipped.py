@@ -8,7 +8,7 @@ import pytest
 from models import DEFAULT_CHECKPOINT
 from models.core.post import Mention, Post
 from models.inference.tagger import Tagger
-from stream.settings import ROOT
+from stream.config.base import ROOT
 
 MARKS = ["👨‍👩‍👧", "e\u0301", "𝔘", "नमस्ते", "\u200f", "#", "@", "  ", "🇨🇦"]
 

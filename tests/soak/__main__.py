@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from models.core.errors import TrimodError
-from stream.settings import ROOT
+from stream.config.base import ROOT
 
 
 @click.command()

@@ -10,7 +10,7 @@ from typing import Any
 
 from kafka import KafkaProducer
 
-from stream.settings import Kafka
+from stream.config.kafka import Kafka
 from tests.soak.posts import Posts
 
 DELIVERY_TIMEOUT = 600.0

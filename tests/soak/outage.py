@@ -16,8 +16,8 @@ from pathlib import Path
 
 import click
 
-from stream.local_server import LocalServer
-from stream.settings import ROOT
+from stream.config.base import ROOT
+from stream.local.server import LocalServer
 from tests.soak.load import Load
 from tests.soak.outcomes import Outcomes
 from tests.soak.posts import Posts

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from kafka import KafkaConsumer, TopicPartition
 
-from stream.settings import Kafka
+from stream.config.kafka import Kafka
 from tests.soak.load import RECONNECT_MS
 
 

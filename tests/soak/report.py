@@ -11,7 +11,7 @@ from typing import Any
 
 from models.hashtags.segmenter import SegmenterConfig
 from models.text.post_encoder import MAX_TOKENS_REMEMBERED
-from stream.settings import Settings
+from stream.config.settings import Settings
 from tests.soak.figures import (
     grows_without_bound,
     per_minute,

@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-from stream.settings import Settings
+from stream.config.settings import Settings
 from tests.integration.workers import redis_totals
 from tests.soak.figures import percentiles
 from tests.soak.load import Load

@@ -16,10 +16,14 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from stream.local import LocalStack, free_port
-from stream.processes import Child
-from stream.settings import Fetch, Kafka, Local, Settings, Worker
-from stream.supervisor import worker_children
+from stream.config.images import Fetch
+from stream.config.kafka import Kafka
+from stream.config.local import Local
+from stream.config.settings import Settings
+from stream.config.worker import Worker
+from stream.local.process import Child
+from stream.local.stack import LocalStack, free_port
+from stream.local.supervisor import worker_children
 from tests.soak.pictures import URL_HOST, serving_pictures
 
 SCRIPT = Path(__file__).with_name("worker.py")

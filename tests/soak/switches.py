@@ -20,8 +20,8 @@ import click
 
 from models import DEFAULT_CHECKPOINT
 from models.checkpoints.promotion import point
-from stream.contracts import EntityEvent
-from stream.settings import ROOT
+from stream.config.base import ROOT
+from stream.messages.events import EntityEvent
 from tests.integration.workers import read_all, receipts
 from tests.soak.figures import largest_gap
 from tests.soak.load import Load

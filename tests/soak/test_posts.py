@@ -7,8 +7,8 @@ import orjson
 import pytest
 
 from models.vision.decoding import decode_image
-from stream.contracts import decode_post
 from stream.errors import BadPost
+from stream.messages.posts import decode_post
 from tests.soak.pictures import picture
 from tests.soak.posts import Posts
 

@@ -14,11 +14,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from typing import Any
 
 from models.core.errors import TrimodError
-from stream.download import Downloader
-from stream.image_urls import ImageUrls
-from stream.run_worker import run_worker
-from stream.settings import Settings, load_settings
-from stream.url_rules import UrlRules
+from stream.config.loading import load_settings
+from stream.config.settings import Settings
+from stream.images.downloader import Downloader
+from stream.images.url_fetcher import ImageUrls
+from stream.images.url_policy import UrlRules
+from stream.worker.main import run_worker
 from tests.soak.pictures import URL_HOST
 from tests.stream.fake_tagger import FakeTagger
 from tests.stream.image_servers import ALSO, OUTSIDE, Names

@@ -14,8 +14,8 @@ from ipaddress import ip_network
 from aiohttp import web
 from PIL import Image
 
-from stream.download import Downloader
-from stream.url_rules import UrlRules
+from stream.images.downloader import Downloader
+from stream.images.url_policy import UrlRules
 
 OUTSIDE, INSIDE = "127.0.0.2", "127.0.0.1"
 ALSO = (ip_network(f"{OUTSIDE}/32"),)

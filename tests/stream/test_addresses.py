@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream import addresses
-from stream.addresses import RefusedAddress, Vetted, is_global, look_up, vet
+from stream.images import addresses
+from stream.images.addresses import RefusedAddress, Vetted, is_global, look_up, vet
 
 PRIVATE = (
     "0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.127.255.255", "127.0.0.1",

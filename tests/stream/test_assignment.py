@@ -6,10 +6,10 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
-from stream.assignment import Assignment
-from stream.backoff import Backoff
-from stream.marks import Marks
-from stream.partition import Partition, Start
+from stream.consumer.assignment import Assignment
+from stream.consumer.counter_audit import Marks
+from stream.pipeline.partition import Partition, Start
+from stream.runtime.retry import Backoff
 
 
 class Log:

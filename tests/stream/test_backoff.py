@@ -5,9 +5,9 @@ import logging
 
 import pytest
 
-from stream import backoff
-from stream.backoff import Backoff
 from stream.errors import BrokenWorker, PassingFault
+from stream.runtime import retry as backoff
+from stream.runtime.retry import Backoff
 
 
 def test_tries_until_the_fault_has_passed_and_says_so(

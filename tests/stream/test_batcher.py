@@ -2,7 +2,7 @@
 
 import asyncio
 
-from stream.batcher import Batcher
+from stream.pipeline.batcher import Batcher
 
 
 def test_takes_at_once_what_is_there_in_order() -> None:

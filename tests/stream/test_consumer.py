@@ -10,9 +10,9 @@ import pytest
 from aiokafka.errors import KafkaError, UnsupportedCodecError
 from faust.types import TP, ConsumerMessage
 
-from stream.consumer import Fetched, Offsets
-from stream.faust_app import faust_app
-from stream.settings import Settings
+from stream.config.settings import Settings
+from stream.consumer.faust_app import faust_app
+from stream.consumer.offsets import Fetched, Offsets
 
 PARTITION = TP("posts", 0)
 
@@ -51,7 +51,7 @@ def delivered(directory: Path, with_offsets: bool, *offsets: int) -> list[int]:
 
 
 def test_faust_drops_what_is_below_the_offset_it_read_last(tmp_path: Path) -> None:
-    """Should this fail after an upgrade, stream/consumer.py may be thought over again."""
+    """Should this fail after an upgrade, stream/consumer/offsets.py may be thought over again."""
     assert [50, 51] == delivered(tmp_path, False, 50, 51, 10, 11)
 
 
@@ -142,7 +142,7 @@ def test_a_seek_by_faust_forgets_what_was_fetched() -> None:
 
 def test_nothing_is_handed_on_after_a_fetch_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     """aiokafka moves on from other partitions' posts that it drained before the error: they must not be passed."""
-    monkeypatch.setattr("stream.consumer.ASK_AGAIN", 0.01)
+    monkeypatch.setattr("stream.consumer.offsets.ASK_AGAIN", 0.01)
     error = UnsupportedCodecError("codec 9")
     fetching = Fetching(10, records(12, 10, 11), failing(error), records(20, 15))
     assert [{}, {}] == fetching.run(3)[1:]

@@ -10,17 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.core.post import Mention
-from stream.contracts import (
-    MAX_TEXT,
-    EntityEvent,
-    Post,
-    decode_post,
-    encode,
-    entity_event,
-    event_id,
-    utf16_offset,
-)
 from stream.errors import BadPost
+from stream.messages.base import MAX_TEXT, encode
+from stream.messages.events import EntityEvent, entity_event, event_id, utf16_offset
+from stream.messages.posts import Post, decode_post
 
 
 def post(**fields: object) -> bytes:

@@ -7,15 +7,16 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
-from stream.backoff import Backoff
-from stream.counters import Counted
-from stream.delivery import Delivery
-from stream.guard import Guard, cancel_all
-from stream.metrics import Metrics
-from stream.partition import Partition
-from stream.records import Model, Out
-from stream.settings import Kafka
-from stream.work import Done, Work
+from stream.config.kafka import Kafka
+from stream.counters.store import Counted
+from stream.kafka.publisher import Out
+from stream.pipeline.delivery import Delivery
+from stream.pipeline.item import Done, Work
+from stream.pipeline.metrics import Metrics
+from stream.pipeline.model import Model
+from stream.pipeline.partition import Partition
+from stream.runtime.retry import Backoff
+from stream.runtime.tasks import Guard, cancel_all
 
 
 class DeafSink:

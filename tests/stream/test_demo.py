@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.demo import _own_folder
+from stream.demo.run import _own_folder
 from stream.errors import LocalServerError
 
 

@@ -7,9 +7,7 @@ import pytest
 from rich.console import Console
 
 from models.core.post import Mention
-from stream.contracts import Post, entity_event
-from stream.dead import DeadLetter
-from stream.demo_tables import (
+from stream.demo.tables import (
     BAR,
     ROWS,
     dead_table,
@@ -19,6 +17,9 @@ from stream.demo_tables import (
     snippet,
     weights_bar,
 )
+from stream.kafka.dead_letters import DeadLetter
+from stream.messages.events import entity_event
+from stream.messages.posts import Post
 
 WEIGHTS = {"text": 0.61, "image": 0.27, "hashtags": 0.12}
 

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from models.vision.decoding import MAX_BYTES
-from stream import download
-from stream.image_outcomes import (
+from stream.images import downloader as download
+from stream.images.outcomes import (
     ADDRESS_REFUSED,
     BAD_ANSWER,
     BAD_CERTIFICATE,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stream.durations import parse_duration
+from stream.cli.options import parse_duration
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from stream import faults
-from stream.faults import Fault, Faults
+from stream.runtime import fault_injection as faults
+from stream.runtime.fault_injection import Fault, Faults
 
 
 def passes(file: Path, point: str, *texts: str, times: int = 1) -> list[str]:
@@ -67,11 +67,12 @@ def test_a_signal_to_this_process_or_to_another(tmp_path: Path) -> None:
     victim = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     file = tmp_path / "faults"
     file.write_text(f"publishing term pid={victim.pid}\nacking kill\n")
-    code = "from stream.faults import fault\nfault('publishing')\nprint('lives', flush=True)\nfault('acking')"
+    module = "stream.runtime.fault_injection"
+    code = f"from {module} import fault\nfault('publishing')\nprint('lives', flush=True)\nfault('acking')"
     ended = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, faults.VARIABLE: str(file)},
-        cwd=Path(faults.__file__).resolve().parents[1],
+        cwd=Path(faults.__file__).resolve().parents[2],
         capture_output=True,
         timeout=60,
     )

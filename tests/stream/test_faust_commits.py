@@ -1,7 +1,7 @@
 """Why the worker commits by itself: what Faust's own bookkeeping does with acks, shown on its consumer.
 
 No broker is needed: what would be committed is asked of the consumer. If one of the first tests fails after
-an upgrade, Faust has changed, and stream/consumer.py may be thought over again.
+an upgrade, Faust has changed, and stream/consumer/offsets.py may be thought over again.
 """
 
 import asyncio
@@ -12,8 +12,8 @@ from typing import Any
 import faust
 from faust.types import TP, ConsumerMessage
 
-from stream.faust_app import faust_app
-from stream.settings import Settings
+from stream.config.settings import Settings
+from stream.consumer.faust_app import faust_app
 
 PARTITION = TP("posts", 0)
 

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from models.vision.decoding import decode_image
-from stream import fetch
-from stream.contracts import Post, decode_post
-from stream.fetch import fetch_pictures
-from stream.image_outcomes import HOST_AWAY, NO_ROOT, UNDECODABLE, UNREADABLE, USED
+from stream.images import loader as fetch
+from stream.images.loader import fetch_pictures
+from stream.images.outcomes import HOST_AWAY, NO_ROOT, UNDECODABLE, UNREADABLE, USED
+from stream.messages.posts import Post, decode_post
 
 
 def png(colour: str) -> bytes:

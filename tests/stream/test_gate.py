@@ -2,7 +2,7 @@
 
 import asyncio
 
-from stream.gate import Gate
+from stream.runtime.rwlock import Gate
 
 
 def test_who_is_alone_is_alone_and_everybody_gets_in() -> None:

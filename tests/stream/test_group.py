@@ -3,9 +3,9 @@
 import pytest
 from aiokafka import errors as kafka_errors
 
+from stream.config.kafka import Kafka
+from stream.consumer.group import explain, may_be_in_use
 from stream.errors import BrokenWorker, PassingFault, Refused, SettingsError
-from stream.group import explain, may_be_in_use
-from stream.settings import Kafka
 
 KAFKA = Kafka(group="g", posts_topic="p", session_timeout=9.0)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from stream.health import Health
+from stream.worker.status import Health
 
 WELL = Health("running", "trimod", "1", [0, 3], [], "")
 

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from stream import host_gates
-from stream.host_gates import AWAY, FAILURES, HostGates
+from stream.images import host_limits as host_gates
+from stream.images.host_limits import AWAY, FAILURES, HostGates
 
 
 def test_a_host_is_away_after_failures_in_a_row_and_comes_back_on_probation() -> None:

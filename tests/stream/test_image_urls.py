@@ -10,9 +10,11 @@ import pytest
 from aiohttp import ClientTimeout, web
 
 from models.vision.decoding import Picture
-from stream import download, host_gates, image_urls
-from stream.contracts import PostImage
-from stream.image_outcomes import (
+from stream.config.images import Fetch
+from stream.images import downloader as download
+from stream.images import host_limits as host_gates
+from stream.images import url_fetcher as image_urls
+from stream.images.outcomes import (
     BAD_STATUS,
     BAD_URL,
     BUSY,
@@ -25,8 +27,8 @@ from stream.image_outcomes import (
     UNREACHABLE,
     ImageOutcome,
 )
-from stream.image_urls import ImageUrls
-from stream.settings import Fetch
+from stream.images.url_fetcher import ImageUrls
+from stream.messages.posts import PostImage
 from tests.stream.image_servers import OUTSIDE, Handler, ImageServer, Names, downloading, png, serving
 
 Found = ImageOutcome | tuple[str, tuple[int, ...]]

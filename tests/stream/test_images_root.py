@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from models.core.errors import BrokenImage
-from stream.images_root import read_below
+from stream.images.local_files import read_below
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
-from stream.inbox import PAUSE_BYTES, PAUSE_POSTS, Inbox
+from stream.consumer.inbox import PAUSE_BYTES, PAUSE_POSTS, Inbox
 
 
 def message(offset: int, size: int = 10) -> Any:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import orjson
 
-from stream import ingest
-from stream.ingest import Line, Outgoing, prepare, read_lines
+from stream.sources import ingest
+from stream.sources.jsonl import Line, Outgoing, prepare, read_lines
 
 
 def test_a_post_goes_as_it_is() -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
-from stream.consumer import Fetched
-from stream.intake import Intake
-from stream.partition import Partition, Start, Verdict
-from stream.work import Done
+from stream.consumer.intake import Intake
+from stream.consumer.offsets import Fetched
+from stream.pipeline.item import Done
+from stream.pipeline.partition import Partition, Start, Verdict
 
 PLACE = TopicPartition("posts", 0)
 

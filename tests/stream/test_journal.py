@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.journal import ENTRY, Claim, Entry, Journal, Suspicion, suspect
+from stream.pipeline.journal import ENTRY, Claim, Entry, Journal, Suspicion, suspect
 
 
 def entry(hi: int | None, alone: int | None = None, **suspicion: int) -> Entry:

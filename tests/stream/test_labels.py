@@ -1,7 +1,7 @@
 """The entity types of a label set; what the group does with them is in tests/integration/test_two_groups.py."""
 
 from models.core.labels import bio_labels
-from stream.labels import types_of
+from stream.counters.group_types import types_of
 
 
 def test_types_are_sorted_and_named_once() -> None:

@@ -13,22 +13,22 @@ from aiokafka import TopicPartition
 
 from models.core.errors import CheckpointError
 from models.core.post import Mention, Post
-from stream.active import ActiveModel
-from stream.backoff import Backoff
-from stream.busy import Busy
-from stream.counters import Counted, Counters
-from stream.delivery import Delivery
-from stream.guard import Guard
-from stream.image_urls import ImageUrls
-from stream.journal import Journal
-from stream.metrics import Metrics
-from stream.model_switch import CheckpointSource, ModelSwitch
-from stream.partition import Partition
-from stream.pipeline import Pipeline
-from stream.records import Model, Out
-from stream.settings import Settings
-from stream.trust import Trust
-from stream.work import Done, Work
+from stream.config.settings import Settings
+from stream.counters.integrity import Trust
+from stream.counters.store import Counted, Counters
+from stream.images.url_fetcher import ImageUrls
+from stream.kafka.publisher import Out
+from stream.pipeline.delivery import Delivery
+from stream.pipeline.item import Done, Work
+from stream.pipeline.journal import Journal
+from stream.pipeline.metrics import Metrics
+from stream.pipeline.model import ActiveModel, Model
+from stream.pipeline.partition import Partition
+from stream.pipeline.stages import Pipeline
+from stream.runtime.retry import Backoff
+from stream.runtime.tasks import Guard
+from stream.runtime.watchdog import Busy
+from stream.worker.model_switch import CheckpointSource, ModelSwitch
 from tests.stream.fake_tagger import FakeTagger, Prepared
 
 POSTS = 400

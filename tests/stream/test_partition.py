@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 from aiokafka import TopicPartition
 
-from stream.counters import Counted
-from stream.partition import Partition, Start, Verdict
-from stream.work import Done, Work
+from stream.counters.store import Counted
+from stream.pipeline.item import Done, Work
+from stream.pipeline.partition import Partition, Start, Verdict
 
 TAKE, DROP, SEEK = Verdict.TAKE, Verdict.DROP, Verdict.SEEK
 
@@ -76,7 +76,7 @@ def test_reading_again_begins_at_what_is_committed_or_where_the_log_begins() -> 
 
 def test_what_comes_for_long_beyond_the_suspect_is_suspect_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """The suspect one may have been deleted before it was read again: dropping all others would never end."""
-    monkeypatch.setattr("stream.partition.SEEK_AGAIN", 0.0)
+    monkeypatch.setattr("stream.pipeline.partition.SEEK_AGAIN", 0.0)
     with_partition(lambda it: _same([SEEK, SEEK, TAKE], judged(it, 10, 25, 40, 30)))
 
 

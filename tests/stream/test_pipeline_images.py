@@ -13,13 +13,14 @@ from aiohttp import web
 from aiokafka import TopicPartition
 
 from models.vision.decoding import Picture, decode_image
-from stream import image_urls
-from stream.image_urls import ImageUrls
-from stream.model_switch import CheckpointSource
-from stream.partition import Partition
-from stream.settings import Fetch, Settings
-from stream.work import Done, Work
-from stream.worker import Worker
+from stream.config.images import Fetch
+from stream.config.settings import Settings
+from stream.images import url_fetcher as image_urls
+from stream.images.url_fetcher import ImageUrls
+from stream.pipeline.item import Done, Work
+from stream.pipeline.partition import Partition
+from stream.worker.model_switch import CheckpointSource
+from stream.worker.worker import Worker
 from tests.stream.fake_tagger import FakeTagger
 from tests.stream.image_servers import ImageServer, downloading, png, serving
 

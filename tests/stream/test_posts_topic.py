@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from stream import posts_topic
-from stream.backoff import Backoff
+from stream.config.kafka import Kafka
+from stream.consumer import topic_identity as posts_topic
+from stream.consumer.topic_identity import PostsTopic
 from stream.errors import BrokenWorker
-from stream.guard import Guard
-from stream.posts_topic import PostsTopic
-from stream.settings import Kafka
+from stream.runtime.retry import Backoff
+from stream.runtime.tasks import Guard
 
 
 def test_a_topic_that_was_made_anew_breaks_also_a_worker_without_partitions(

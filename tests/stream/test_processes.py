@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from stream.processes import Child
+from stream.local.process import Child
 
 STUBBORN = """
 import signal, time
@@ -28,7 +28,7 @@ time.sleep(0.2)
 PARENT = """
 import sys, time
 from pathlib import Path
-from stream.processes import Child
+from stream.local.process import Child
 
 child = Child("sleeper", ("sleep", "60"), Path(sys.argv[1]))
 child.start()

@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 from aiokafka.errors import KafkaError, UnknownError
 
-from stream.backoff import Backoff
+from stream.config.kafka import Kafka
+from stream.consumer.progress import Pulse
 from stream.errors import BrokenWorker
-from stream.guard import Guard
-from stream.pulse import Pulse
-from stream.settings import Kafka
-from stream.watchdog import Watchdog
+from stream.runtime.retry import Backoff
+from stream.runtime.tasks import Guard
+from stream.runtime.watchdog import Watchdog
 
 
 def test_a_start_that_does_not_go_on_is_told_to_the_watchdog(monkeypatch: pytest.MonkeyPatch) -> None:
     """Faust may wait for a group for ever, and say nothing."""
-    monkeypatch.setattr("stream.pulse.PULSE", 0.01)
-    monkeypatch.setattr("stream.pulse.START_TIMEOUT", 5.0)
+    monkeypatch.setattr("stream.consumer.progress.PULSE", 0.01)
+    monkeypatch.setattr("stream.consumer.progress.START_TIMEOUT", 5.0)
     offsets: Any = SimpleNamespace(has_left=False, error=None)
     told: list[BrokenWorker] = []
     other: Any = SimpleNamespace(count=0, ask=lambda: None)
@@ -55,7 +55,7 @@ def test_an_unknown_error_is_waited_out_only_where_others_have_the_group(
     monkeypatch: pytest.MonkeyPatch, who: str, joins: bool
 ) -> None:
     """A fenced instance id has no class of its own either; and what a heartbeat hits does not pass by joining."""
-    monkeypatch.setattr("stream.pulse.who_is_in", lambda kafka: who)
+    monkeypatch.setattr("stream.consumer.progress.who_is_in", lambda kafka: who)
     error = KafkaError(repr(UnknownError()))
     offsets: Any = SimpleNamespace(has_left=False, joins=joins, error=error, retry_join=lambda: None)
     other: Any = SimpleNamespace(count=0)

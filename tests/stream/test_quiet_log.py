@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from stream import quiet_log
-from stream.quiet_log import Repeated
+from stream.runtime import logging as quiet_log
+from stream.runtime.logging import Repeated
 
 
 def heard(monkeypatch: pytest.MonkeyPatch, times: list[float], name: str) -> list[str]:

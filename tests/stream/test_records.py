@@ -6,13 +6,12 @@ import orjson
 from aiokafka import TopicPartition
 
 from models.core.post import Mention
-from stream.admit import admit, conclude
-from stream.counters import Counted
-from stream.partition import Partition
-from stream.records import Model
-from stream.settings import Kafka
-from stream.tagging import Failed, Tagged
-from stream.work import Work
+from stream.config.kafka import Kafka
+from stream.counters.store import Counted
+from stream.pipeline.item import Work, admit, conclude
+from stream.pipeline.model import Model, Tagged
+from stream.pipeline.partition import Partition
+from stream.pipeline.tagging import Failed
 
 MODEL = Model("fake", "1")
 PARIS = (Mention(0, 5, "Paris", "LOC", 0.9, {"text": 1.0}), "paris")

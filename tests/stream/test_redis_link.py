@@ -3,8 +3,8 @@
 import pytest
 from redis import exceptions
 
+from stream.connections.redis_client import is_too_old, redis_faults
 from stream.errors import BrokenWorker, PassingFault, Refused
-from stream.redis_link import is_too_old, redis_faults
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from stream.reorder import Reorder
+from stream.pipeline.reorder_buffer import Reorder
 
 
 def buffer(posts: int = 100, size: int = 1000) -> Reorder[str]:

@@ -8,10 +8,11 @@ import pytest
 
 from models.core.errors import BrokenImage
 from models.vision.decoding import decode_image
-from stream.contracts import MAX_IMAGES, decode_post
-from stream.demo import SAMPLES
+from stream.demo.run import SAMPLES
 from stream.errors import BadPost
-from stream.ingest import prepare, read_lines
+from stream.messages.base import MAX_IMAGES
+from stream.messages.posts import decode_post
+from stream.sources.jsonl import prepare, read_lines
 
 BAD = {
     "bad-no-text": "field 'text' is missing",

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import orjson
 
-from stream.schemas import schemas, write
-from stream.settings import ROOT
+from stream.config.base import ROOT
+from stream.messages.schemas import schemas, write
 
 
 def test_names_are_those_on_the_wire() -> None:

@@ -9,18 +9,13 @@ from typing import Any
 
 import pytest
 
+from stream.config.kafka import Kafka
+from stream.config.redis import Redis
+from stream.config.worker import Worker
+from stream.connections.credentials import metrics_token, secret, unsecured
+from stream.connections.kafka_clients import aiokafka_options, faust_credentials, kafka_python_options
+from stream.connections.tls import tls_context, why_refused
 from stream.errors import SettingsError
-from stream.security import (
-    aiokafka_options,
-    faust_credentials,
-    kafka_python_options,
-    metrics_token,
-    secret,
-    tls_context,
-    unsecured,
-    why_refused,
-)
-from stream.settings import Kafka, Redis, Worker
 from tests.integration.secured import Authority
 
 LOGIN: dict[str, Any] = {"security_protocol": "SASL_SSL", "username": "a,n=n", "password": "pä ss"}

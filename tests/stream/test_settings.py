@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from stream.config.base import ROOT
+from stream.config.example import example
+from stream.config.loading import load_settings
+from stream.config.settings import Settings
 from stream.errors import SettingsError
-from stream.settings import ROOT, Settings, load_settings
-from stream.settings_example import example
 
 
 def test_flags_go_before_the_environment_before_the_file_before_defaults(tmp_path: Path) -> None:

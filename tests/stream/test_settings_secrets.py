@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from stream.config.example import example
+from stream.config.kafka import Kafka
+from stream.config.loading import load_settings, secret_names
+from stream.config.redis import Redis
+from stream.config.settings import Settings
+from stream.config.worker import Worker
 from stream.errors import SettingsError
-from stream.settings import Kafka, Redis, Settings, Worker, load_settings, secret_names
-from stream.settings_example import example
-from stream.supervisor import environment, worker_children
+from stream.local.supervisor import environment, worker_children
 
 HIDDEN = "hunter2hunter2hunter2"
 LOGIN: dict[str, Any] = {"security_protocol": "SASL_SSL", "username": "ann", "password": HIDDEN}
@@ -118,7 +122,7 @@ def test_no_dump_shows_a_secret() -> None:
 
 @pytest.mark.parametrize("password", [" leading", "ä\"'\\$%#@:/?&,=;{}", "*" * 10, "null", "1"])
 def test_workers_of_trimod_up_get_secrets_by_environment_and_not_by_argument(password: str) -> None:
-    """`trimod up` and whatever starts workers by stream/supervisor.py: all settings arrive, unchanged."""
+    """`trimod up` and whatever starts workers by stream/local/supervisor.py: all settings arrive, unchanged."""
 
     def with_secrets(password: str, token: str) -> Settings:
         return Settings(

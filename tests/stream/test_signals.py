@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from stream.signals import ENDING, interruptible
+from stream.local.signals import ENDING, interruptible
 
 
 @pytest.fixture

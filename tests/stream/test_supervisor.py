@@ -4,9 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from stream.config.kafka import Kafka
+from stream.config.loading import load_settings
+from stream.config.local import Local
+from stream.config.settings import Settings
+from stream.config.worker import Worker
 from stream.errors import BrokenWorker, PassingFault
-from stream.settings import Kafka, Local, Settings, Worker, load_settings
-from stream.supervisor import Supervised, environment, worker_children
+from stream.local.supervisor import Supervised, environment, worker_children
 
 
 class Service:

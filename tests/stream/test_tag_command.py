@@ -6,8 +6,8 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-from stream.commands.tag import tag
-from stream.settings import Settings
+from stream.cli.tag import tag
+from stream.config.settings import Settings
 from tests.checkpoints import tiny_checkpoint
 
 

@@ -6,9 +6,10 @@ from itertools import chain
 import pytest
 
 from models.core.post import Mention
-from stream.busy import Busy
 from stream.errors import WorkEndedIt
-from stream.tagging import Failed, Golden, Tagged, tag_batch
+from stream.pipeline.model import Golden, Tagged
+from stream.pipeline.tagging import Failed, tag_batch
+from stream.runtime.watchdog import Busy
 from tests.stream.fake_tagger import FakeTagger, Prepared, mentions_of
 
 

@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
+from stream.config.kafka import Kafka
 from stream.errors import PassingFault, SettingsError
-from stream.local_server import free_port
-from stream.settings import Kafka
-from stream.topics import ensure_topics
+from stream.kafka.topics import ensure_topics
+from stream.local.server import free_port
 
 
 def test_no_broker_is_one_line_that_names_the_address_in_bounded_time() -> None:

@@ -8,11 +8,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from yarl import URL
 
+from stream.config.images import Fetch
+from stream.config.loading import load_settings
+from stream.config.settings import Settings
 from stream.errors import SettingsError
-from stream.image_outcomes import BAD_URL, HOST_NOT_ALLOWED, ImageOutcome, NotFetched
-from stream.settings import Fetch, Settings, load_settings
-from stream.supervisor import environment
-from stream.url_rules import UrlRules
+from stream.images.outcomes import BAD_URL, HOST_NOT_ALLOWED, ImageOutcome, NotFetched
+from stream.images.url_policy import UrlRules
+from stream.local.supervisor import environment
 
 ANY = UrlRules(("*",))
 CDN = UrlRules(Fetch().hosts)

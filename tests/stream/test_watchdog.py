@@ -3,7 +3,7 @@
 import pytest
 
 from stream.errors import BrokenWorker, WorkEndedIt
-from stream.watchdog import CLOSE_WITHIN, Signs, Watchdog
+from stream.runtime.watchdog import CLOSE_WITHIN, Signs, Watchdog
 
 
 class Dog(Watchdog):
@@ -113,8 +113,8 @@ def test_the_clock_stands_still_while_the_process_is_stopped(
         except StopIteration:
             raise Enough from None
 
-    monkeypatch.setattr("stream.watchdog.time.monotonic", monotonic)
-    monkeypatch.setattr("stream.watchdog.time.sleep", lambda _: None)
+    monkeypatch.setattr("stream.runtime.watchdog.time.monotonic", monotonic)
+    monkeypatch.setattr("stream.runtime.watchdog.time.sleep", lambda _: None)
     with pytest.raises(Enough):
         dog._run()
     assert dog.clock() <= 1.5

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from stream.web_token import guard
+from stream.worker.http import guard
 
 TOKEN = "0123456789abcdef"
 

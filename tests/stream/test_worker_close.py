@@ -8,9 +8,9 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
-from stream.model_switch import CheckpointSource
-from stream.settings import Settings
-from stream.worker import Worker
+from stream.config.settings import Settings
+from stream.worker.model_switch import CheckpointSource
+from stream.worker.worker import Worker
 from tests.stream.fake_tagger import FakeTagger
 
 POSTS = [TopicPartition("posts", 0), TopicPartition("posts", 1)]

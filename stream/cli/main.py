@@ -1,0 +1,52 @@
+"""`trimod`: one command over stream, models and training.
+
+Commands are entry points (pyproject.toml), each loaded only when called. What every command shares is here: one-line
+errors with a non-zero exit, and the `--config` and `--set` options that become one typed Settings.
+"""
+
+import sys
+from importlib.metadata import entry_points
+
+import click
+
+from models.core.errors import TrimodError
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are looked up by name among the entry points of `trimod.commands`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(entry.name for entry in entry_points(group="trimod.commands"))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        found = entry_points(group="trimod.commands", name=cmd_name)
+        return next((entry.load() for entry in found), None)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Begin with `make demo`; then `trimod up` in one terminal and `trimod ingest FILE` in another.",
+)
+@click.version_option(package_name="trimod-stream", prog_name="trimod")
+def group() -> None:
+    """Named entities out of a social-media firehose as it flows: posts in, entity events out."""
+
+
+def main() -> None:
+    """Run `trimod`; our own errors become one line on stderr, a closed pipe ends quietly."""
+    try:
+        group(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except TrimodError as error:
+        click.echo(f"trimod: {error}", err=True)
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # nobody reads: the interpreter's own complaint at exit would help no one
+        sys.exit(141)

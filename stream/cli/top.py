@@ -1,0 +1,69 @@
+"""`trimod top`: what is mentioned most. Reads Redis only; the counting is in stream/counters/store.py."""
+
+import asyncio
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from models.core.errors import TrimodError
+from models.core.post import TYPES
+from stream.cli.options import Duration, with_settings
+from stream.config.settings import Settings
+from stream.counters.store import Counters
+
+
+@click.command(epilog="Example: trimod top PER --window 1h --limit 5")
+@click.argument("type_", metavar="[TYPE]", required=False)
+@click.option("--window", type=Duration(), help="Only posts of this last span of time, as 15m, 1h or 7d.")
+@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, help="Rows of each type.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@with_settings
+def top(settings: Settings, type_: str | None, window: float | None, limit: int, as_json: bool) -> None:
+    """Show the most mentioned entities, of one TYPE (PER, LOC, ORG, MISC) or of each.
+
+    Without --window: of all time. A post counts under its own time, so an old one is not in a short window.
+    """
+    ranking = asyncio.run(read_top(settings, type_.upper() if type_ else None, window, limit))
+    if as_json:
+        named = {kind: [{"canonical": c, "mentions": n} for c, n in rows] for kind, rows in ranking.items()}
+        click.echo(orjson.dumps(named).decode())
+        return
+    if not any(ranking.values()):
+        click.echo("nothing counted yet" + (" in this window" if window else ""))
+        return
+    Console().print(top_table(ranking))
+
+
+async def read_top(
+    settings: Settings, type_: str | None, window: float | None, limit: int
+) -> dict[str, list[tuple[str, int]]]:
+    """Type -> (canonical, mentions), most first, from Redis. TrimodError for a type that no model has."""
+    counters = Counters(settings.redis, settings.kafka.group)
+    try:
+        if type_:
+            _check_type(type_, await counters.tallies())
+        return await counters.top(type_, window, limit)
+    finally:
+        await counters.close()
+
+
+def _check_type(type_: str, tallies: dict[str, int]) -> None:
+    """A model of ours may know types beyond the usual: what was counted is a type too."""
+    known = {*TYPES, *(name.removeprefix("mentions:") for name in tallies if name.startswith("mentions:"))}
+    if type_ not in known:
+        raise TrimodError(f"no type {type_}: there are {', '.join(sorted(known))}")
+
+
+def top_table(ranking: dict[str, list[tuple[str, int]]]) -> Table:
+    """One row per entity, a section per type."""
+    table = Table("type", "entity", "mentions")
+    table.columns[2].justify = "right"
+    for kind, rows in ranking.items():
+        for row, (canonical, mentions) in enumerate(rows):
+            table.add_row(
+                "" if row else kind, Text(canonical), str(mentions), end_section=row == len(rows) - 1
+            )
+    return table

@@ -1,0 +1,96 @@
+"""All settings, typed: flags (`--set section.key=value`) over environment over one TOML file over defaults.
+
+An environment variable is `TRIMOD_SECTION__KEY` (`TRIMOD_KAFKA__PARTITIONS=16`); the file is what
+`--config FILE` or `TRIMOD_CONFIG` names. The docstring under each field is its documentation. An unknown key, a bad
+value or a combination that cannot work (stream/config) stops the start with the key's name. Secrets are
+never shown, and not taken from flags, which every user of the machine can read.
+"""
+
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+if TYPE_CHECKING:
+    from stream.config.base import Section
+    from stream.config.redis import Redis
+from stream.config.base import LOGIN_KEYS, TLS_KEYS, OptionalPath, Section, bad
+
+
+def _only_with(section: "Section", keys: tuple[str, ...], condition: str) -> None:
+    for key in keys:
+        if getattr(section, key):
+            raise bad(section, key, f"it is of use only with {condition}")
+
+
+class Kafka(Section):
+    bootstrap_servers: str = "127.0.0.1:9092"
+    """Comma-separated `host:port` of the brokers to ask first."""
+    group: str = "trimod"
+    """Consumer group of the workers; also the application in the counters' high-water marks."""
+    posts_topic: str = "posts"
+    """Topic that posts arrive on."""
+    entities_topic: str = "entities"
+    """Topic that gets one record per mention."""
+    tagged_topic: str = "posts.tagged"
+    """Topic that gets one receipt per post."""
+    dead_topic: str = "posts.dead"
+    """Topic that gets the bytes of every post that cannot be tagged."""
+    partitions: int = Field(8, ge=1, le=10_000)
+    """Partitions of topics that we create: a multiple of the largest number of workers."""
+    replication_factor: int = Field(1, ge=1)
+    """Replicas of topics that we create; 3 in production."""
+    isolation_level: Literal["read_committed", "read_uncommitted"] = "read_committed"
+    """`read_committed` reads posts of a transaction once it is committed, and none of an aborted one; as in every Kafka
+    consumer, posts behind an open transaction wait for its end. `read_uncommitted` reads all at once."""
+    session_timeout: float = Field(10.0, ge=1.0)
+    """Seconds without a heartbeat after which a worker's partitions go to others."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL"] = "PLAINTEXT"
+    """`SSL` is TLS, with a certificate of our own where the brokers want one; `SASL_SSL` TLS with user and password."""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """How SASL_SSL proves the password."""
+    username: str = ""
+    """User of SASL_SSL."""
+    password: SecretStr = SecretStr("")
+    """The user's password; as TRIMOD_KAFKA__PASSWORD or in the settings file, never by --set."""
+    password_file: OptionalPath = None
+    """File with the password alone, instead of it."""
+    ca_file: OptionalPath = None
+    """PEM file of the authorities that the brokers' certificates must come from; without it, those of the system."""
+    certificate_file: OptionalPath = None
+    """PEM file of our own certificate (and its chain), for brokers that want one."""
+    key_file: OptionalPath = None
+    """PEM file of its private key; without it, the key is in certificate_file."""
+    key_password: SecretStr = SecretStr("")
+    """Password of an encrypted private key."""
+    key_password_file: OptionalPath = None
+    """File with that password alone, instead of it."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        check_kafka(self)
+        return self
+
+
+def _check_secrets(section: "Kafka | Redis") -> None:
+    """What holds for the secrets of both links: one source each, and nothing that a protocol cuts off."""
+    for key in ("password", "key_password"):
+        if getattr(section, key) and getattr(section, f"{key}_file"):
+            name = f"{type(section).__name__.lower()}.{key}"
+            raise bad(section, f"{key}_file", f"{name} is given too: leave one of them out")
+    if "\0" in section.username or "\0" in section.password.get_secret_value():
+        raise bad(section, "password", "neither it nor the user name may contain the character NUL")
+    if not section.certificate_file:
+        _only_with(section, ("key_file", "key_password", "key_password_file"), "certificate_file beside it")
+
+
+def check_kafka(kafka: "Kafka") -> None:
+    """Raise SettingsError where the protocol and what is given for it do not fit."""
+    if kafka.security_protocol == "PLAINTEXT":
+        _only_with(kafka, TLS_KEYS, "kafka.security_protocol = SSL or SASL_SSL")
+    if kafka.security_protocol != "SASL_SSL":
+        _only_with(kafka, LOGIN_KEYS, "kafka.security_protocol = SASL_SSL")
+    elif not kafka.username:
+        raise bad(kafka, "username", "SASL_SSL needs a user")
+    elif not (kafka.password or kafka.password_file):
+        raise bad(kafka, "password", "SASL_SSL needs it, or kafka.password_file")
+    _check_secrets(kafka)

@@ -1,0 +1,30 @@
+"""All settings, typed: flags (`--set section.key=value`) over environment over one TOML file over defaults.
+
+An environment variable is `TRIMOD_SECTION__KEY` (`TRIMOD_KAFKA__PARTITIONS=16`); the file is what
+`--config FILE` or `TRIMOD_CONFIG` names. The docstring under each field is its documentation. An unknown key, a bad
+value or a combination that cannot work (stream/config) stops the start with the key's name. Secrets are
+never shown, and not taken from flags, which every user of the machine can read.
+"""
+
+from pathlib import Path
+
+from pydantic import (
+    Field,
+)
+
+from stream.config.base import ROOT, Section
+
+
+class Local(Section):
+    directory: Path = ROOT / ".local"
+    """Folder of the local servers' data and logs, and of the logs of workers that `trimod up` starts."""
+    kafka_port: int = Field(9092, ge=1, le=65534)
+    """Broker's port; the controller takes the next one."""
+    kafka_heap: str = Field("512m", pattern=r"^\d+[mMgG]$")
+    """Heap of the local broker, as Java writes it."""
+    redis_port: int = Field(6379, ge=1, le=65535)
+    """Port of the local Redis."""
+    workers: int = Field(2, ge=0)
+    """Workers that `trimod up` starts."""
+    metrics_port: int = Field(6066, ge=0, le=65535)
+    """Port of the first worker's /metrics; worker N takes this plus N; 0 lets each take a free one."""

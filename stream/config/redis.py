@@ -1,0 +1,97 @@
+"""All settings, typed: flags (`--set section.key=value`) over environment over one TOML file over defaults.
+
+An environment variable is `TRIMOD_SECTION__KEY` (`TRIMOD_KAFKA__PARTITIONS=16`); the file is what
+`--config FILE` or `TRIMOD_CONFIG` names. The docstring under each field is its documentation. An unknown key, a bad
+value or a combination that cannot work (stream/config) stops the start with the key's name. Secrets are
+never shown, and not taken from flags, which every user of the machine can read.
+"""
+
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from pydantic import Field, SecretStr, model_validator
+
+from stream.errors import SettingsError
+
+if TYPE_CHECKING:
+    from stream.config.base import Section
+from stream.config.base import TLS_KEYS, OptionalPath, Section, bad
+from stream.config.kafka import _check_secrets, _only_with
+
+
+def _redis_parts(url: str) -> SplitResult:
+    """No word of the URL is repeated in an error: a password that is not percent-encoded may be anywhere in it."""
+    try:
+        parts = urlsplit(url)
+        database = parts.path.strip("/")
+        whole = parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0
+        if whole and not parts.query and not parts.fragment and (not database or database.isdecimal()):
+            return parts
+    except ValueError:  # no port, no address
+        pass
+    raise SettingsError(
+        "bad setting 'redis.url': it must be redis://host:port/db or rediss://host:port/db, without options "
+        "(redis.username and redis.password take any characters; in the URL they must be percent-encoded)"
+    )
+
+
+def split_redis_url(values: Any) -> Any:
+    """The fields of [redis] with user and password taken out of the URL, which is logged and named in errors."""
+    if not isinstance(values, dict) or not isinstance(values.get("url"), str):
+        return values
+    parts = _redis_parts(values["url"])
+    login = {"username": unquote(parts.username or ""), "password": unquote(parts.password or "")}
+    login = {key: value for key, value in login.items() if value}
+    if twice := [key for key in login if values.get(key)]:
+        raise SettingsError(f"bad setting 'redis.{twice[0]}': it is in redis.url too: leave one of them out")
+    return values | {"url": parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()} | login
+
+
+class Redis(Section):
+    url: str = "redis://127.0.0.1:6379/0"
+    """`redis://host:port/db`, or `rediss://` for TLS; `user:password@` before the host is taken out of it."""
+    username: str = ""
+    """Name of an ACL user; empty for Redis's default user."""
+    password: SecretStr = SecretStr("")
+    """The user's password; as TRIMOD_REDIS__PASSWORD or in the settings file, never by --set."""
+    password_file: OptionalPath = None
+    """File with the password alone, instead of it."""
+    ca_file: OptionalPath = None
+    """PEM file of the authorities that Redis's certificate must come from; without it, those of the system."""
+    certificate_file: OptionalPath = None
+    """PEM file of our own certificate (and its chain), for a Redis that wants one."""
+    key_file: OptionalPath = None
+    """PEM file of its private key; without it, the key is in certificate_file."""
+    key_password: SecretStr = SecretStr("")
+    """Password of an encrypted private key."""
+    key_password_file: OptionalPath = None
+    """File with that password alone, instead of it."""
+    prefix: str = Field("trimod", pattern=r"^[^{}\s]+$")
+    """Hash tag that all keys share: `{prefix}:...`."""
+    dedup_window: float = Field(600.0, ge=0.0)
+    """Seconds in which a post id that comes again is not counted again."""
+    keep_minutes: float = Field(3 * 3600.0, gt=0)
+    """Seconds after its last write that a minute's counts expire."""
+    keep_hours: float = Field(8 * 86400.0, gt=0)
+    """Seconds after its last write that an hour's counts expire."""
+    keep_days: float = Field(400 * 86400.0, gt=0)
+    """Seconds after its last write that a day's counts expire."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_url(cls, values: Any) -> Any:
+        return split_redis_url(values)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        check_redis(self)
+        return self
+
+
+def check_redis(redis: "Redis") -> None:
+    """Raise SettingsError where the URL and what is given for it do not fit."""
+    if not redis.url.startswith("rediss:"):
+        _only_with(redis, TLS_KEYS, "a redis.url that begins with rediss://")
+    if redis.username and not (redis.password or redis.password_file):
+        raise bad(redis, "password", "the user needs it, or redis.password_file")
+    _check_secrets(redis)

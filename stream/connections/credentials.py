@@ -1,0 +1,55 @@
+"""What the settings say about secured links, as Faust, aiokafka, kafka-python and redis-py want it: one place.
+
+TLS always verifies the certificate and the host name and is 1.2 or newer; there is no setting to weaken it. Where a
+`ca_file` is given, no other authority is trusted. Files are read when a connection is made ready, so that a restart
+takes up what was renewed. Certificates are not made here, and revocation lists are not read.
+"""
+
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stream.config.base import LOGIN_KEYS, TLS_KEYS, bad
+from stream.config.kafka import Kafka
+from stream.config.redis import Redis
+from stream.config.worker import Worker, check_token
+
+if TYPE_CHECKING:
+    pass
+
+
+def unsecured(section: Kafka | Redis) -> dict[str, Any]:
+    """What undoes every link setting, by model_copy: for a server of our own on loopback."""
+    fields = type(section).model_fields
+    keys = ("security_protocol", "sasl_mechanism", *LOGIN_KEYS, *TLS_KEYS)
+    return {key: fields[key].get_default() for key in keys if key in fields}
+
+
+def secret(section: Kafka | Redis | Worker, key: str) -> str:
+    """A secret from its own setting or from its file; empty where there is neither. Raises SettingsError."""
+    path: Path | None = getattr(section, f"{key}_file")
+    if path is None:
+        return str(getattr(section, key).get_secret_value())
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise bad(section, f"{key}_file", f"cannot read {path}: {_reason(error)}") from None
+    found = text.removesuffix("\n").removesuffix("\r")  # an editor's; all else belongs to it
+    if not found or "\0" in found:
+        raise bad(section, f"{key}_file", f"{path} is empty or holds a NUL")
+    return found
+
+
+def metrics_token(worker: Worker) -> str:
+    """The token of the web endpoints; empty where none is asked for. Raises SettingsError for a weak one."""
+    token = secret(worker, "metrics_token")
+    if token:
+        check_token(worker, token)
+    return token
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, without what was read: a decoding error would show the bytes."""
+    if isinstance(error, ssl.SSLError):
+        return str(error.reason or "no PEM").replace("_", " ").lower()
+    return (error.strerror or "") if isinstance(error, OSError) else "it is no UTF-8 or too long"

@@ -1,0 +1,130 @@
+"""Asks a secured Kafka whether it lets us in, before a client is made: a refusal is said at once, with its cause.
+
+The clients themselves try again for long and then say only that they could not connect: to them a wrong password is as
+good as a broker that is away. One connection, TLS and SASL as far as the answer; nothing is sent after that.
+"""
+
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from kafka.errors import IllegalSaslStateError, UnsupportedSaslMechanismError, for_code
+from kafka.net.sasl import get_sasl_mechanism
+from kafka.protocol.metadata import ApiVersionsRequest
+from kafka.protocol.parser import KafkaProtocol
+from kafka.protocol.sasl import SaslAuthenticateRequest, SaslHandshakeRequest
+
+from stream.config.kafka import Kafka
+from stream.connections.tls import tls_link, why_refused
+from stream.errors import Refused
+
+if TYPE_CHECKING:
+    from faust.types.auth import CredentialsT
+from stream.connections.credentials import secret
+from stream.connections.tls import tls_context
+
+
+class _NotLetIn(Exception):
+    """The broker said no; the message says to what."""
+
+
+def _refused(server: str, why: str) -> Refused:
+    return Refused(f"no secured link to Kafka at {server.strip()}: {why}")
+
+
+def _ask(link: ssl.SSLSocket, protocol: KafkaProtocol, request: Any) -> Any:
+    protocol.send_request(request)
+    link.sendall(protocol.send_bytes())
+    while True:
+        data = link.recv(2**16)
+        if not data:
+            raise ConnectionResetError("closed")
+        for _, answer in protocol.receive_bytes(data):
+            return answer
+
+
+def _log_in(link: ssl.SSLSocket, protocol: KafkaProtocol, host: str, options: dict[str, Any]) -> None:
+    name = options["sasl_mechanism"]
+    answer = _ask(link, protocol, SaslHandshakeRequest(version=1, mechanism=name))
+    error = for_code(answer.error_code)
+    if error is UnsupportedSaslMechanismError:
+        offered = ", ".join(answer.mechanisms)
+        raise _NotLetIn(f"it does not take {name} (kafka.sasl_mechanism), but {offered}")
+    if error is IllegalSaslStateError:
+        raise _NotLetIn("it asks for no user and password (kafka.security_protocol)")
+    mechanism = get_sasl_mechanism(name)(host=host, **options)
+    while not mechanism.is_done():
+        request = SaslAuthenticateRequest(version=0, auth_bytes=mechanism.auth_bytes())
+        answer = _ask(link, protocol, request)
+        if answer.error_code:
+            raise _NotLetIn("it refuses the user name or the password (kafka.username, kafka.password)")
+        try:
+            mechanism.receive(answer.auth_bytes)
+        except ValueError:  # SCRAM: the broker could not prove that it knows the password
+            raise _NotLetIn("it does not know the user's password itself") from None
+
+
+def _knock(host: str, port: int, options: dict[str, Any]) -> None:
+    with tls_link(host, port, options["ssl_context"]) as link:
+        protocol = KafkaProtocol(client_id="trimod-check")
+        _ask(link, protocol, ApiVersionsRequest(version=0))
+        if options["security_protocol"] == "SASL_SSL":
+            _log_in(link, protocol, host, options)
+
+
+def aiokafka_options(kafka: Kafka) -> dict[str, Any]:
+    """Arguments for aiokafka's clients."""
+    options: dict[str, Any] = {"security_protocol": kafka.security_protocol}
+    if kafka.security_protocol != "PLAINTEXT":
+        options["ssl_context"] = tls_context(kafka)
+    if kafka.security_protocol == "SASL_SSL":
+        options["sasl_mechanism"] = kafka.sasl_mechanism
+        options["sasl_plain_username"] = kafka.username
+        options["sasl_plain_password"] = secret(kafka, "password")
+    return options
+
+
+def kafka_python_options(kafka: Kafka) -> dict[str, Any]:
+    """Arguments for kafka-python's clients; its SCRAM (3.0) does not quote the user name as RFC 5802 wants."""
+    options = aiokafka_options(kafka)
+    if kafka.sasl_mechanism.startswith("SCRAM") and "sasl_plain_username" in options:
+        options["sasl_plain_username"] = kafka.username.replace("=", "=3D").replace(",", "=2C")
+    return options
+
+
+def check_broker(kafka: Kafka) -> None:
+    """Raise Refused where the first broker that answers does not let us in, or is not who it should be.
+
+    Does nothing on a plain link, or where no broker answers: that is for the client to find out and to try again.
+    """
+    if kafka.security_protocol == "PLAINTEXT":
+        return
+    options = kafka_python_options(kafka)
+    for server in kafka.bootstrap_servers.split(","):
+        host, _, port = server.strip().rpartition(":")
+        try:
+            _knock(host.strip("[]"), int(port), options)
+        except ssl.SSLError as error:
+            if why := why_refused(error):
+                raise _refused(server, f"{why} (kafka.ca_file, kafka.certificate_file)") from None
+        except OSError:
+            continue
+        except _NotLetIn as error:
+            raise _refused(server, str(error)) from None
+        return
+
+
+def faust_credentials(kafka: Kafka) -> "CredentialsT | None":
+    """`broker_credentials` of a Faust app; None for a plain link."""
+    from faust.auth import SASLCredentials, SSLCredentials
+
+    options = aiokafka_options(kafka)
+    if kafka.security_protocol == "PLAINTEXT":
+        return None
+    if kafka.security_protocol == "SSL":
+        return SSLCredentials(options["ssl_context"])
+    return SASLCredentials(
+        username=kafka.username,
+        password=options["sasl_plain_password"],
+        ssl_context=options["ssl_context"],
+        mechanism=kafka.sasl_mechanism,
+    )

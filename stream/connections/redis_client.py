@@ -1,0 +1,140 @@
+"""A connection to Redis, and what its errors mean to us.
+
+A Redis that is away, loading, full or read-only is a PassingFault: whoever called waits and tries again. A
+refused password or certificate (Refused) or foreign data under our keys (BrokenWorker) will not pass by itself.
+Knows none of our keys.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from redis import exceptions
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.connection import SSLConnection, parse_url
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from models.core.errors import one_line
+from stream.config.redis import Redis as RedisSettings
+from stream.connections.credentials import secret
+from stream.connections.tls import tls_context, tls_link, why_refused
+from stream.errors import BrokenWorker, PassingFault, Refused, SettingsError
+
+CONNECT_TIMEOUT = 5.0
+"""Seconds to reach Redis."""
+
+
+ANSWER_TIMEOUT = 15.0
+"""Seconds for one answer; longer than any script of ours may take."""
+
+
+OLDEST = "6.2"
+"""Least version of Redis: counters.lua needs `ZADD ... GT`."""
+
+
+_REFUSED = (exceptions.AuthenticationError, exceptions.AuthorizationError, exceptions.NoPermissionError)
+
+
+_AWAY = (
+    exceptions.ConnectionError,  # includes a Redis that still loads its data
+    exceptions.TimeoutError,
+    exceptions.ReadOnlyError,
+    exceptions.OutOfMemoryError,
+    exceptions.MasterDownError,
+    exceptions.TryAgainError,
+    exceptions.ClusterDownError,
+    OSError,
+)
+
+
+class _TlsConnection(SSLConnection):
+    """TLS by the context that Kafka's clients get too: redis-py's own trusts the system's authorities beside ours."""
+
+    def __init__(self, *, context: ssl.SSLContext, **options: Any) -> None:
+        super().__init__(**options)
+        self.ssl_context.context = context
+
+
+def connect(settings: RedisSettings) -> Redis:
+    """A client that connects at its first command. Raises SettingsError where a file of the settings is none."""
+    options: dict[str, Any] = {**parse_url(settings.url)}
+    if "connection_class" in options:  # rediss://
+        options |= {"connection_class": _TlsConnection, "context": tls_context(settings)}
+    pool = ConnectionPool(
+        **options,
+        username=settings.username or None,
+        password=secret(settings, "password") or None,
+        decode_responses=True,
+        socket_connect_timeout=CONNECT_TIMEOUT,
+        socket_timeout=ANSWER_TIMEOUT,
+        retry=Retry(NoBackoff(), 1),  # one: a pooled connection may have died; more is the caller's backoff
+    )
+    return Redis.from_pool(pool)
+
+
+def address(url: str) -> str:
+    """`host:port` of a Redis URL, without user and password."""
+    parts = urlsplit(url)
+    return f"{parts.hostname or '127.0.0.1'}:{parts.port or 6379}"
+
+
+def is_too_old(version: str) -> bool:
+    """Whether a version such as `6.0.16` is under OLDEST; one that cannot be read is taken."""
+    numbers = [int(part) for part in version.split(".")[:2] if part.isdigit()]
+    return len(numbers) == 2 and numbers < [int(part) for part in OLDEST.split(".")]
+
+
+async def check_version(settings: RedisSettings) -> None:
+    """Raise SettingsError where Redis is too old for us, Refused where it does not let us in, PassingFault where it
+    is away."""
+    await asyncio.to_thread(_check_tls, settings)
+    url, client = settings.url, connect(settings)
+    try:
+        with redis_faults(url):
+            version = str((await client.info("server")).get("redis_version", ""))
+    finally:
+        await client.aclose()
+    if is_too_old(version):
+        raise SettingsError(f"Redis at {address(url)} is version {version}: {OLDEST} or newer is needed")
+
+
+def _check_tls(settings: RedisSettings) -> None:
+    """Raise Refused where one side refuses the other; one that is away is for the client to find out."""
+    parts = urlsplit(settings.url)
+    if parts.scheme == "rediss":
+        try:
+            with tls_link(parts.hostname or "", parts.port or 6379, tls_context(settings)):
+                pass
+        except ssl.SSLError as error:
+            if why := why_refused(error):
+                raise _refused(settings.url, why) from None
+        except OSError:
+            pass
+
+
+def _refused(url: str, why: str) -> Refused:
+    keys = "redis.url, redis.ca_file, redis.certificate_file"
+    return Refused(f"no secured link to Redis at {address(url)}: {why} ({keys})")
+
+
+@contextmanager
+def redis_faults(url: str) -> Iterator[None]:
+    """Turn redis-py's errors into ours, naming the address."""
+    try:
+        yield
+    except _REFUSED as error:
+        keys = "redis.username, redis.password"
+        raise Refused(f"Redis at {address(url)} refuses us: {one_line(error)} ({keys})") from error
+    except _AWAY as error:
+        if why := why_refused(error):
+            raise _refused(url, why) from error
+        raise PassingFault(f"Redis at {address(url)} is away: {one_line(error)}") from error
+    except exceptions.ResponseError as error:
+        # MISCONF: Redis cannot save to disk and takes no writes until it can; redis-py has no class for it.
+        if str(error).startswith("MISCONF"):
+            raise PassingFault(f"Redis at {address(url)} takes no writes: {one_line(error)}") from error
+        raise BrokenWorker(f"Redis at {address(url)} failed: {one_line(error)}") from error

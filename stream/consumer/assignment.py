@@ -1,0 +1,129 @@
+"""The partitions that the group assigns to this worker, from assignment to revocation.
+
+When one comes, it is looked up where its reading begins, whether earlier workers died of its posts, and whether the
+counters fit its log; its posts wait for the first two. When it goes, what is done of it is committed, and what is in
+work is dropped: its next owner reads it again, and the counters' high-water mark keeps it from counting twice."""
+
+import functools
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from aiokafka import TopicPartition
+
+from stream.config.settings import Settings
+from stream.consumer.committer import Commits
+from stream.consumer.counter_audit import Marks
+from stream.consumer.intake import Intake
+from stream.consumer.offsets import Offsets
+from stream.consumer.topic_identity import PostsTopic
+from stream.pipeline.delivery import Delivery
+from stream.pipeline.item import Done
+from stream.pipeline.journal import Journal
+from stream.pipeline.partition import Partition, Start
+from stream.runtime.retry import Backoff
+from stream.runtime.tasks import Guard
+
+log = logging.getLogger("trimod.worker")
+
+
+class Assignment:
+    """Keeps `partitions`, which everybody else only reads."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        partitions: dict[TopicPartition, Partition[Done]],
+        offsets: Offsets,
+        intake: Intake,
+        delivery: Delivery,
+        journal: Journal,
+        commits: Commits,
+        marks: Marks,
+        topic: PostsTopic,
+        backoff: Backoff,
+        guard: Guard,
+    ) -> None:
+        self._settings, self._partitions, self._offsets = settings, partitions, offsets
+        self._intake, self._delivery = intake, delivery
+        self._journal, self._commits, self._marks = journal, commits, marks
+        self._topic, self._backoff, self._guard = topic, backoff, guard
+        self._closing = False
+
+    async def on_assigned(self, app: Any, assigned: Iterable[Any], **_: Any) -> None:
+        """Faust's signal: these are ours as well. Returns at once: what is slow goes on in the background."""
+        if self._closing:
+            return  # nobody would end what is begun now
+        for tp in assigned:
+            if tp.topic != self._settings.kafka.posts_topic:
+                continue
+            worker = self._settings.worker
+            partition = Partition[Done](
+                TopicPartition(tp.topic, tp.partition),
+                app.consumer_generation_id,
+                worker.max_partition_posts,
+                worker.max_partition_bytes,
+            )
+            self._partitions[partition.id] = partition
+            self._intake.open(partition)
+            self._delivery.open(partition)
+        if self._partitions:
+            self._guard.background(self._look_up(list(self._partitions.values())))
+        log.info("assigned partitions: %s", _numbers(self._partitions))
+
+    async def on_revoked(self, app: Any, revoked: Iterable[Any], **_: Any) -> None:
+        """Faust's signal: these are ours no more. The whole group waits until it returns."""
+        gone = [self._partitions.pop(tp) for tp in list(self._partitions) if tp in set(map(tuple, revoked))]
+        if not gone:
+            return
+        log.info("revoked partitions: %s", _numbers(partition.id for partition in gone))
+        for partition in gone:
+            self._intake.close(partition)
+            self._delivery.close(partition)
+        await self._commits.at_last(gone)
+        await self._let_go(gone)
+
+    def begin_no_more(self) -> None:
+        """The worker ends: what is assigned from now on is left to others."""
+        self._closing = True
+
+    async def close(self, blameless: bool) -> None:
+        """Commit what is done, and give all partitions up; `blameless` where the worker does not end because of a
+        post in work."""
+        partitions = list(self._partitions.values())
+        await self._commits.at_last(partitions)
+        if blameless:
+            await self._let_go(partitions)
+        self._partitions.clear()  # a rebalance may still come, and has nothing more to say about them
+
+    async def _let_go(self, partitions: Sequence[Partition[Done]]) -> None:
+        """What is in work of these is dropped in order: it is not to blame for anything."""
+        await self._journal.let_go([(each.claim, each.first) for each in partitions if each.claim])
+
+    async def _look_up(self, partitions: Sequence[Partition[Done]]) -> None:
+        """Find out what must be known of partitions before their posts are taken in."""
+        persist = self._backoff.persist
+        topic_id = await self._topic.uuid("starting")
+        for partition in partitions:
+            await persist(f"starting {partition.name}", functools.partial(self._begin, partition, topic_id))
+        await persist("checking the counters", functools.partial(self._check_marks, partitions))
+
+    async def _begin(self, partition: Partition[Done], topic_id: str) -> None:
+        if not partition.closed:
+            start = Start(topic_id, await self._offsets.committed(partition.id, topic_id))
+            partition.claim = await self._journal.claim(topic_id, partition.id.partition, start.first)
+            if not partition.start.done():  # else it was closed meanwhile
+                partition.start.set_result(start)
+
+    async def _check_marks(self, partitions: Sequence[Partition[Done]]) -> None:
+        opened = [partition for partition in partitions if not partition.closed]
+        counted = await self._marks.counted(opened)
+        bounds = await self._offsets.bounds([partition.id for partition in opened])
+        for partition in opened:
+            partition.begin, partition.end = bounds[partition.id]
+        await self._topic.uuid("checking the counters")  # else these may be another topic's bounds
+        await self._marks.check(opened, counted)
+
+
+def _numbers(partitions: Iterable[TopicPartition]) -> str:
+    return " ".join(str(number) for number in sorted(id_.partition for id_ in partitions)) or "none"

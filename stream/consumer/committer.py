@@ -1,0 +1,74 @@
+"""What is committed, and when: of each partition the offset below which all posts are published and counted.
+
+Every second, and once more when a partition is given up or the worker ends. How far a partition is,
+stream/pipeline/partition.py knows; how an offset gets to the broker, stream/consumer/offsets.py."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+
+from aiokafka import TopicPartition
+
+from stream.consumer.offsets import Offsets
+from stream.errors import PassingFault
+from stream.pipeline.item import Done
+from stream.pipeline.partition import Partition
+from stream.runtime.fault_injection import fault
+from stream.runtime.retry import Backoff
+
+COMMIT_INTERVAL = 1.0
+"""Seconds between commits."""
+
+
+LAST_COMMIT_TIMEOUT = 2.0
+"""Seconds that the last commit of a partition may hold up a rebalance, or the end."""
+
+
+log = logging.getLogger("trimod.worker")
+
+
+class Commits:
+    """The commits of one worker for `partitions`, those that are assigned to it now."""
+
+    def __init__(
+        self, partitions: Mapping[TopicPartition, Partition[Done]], offsets: Offsets, backoff: Backoff
+    ) -> None:
+        self._partitions, self._offsets, self._backoff = partitions, offsets, backoff
+        self._lock = asyncio.Lock()
+        self.count = 0
+        """Commits that the broker took."""
+
+    async def regularly(self) -> None:
+        """Commit every COMMIT_INTERVAL; never ends."""
+        while True:
+            await asyncio.sleep(COMMIT_INTERVAL)
+            await self._backoff.persist("committing", lambda: self._commit(self._partitions.values()))
+
+    async def at_last(self, partitions: Iterable[Partition[Done]]) -> None:
+        """Commit what is done of partitions that are given up; tries once, and not for long."""
+        try:
+            await asyncio.wait_for(self._commit(list(partitions)), LAST_COMMIT_TIMEOUT)
+        except (PassingFault, TimeoutError) as error:
+            log.warning("the last commit failed, so some posts will be tagged again: %r", error)
+
+    def lag(self) -> dict[str, float]:
+        """Posts in the log that are not committed, by partition, of those whose beginning is known."""
+        lags: dict[str, float] = {}
+        for each in self._partitions.values():
+            if start := each.begun:
+                end = self._offsets.end(each.id)
+                end = each.end if end is None else end
+                lags[str(each.id.partition)] = max(0, end - max(each.begin, start.first, each.committed))
+        return lags
+
+    async def _commit(self, partitions: Iterable[Partition[Done]]) -> None:
+        async with self._lock:
+            due = [partition for partition in partitions if partition.done > partition.committed]
+            offsets = {each.id: (each.done, start.topic_id) for each in due if (start := each.begun)}
+            if not offsets:
+                return
+            fault("acking")
+            if await self._offsets.commit(offsets):
+                self.count += 1
+                for partition in due:
+                    partition.committed = offsets[partition.id][0]

@@ -1,0 +1,59 @@
+"""The Faust application around the pipeline: one agent over raw bytes, no tables, no web server, no commits.
+
+Why each setting is as it is stands beside it; DESIGN section 4 has what was measured. Faust's own acks and
+commits are off (`acks=False`): stream/consumer/offsets.py says why and commits instead."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import faust
+
+from stream.config.settings import Settings
+from stream.connections.kafka_clients import faust_credentials
+
+NEVER = 10 * 365 * 86400.0
+"""Seconds. Faust's livelock detector would call a partition slow that waits out a passing fault."""
+
+
+METADATA_AGE_MS = 10_000
+"""After which partitions that were added, and a topic that was made anew, are found; by default five minutes."""
+
+
+BUFFERED = 32
+"""Posts between the fetching and the pipeline, whose bounds in bytes do not count them: at 8 MiB at most each,
+no more than 256 MiB."""
+
+
+def faust_app(settings: Settings, datadir: Path, consume: Callable[[Any], Awaitable[None]]) -> faust.App:
+    """An app whose agent `consume` gets the stream of posts; `datadir` may be empty and temporary."""
+    kafka = settings.kafka
+    brokers = ";".join(f"kafka://{server.strip()}" for server in kafka.bootstrap_servers.split(","))
+    app = faust.App(
+        kafka.group,
+        broker=brokers,
+        broker_credentials=faust_credentials(kafka),
+        datadir=str(datadir),
+        store="memory://",
+        web_enabled=False,
+        topic_disable_leader=True,  # else every group gets a topic for electing a leader
+        topic_allow_declare=False,
+        topic_partitions=kafka.partitions,
+        consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=METADATA_AGE_MS,
+        consumer_group_instance_id=settings.worker.instance_id or None,
+        broker_session_timeout=kafka.session_timeout,
+        broker_heartbeat_interval=min(2.0, kafka.session_timeout / 4),
+        broker_request_timeout=max(30.0, kafka.session_timeout + 5),
+        broker_rebalance_timeout=30.0,
+        stream_buffer_maxsize=BUFFERED,
+        stream_wait_empty=False,  # True stalls rebalances; sinks are idempotent
+        stream_recovery_delay=0.0,  # there are no tables to recover
+        stream_processing_timeout=NEVER,
+        broker_commit_livelock_soft_timeout=NEVER,
+    )
+    app.BootStrategy.enable_kafka_producer = False  # records go out by stream/kafka/publisher.py
+    topic = app.topic(kafka.posts_topic, key_serializer="raw", value_serializer="raw", acks=False)
+    app.agent(topic, name="posts")(consume)
+    app.finalize()
+    return app

@@ -1,0 +1,96 @@
+"""The consumer group as others see it: why it cannot be joined, and who else is in it.
+
+Kafka lets in nobody who speaks another protocol than the members that are there: an application with other assignors,
+or a consumer of the new protocol (KIP-848). That passes when they leave, so it is waited for by name; what no wait
+changes ends the worker with exit code 2.
+"""
+
+from typing import Any
+
+from aiokafka import errors as kafka_errors
+from kafka import KafkaAdminClient
+
+from models.core.errors import TrimodError, one_line
+from stream.config.kafka import Kafka
+from stream.errors import BrokenWorker, PassingFault, Refused, SettingsError
+from stream.kafka.topics import admin_client, patiently
+
+OURS = "faust"
+"""Protocol of our workers: the name of Faust's assignor."""
+
+
+SHOWN = 3
+"""Members that are named."""
+
+
+def explain(error: BaseException, kafka: Kafka) -> TrimodError:
+    """What an error of the Kafka client means for this worker; its class says what is to be done."""
+    if isinstance(error, TrimodError):
+        return error
+    if _is(error, kafka_errors.InconsistentGroupProtocolError):
+        return PassingFault(
+            f"group {kafka.group} is in use by another kind of consumer: stop it, or set kafka.group"
+        )
+    if _is(error, kafka_errors.GroupAuthorizationFailedError):
+        return Refused(
+            f"Kafka does not let us use group {kafka.group}: allow READ on it (kafka.username), or set kafka.group"
+        )
+    if _is(error, kafka_errors.TopicAuthorizationFailedError):
+        return Refused(
+            f"Kafka does not let us read topic {kafka.posts_topic}: allow READ on it (kafka.username)"
+        )
+    if _is(error, kafka_errors.InvalidGroupIdError):
+        return SettingsError(f"bad setting 'kafka.group': the broker takes no group {kafka.group!r}")
+    if _is(error, kafka_errors.InvalidSessionTimeoutError):
+        return SettingsError(
+            f"bad setting 'kafka.session_timeout': {kafka.session_timeout:g} s is outside the broker's limits "
+            "(group.min.session.timeout.ms, group.max.session.timeout.ms)"
+        )
+    return BrokenWorker(f"the Kafka client cannot go on: {one_line(error)}")
+
+
+def may_be_in_use(error: BaseException) -> bool:
+    """Whether an error of joining the group may mean that others have it: then `who_is_in` knows.
+
+    Kafka 4 answers with UNKNOWN_SERVER_ERROR where a consumer of the new protocol is in the group, as it cannot read
+    Faust's subscription; whatever else aiokafka 0.14 has no class for (a fenced instance id) looks the same."""
+    unknown = repr(kafka_errors.UnknownError())
+    return _is(error, kafka_errors.InconsistentGroupProtocolError) or error.args == (unknown,)
+
+
+def who_is_in(kafka: Kafka) -> str:
+    """Which other kind of consumers has the group: its protocol and some members, as far as Kafka tells us; empty where
+    it has none but Faust's. Raises PassingFault."""
+    with admin_client(kafka) as admin:
+        found = patiently(lambda: admin.describe_groups([kafka.group]))[kafka.group]
+        if not found["members"]:
+            return _new_kind(admin, kafka.group)
+        protocol = found["protocol_data"] or found["protocol_type"]
+        return "" if protocol == OURS else f"protocol {protocol}, {_members(found['members'])}"
+
+
+def members(kafka: Kafka) -> int:
+    """How many members the group has; 0 where there is no such group. Raises PassingFault."""
+    with admin_client(kafka) as admin:
+        return len(patiently(lambda: admin.describe_groups([kafka.group]))[kafka.group]["members"])
+
+
+def _new_kind(admin: KafkaAdminClient, name: str) -> str:
+    """Of a group that a classic request does not describe."""
+    for group in admin.list_groups():
+        kind = group.get("group_type") or "classic"
+        if group["group_id"] == name and kind != "classic":
+            return f"a group of type {kind}, state {str(group.get('group_state') or 'unknown').lower()}"
+    return ""
+
+
+def _members(members: list[dict[str, Any]]) -> str:
+    names = [f"{each['client_id']} at {each['client_host'].lstrip('/')}" for each in members[:SHOWN]]
+    more = f" and {len(members) - SHOWN} more" if len(members) > SHOWN else ""
+    return f"members {', '.join(names)}{more}"
+
+
+def _is(error: BaseException, kind: type[Exception]) -> bool:
+    """Whether `error` is of this kind, or wraps one: aiokafka puts some into the text of a KafkaError."""
+    wrapped = str(error) if isinstance(error, kafka_errors.KafkaError) else ""
+    return isinstance(error, kind) or f"{kind.__name__}(" in wrapped

@@ -1,0 +1,166 @@
+"""From Faust's stream into the pipeline: each post once, in offset order, and none before its turn.
+
+The agent only sorts: each partition has an inbox (stream/consumer/inbox.py) and a task that takes in from it, so that
+one which is full, or is only just looked up, holds up no other. A record is taken in only for the assignment that it
+was fetched for, and only once it is known where that begins; whatever else Faust delivers is dropped without being
+committed, so that whoever has the partition reads it again. What is to be done with an offset,
+stream/pipeline/partition.py judges; here it is done. Offsets that hold no posts (the markers of transactions, what was
+aborted) are passed, so that they too are counted and committed: else a partition would look behind for ever."""
+
+import asyncio
+import contextlib
+import functools
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from aiokafka import TopicPartition
+
+from models.core.errors import TrimodError
+from stream.consumer.inbox import Inbox
+from stream.consumer.offsets import Offsets
+from stream.consumer.topic_identity import PostsTopic
+from stream.counters.store import Counted
+from stream.pipeline.item import Done, Work
+from stream.pipeline.partition import Partition, Start, Verdict
+from stream.pipeline.records import now
+from stream.pipeline.stages import Pipeline
+from stream.runtime.retry import Backoff
+from stream.runtime.tasks import Guard
+
+PASS_EVERY = 0.5
+"""Seconds between two looks for offsets without posts."""
+
+
+log = logging.getLogger("trimod.worker")
+
+
+class Intake:
+    """Takes in posts of `partitions`, those that are assigned to this worker now, until `stop` is set."""
+
+    def __init__(
+        self,
+        partitions: Mapping[TopicPartition, Partition[Done]],
+        offsets: Offsets,
+        pipeline: Pipeline,
+        topic: PostsTopic,
+        backoff: Backoff,
+        guard: Guard,
+        stop: asyncio.Event,
+    ) -> None:
+        self._partitions, self._offsets, self._pipeline = partitions, offsets, pipeline
+        self._topic, self._backoff, self._guard = topic, backoff, guard
+        self._stop = stop
+        self._inboxes: dict[Partition[Done], Inbox] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def open(self, partition: Partition[Done]) -> None:
+        """Take in what comes of `partition`."""
+        pause = functools.partial(self._offsets.pause, partition.id)
+        resume = functools.partial(self._offsets.resume, partition.id)
+        inbox = self._inboxes[partition] = Inbox(pause, resume)
+        task = self._guard.run(self._take_all(partition, inbox))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def close(self, partition: Partition[Done]) -> None:
+        """Drop what waits of `partition`: whoever has it next reads it again. A post that is just taken in is not torn
+        from it: where it is worked on alone, it must stay alone."""
+        self._inboxes.pop(partition).close()
+
+    def close_all(self) -> None:
+        """The worker ends: the same for every partition, and at once."""
+        for partition in list(self._inboxes):
+            self.close(partition)
+        for task in self._tasks:
+            task.cancel()
+
+    def waiting(self) -> int:
+        """Posts that were delivered and not taken in yet, of all partitions."""
+        return sum(map(len, self._inboxes.values()))
+
+    async def consume(self, stream: Any) -> None:
+        """The agent. Nothing may escape it: a dead agent would go unnoticed while the process heartbeats
+        on."""
+        try:
+            async for event in stream.events():
+                self._sort(event.message)
+        except Exception as error:
+            if not isinstance(error, TrimodError):
+                log.exception("the agent failed")
+            self._guard.fail(error)
+
+    async def pass_gaps(self) -> None:
+        """Pass offsets that hold no posts; never ends."""
+        while True:
+            await asyncio.sleep(PASS_EVERY)
+            for partition, inbox in list(self._inboxes.items()):
+                if not len(inbox):
+                    await self._pass_gap(partition)
+
+    def _sort(self, message: Any) -> None:
+        partition = self._partitions.get(TopicPartition(message.topic, message.partition))
+        if partition is not None and message.generation_id == partition.generation:
+            self._inboxes[partition].put(message)  # else never committed: its next owner reads it again
+
+    async def _take_all(self, partition: Partition[Done], inbox: Inbox) -> None:
+        start = await asyncio.shield(partition.start)
+        # `closed`: asyncio.wait_for of Python 3.11, which redis-py uses, may swallow a `cancel`
+        while start is not None and not partition.closed:
+            message = await inbox.get()
+            if message is not None and not self._stop.is_set():
+                await self._take(partition, start, message)
+
+    async def _take(self, partition: Partition[Done], start: Start, message: Any) -> None:
+        verdict = partition.judge(start, message.offset)
+        if verdict is Verdict.DROP and message.offset < partition.entered:
+            self._topic.ask()  # a topic that was made anew begins its offsets again
+        if verdict is Verdict.SEEK:
+            verdict = await self._judge_jump(partition, start, message.offset)
+        if verdict is Verdict.TAKE:
+            await self._pipeline.take_in(partition, _work(partition, start, message))
+
+    async def _pass_gap(self, partition: Partition[Done]) -> None:
+        start, fetched = partition.begun, self._offsets.fetched(partition.id, partition.generation)
+        if start is None or fetched is None or len(partition.work) or partition.closed or self._stop.is_set():
+            return
+        expected = partition.expected(start)
+        if fetched.position <= expected or fetched.last_post >= expected:
+            return
+        if fetched.first > expected:
+            # Where aiokafka began to read is its own affair (a commit for a topic that is gone): read from our start.
+            if partition.entered < 0:
+                with contextlib.suppress(TimeoutError):  # then the next look tries again
+                    await self._offsets.seek(partition.id, expected)
+            return
+        log.debug("%s: offsets %d to %d hold no posts", partition.name, expected, fetched.position - 1)
+        work = Work(partition, start.topic_id, fetched.position - 1, None, None, now())
+        counted = Counted(work.offset, "", "", work.timestamp, now(), ())
+        partition.skip(fetched.position, Done(work, (), counted))
+
+    async def _judge_jump(self, partition: Partition[Done], start: Start, offset: int) -> Verdict:
+        """The verdict on a post before which some are missing, now that we ask whether they are still there;
+        reads them again if so."""
+        name = partition.name
+        await self._backoff.persist(f"reading {name}", functools.partial(self._look_at_bounds, partition))
+        verdict = partition.judge(start, offset)
+        if verdict is Verdict.SEEK:
+            log.warning(
+                "%s starts at offset %d where %d was expected: reading again", name, offset, start.first
+            )
+            await self._offsets.seek(partition.id, partition.seek_before(start, offset))
+        elif start.committed is not None:
+            log.warning(
+                "%s: offsets %d to %d were deleted before they were read", name, start.first, offset - 1
+            )
+        return verdict
+
+    async def _look_at_bounds(self, partition: Partition[Done]) -> None:
+        bounds = await self._offsets.bounds([partition.id])
+        partition.begin, partition.end = bounds[partition.id]
+
+
+def _work(partition: Partition[Done], start: Start, message: Any) -> Work:
+    """`message` is Faust's: its time is in seconds, and zero or less where it has none."""
+    timestamp = round(message.timestamp * 1000) if message.timestamp and message.timestamp > 0 else now()
+    return Work(partition, start.topic_id, message.offset, message.key, message.value, timestamp)

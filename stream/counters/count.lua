@@ -1,0 +1,97 @@
+-- Counts one batch of one partition, wholly or not at all. Called only by stream/counters/store.py, which explains the keys.
+--
+-- KEYS[1]  root that all keys begin with; they share its hash tag, so those named only below are in the same slot
+-- ARGV[1]  generation to write; '' for the current one
+-- ARGV[2]  field of the high-water mark: topic UUID and partition
+-- ARGV[3]  JSON: {window, tolerance, buckets: [[name, seconds, keep], ...]}, times in ms except a bucket's width
+-- ARGV[4]  JSON: [[offset, id, tagged_at, created_at, [[type, canonical], ...]], ...] in offset order
+-- Returns the mark as it was before (-1: none), as text; or 'held' (a rebuild is switching generations: try again) or
+-- 'lost' (this rebuild's lock is gone).
+
+local root, generation, field = KEYS[1], ARGV[1], ARGV[2]
+local options, posts = cjson.decode(ARGV[3]), cjson.decode(ARGV[4])
+
+if generation == '' then
+  if redis.call('EXISTS', root .. ':hold') == 1 then return 'held' end
+  generation = redis.call('GET', root .. ':generation') or '0'
+else
+  if redis.call('GET', root .. ':rebuild') ~= generation then return 'lost' end
+  redis.call('PEXPIRE', root .. ':rebuild', 60000)
+end
+
+local base = root .. ':' .. generation .. ':'
+local marks, seen = base .. 'marks', base .. 'seen'
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local before = redis.call('HGET', marks, field) or '-1'
+local mark = tonumber(before)
+local newest = 0
+local sums, tallies, keeps = {}, {}, {} -- key -> member -> count; field -> count; key -> ms to keep
+
+local function add(counts, name, n) counts[name] = (counts[name] or 0) + n end
+
+local function add_to(key, member)
+  sums[key] = sums[key] or {}
+  add(sums[key], member, 1)
+end
+
+-- Whether the post was seen less than a window ago; remembers this sighting.
+local function again(id, at)
+  if options.window == 0 then return false end
+  local last = redis.call('ZSCORE', seen, id)
+  redis.call('ZADD', seen, 'GT', at, id)
+  return last and math.abs(at - last) < options.window
+end
+
+local function count(kind, canonical, created, tagged)
+  add(tallies, 'mentions:' .. kind, 1)
+  add_to(base .. 'total:' .. kind, canonical)
+  if created > tagged + options.tolerance then return end -- a future time: in totals only
+  for _, bucket in ipairs(options.buckets) do
+    local name, seconds, keep = bucket[1], bucket[2], bucket[3]
+    local start = math.floor(created / 1000 / seconds) * seconds
+    if (start + seconds) * 1000 + keep > now then -- else over-age: this bucket has had its time
+      local key = string.format('%s%s:%s:%.0f', base, name, kind, start)
+      add_to(key, canonical)
+      keeps[key] = keep
+    end
+  end
+end
+
+-- Expire a key after `keep` ms, and remember that it is to be there until then: evicted.lua finds those that are not. One
+-- that is empty, as the sightings are where none is left of the window, is no key.
+local function expire(key, keep)
+  if redis.call('PEXPIRE', key, keep) == 1 then
+    redis.call('ZADD', base .. 'expiring', string.format('%.0f', now + keep), key)
+  else
+    redis.call('ZREM', base .. 'expiring', key)
+  end
+end
+
+for _, post in ipairs(posts) do
+  local offset, id, tagged, created, mentions = post[1], post[2], post[3], post[4], post[5]
+  if offset > mark then
+    mark, newest = offset, math.max(newest, tagged)
+    if id == '' then -- a dead post: only the mark passes it
+    elseif again(id, tagged) then
+      add(tallies, 'duplicates', 1)
+    else
+      add(tallies, 'posts', 1)
+      for _, mention in ipairs(mentions) do count(mention[1], mention[2], created, tagged) end
+    end
+  end
+end
+
+if newest == 0 then return before end -- all redelivered
+redis.call('HSET', marks, field, mark)
+for name, n in pairs(tallies) do redis.call('HINCRBY', base .. 'tallies', name, n) end
+for key, members in pairs(sums) do
+  for member, n in pairs(members) do redis.call('ZINCRBY', key, n, member) end
+  if keeps[key] then expire(key, keeps[key]) end
+end
+if options.window > 0 then
+  -- A worker's clock that runs ahead must not make us forget what others just saw: hence the smaller of the two.
+  redis.call('ZREMRANGEBYSCORE', seen, '-inf', string.format('(%.0f', math.min(newest, now) - options.window))
+  expire(seen, options.window + 60000)
+end
+return before

@@ -1,0 +1,252 @@
+"""Live counts in Redis: who is mentioned how often, per type, in total and by minute, hour and day.
+
+Keys, all below `{prefix}:application:` and so in one slot (`N` is the generation that `generation` names):
+
+    generation                 which N is read and written; `counters rebuild` fills another and switches
+    N:marks                    hash `topic UUID:partition` -> highest offset counted (the high-water mark)
+    N:seen                     sorted set of hashed (source, post id) -> when last tagged: the dedup window
+    N:tallies                  hash: posts, duplicates, mentions:TYPE
+    N:untrusted                why a worker found that counts were lost (stream/counters/integrity.py); gone with a
+    rebuild
+    N:total:TYPE               sorted set canonical -> mentions ever
+    N:minute|hour|day:TYPE:S   the same within the bucket that starts at epoch second S (UTC); these expire
+    N:expiring                 sorted set of the keys that expire -> when: one that is gone before was evicted
+    labels                     JSON list of the entity types that the group emits (stream/counters/group_types.py)
+    hold, rebuild              locks of a rebuild (stream/counters/rebuild.py)
+    journal                    what is in work (stream/pipeline/journal.py)
+
+A batch is one call of counters.lua: redelivered offsets are skipped by the mark, so calling again is always
+safe. What must come out the same when receipts are replayed (dedup, "in the future") is decided by the
+receipt's `tagged_at`; what has run out, by Redis's clock, which all workers share. A bucket takes posts
+until `keep_*` after its end, and expires `keep_*` after its last write.
+"""
+
+import asyncio
+import base64
+import hashlib
+import math
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import orjson
+
+from models.core.errors import TrimodError
+from stream.config.redis import Redis
+from stream.connections.redis_client import address, connect, redis_faults
+from stream.errors import PassingFault
+from stream.messages.receipts import Receipt
+
+FUTURE_TOLERANCE_MS = 5 * 60_000
+"""A post whose own time is further ahead of its tagging counts in totals only."""
+
+
+HOLD_MS = 10_000
+"""How long a rebuild may make `apply` wait while it switches generations."""
+
+
+CHUNK = 500
+"""Posts of one script call: Redis serves nobody else while a script runs."""
+
+
+_SCRIPT = Path(__file__).with_name("count.lua")
+
+
+_EVICTED = Path(__file__).with_name("evicted.lua")
+
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What one tagged post adds. Times in epoch milliseconds; `mentions` are (type, canonical).
+
+    One without a post id is a dead post, which only moves the mark.
+    """
+
+    offset: int
+    source: str
+    post_id: str
+    created_at: int
+    tagged_at: int
+    mentions: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> "Counted":
+        """What the post of `receipt` adds."""
+        return cls(
+            offset=receipt.origin.offset,
+            source=receipt.source,
+            post_id=receipt.post_id,
+            created_at=receipt.created_at,
+            tagged_at=receipt.tagged_at,
+            mentions=tuple((mention.type, mention.canonical) for mention in receipt.mentions),
+        )
+
+    def identity(self) -> str:
+        """16 characters that stand for source and post id among the sightings; none for a dead post."""
+        if not self.post_id:
+            return ""
+        digest = hashlib.blake2b(orjson.dumps([self.source, self.post_id]), digest_size=12).digest()
+        return base64.b64encode(digest).decode()
+
+
+class Counters:
+    """The counters of one application (consumer group). All raise PassingFault while Redis is away."""
+
+    def __init__(self, settings: Redis, application: str) -> None:
+        self.settings = settings
+        self.root = f"{{{settings.prefix}}}:{quote(application, safe='')}"
+        self.client = connect(settings)
+        self._script = self.client.register_script(_SCRIPT.read_text(encoding="utf-8"))
+        self._evicted = self.client.register_script(_EVICTED.read_text(encoding="utf-8"))
+        self._buckets = (
+            ("minute", 60, settings.keep_minutes),
+            ("hour", 3600, settings.keep_hours),
+            ("day", 86400, settings.keep_days),
+        )
+        self._options = orjson.dumps(
+            {
+                "window": round(settings.dedup_window * 1000),
+                "tolerance": FUTURE_TOLERANCE_MS,
+                "buckets": [(name, seconds, round(keep * 1000)) for name, seconds, keep in self._buckets],
+            }
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.client.aclose()
+
+    async def apply(self, topic_uuid: str, partition: int, posts: Sequence[Counted]) -> int:
+        """Count posts of one partition, in offset order; safe to repeat after any error.
+
+        Returns the partition's mark as it was before, -1 where nothing was counted: one that lies below what
+        the caller had counted earlier means that Redis has lost counts. Waits while a rebuild switches
+        generations; PassingFault also where that wait gets long.
+        """
+        deadline = time.monotonic() + 2 * HOLD_MS / 1000
+        marks = []
+        for start in range(0, max(len(posts), 1), CHUNK):
+            chunk = posts[start : start + CHUNK]
+            while (answer := await self.write("", topic_uuid, partition, chunk)) == "held":
+                if time.monotonic() > deadline:
+                    raise PassingFault(f"counters at {address(self.settings.url)} are held by a rebuild")
+                await asyncio.sleep(0.02)
+            marks.append(int(answer))
+        return marks[0]
+
+    async def write(self, generation: str, topic_uuid: str, partition: int, posts: Sequence[Counted]) -> str:
+        """One call of the script; its answer is in counters.lua. `generation` is '' except in a rebuild."""
+        batch = [[p.offset, p.identity(), p.tagged_at, p.created_at, p.mentions] for p in posts]
+        arguments: list[str | bytes] = [
+            generation,
+            f"{topic_uuid}:{partition}",
+            self._options,
+            orjson.dumps(batch),
+        ]
+        with redis_faults(self.settings.url):
+            return str(await self._script(keys=[self.root], args=arguments))
+
+    async def generation(self) -> str:
+        """Name of the generation of keys that is read and written now."""
+        with redis_faults(self.settings.url):
+            return str(await self.client.get(f"{self.root}:generation") or "0")
+
+    async def marks(self) -> dict[str, int]:
+        """`topic UUID:partition` -> highest offset counted."""
+        found = await self._read(lambda base: self.client.hgetall(f"{base}:marks"))
+        return {str(field): int(offset) for field, offset in found.items()}
+
+    async def evicted(self) -> tuple[int, str]:
+        """How many keys should be there and are not, and one of them."""
+        with redis_faults(self.settings.url):
+            gone, one = await self._evicted(keys=[self.root])
+        return int(gone), str(one)
+
+    async def eviction_policy(self) -> str:
+        """Redis's `maxmemory-policy`; empty where it does not tell."""
+        with redis_faults(self.settings.url):
+            return str((await self.client.info("memory")).get("maxmemory_policy", ""))
+
+    async def distrust(self, reason: str) -> str:
+        """Write down that counts were lost, for all workers to see; the name of the generation it is said of."""
+        generation = await self.generation()
+        with redis_faults(self.settings.url):
+            await self.client.set(f"{self.root}:{generation}:untrusted", reason, nx=True)
+        return generation
+
+    async def distrusted(self) -> tuple[str, str]:
+        """(current generation, why its counts are not to be trusted); the reason is empty where they are."""
+        generation = await self.generation()
+        with redis_faults(self.settings.url):
+            return generation, str(await self.client.get(f"{self.root}:{generation}:untrusted") or "")
+
+    async def tallies(self) -> dict[str, int]:
+        """`posts` counted, `duplicates` passed over, `mentions:TYPE`."""
+        found = await self._read(lambda base: self.client.hgetall(f"{base}:tallies"))
+        return {str(name): int(n) for name, n in found.items()}
+
+    async def totals(self) -> dict[str, dict[str, int]]:
+        """Type -> canonical -> mentions ever: everything, for checks; `top` is for reading."""
+        return {type_: dict(rows) for type_, rows in (await self.top(None, None, None)).items()}
+
+    async def top(
+        self, type_: str | None, window: float | None, limit: int | None
+    ) -> dict[str, list[tuple[str, int]]]:
+        """The most mentioned of one type or of each, as (canonical, mentions), most first.
+
+        window: seconds until now, served by the finest buckets kept that long, rounded out to whole ones;
+        None for all time. limit: rows per type; None for all. TrimodError for a window longer than kept.
+        """
+        buckets = None if window is None else await self._covering(window)
+
+        async def read(base: str) -> dict[str, list[tuple[str, int]]]:
+            types = [type_] if type_ else await self._types(base)
+            return {name: await self._rank(base, name, buckets, limit) for name in types}
+
+        return await self._read(read)
+
+    async def _covering(self, window: float) -> tuple[str, range]:
+        """(name, starts) of the finest buckets that are kept for `window` seconds."""
+        with redis_faults(self.settings.url):
+            seconds, microseconds = await self.client.time()
+        now = seconds + microseconds / 1e6
+        for name, width, keep in self._buckets:
+            if window <= keep:
+                return name, range(math.floor((now - window) / width) * width, math.ceil(now), width)
+        raise TrimodError(
+            f"counts by time go back {keep / 86400:g} days (redis.keep_days): ask for a shorter window"
+        )
+
+    async def _types(self, base: str) -> list[str]:
+        fields: Any = await self.client.hkeys(f"{base}:tallies")
+        return sorted(name.removeprefix("mentions:") for name in fields if name.startswith("mentions:"))
+
+    async def _rank(
+        self, base: str, type_: str, buckets: tuple[str, range] | None, limit: int | None
+    ) -> list[tuple[str, int]]:
+        last = -1 if limit is None else limit - 1
+        async with self.client.pipeline(transaction=True) as pipe:
+            if buckets is None:
+                pipe.zrevrange(f"{base}:total:{type_}", 0, last, withscores=True)
+            else:
+                # into a key that lives only inside this transaction: the whole union never crosses the wire
+                name, starts = buckets
+                pipe.zunionstore(f"{base}:union", [f"{base}:{name}:{type_}:{start}" for start in starts])
+                pipe.zrevrange(f"{base}:union", 0, last, withscores=True)
+                pipe.delete(f"{base}:union")
+            results: list[Any] = await pipe.execute()
+        return [(canonical, int(score)) for canonical, score in results[0 if buckets is None else 1]]
+
+    async def _read(self, read: Callable[[str], Awaitable[_T]]) -> _T:
+        """`read(base of the current generation)`, again where a rebuild switched generations meanwhile."""
+        with redis_faults(self.settings.url):
+            while True:
+                before = await self.generation()
+                result = await read(f"{self.root}:{before}")
+                if await self.generation() == before:
+                    return result

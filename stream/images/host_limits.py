@@ -1,0 +1,63 @@
+"""How much may be asked of one host at once, and when to leave a host alone for a while.
+
+A host that fails time and again would cost every post with an image there its full waiting time: after
+FAILURES in a row it is away for AWAY seconds, in which its images are skipped; then it is tried again, and one
+more failure sends it away again. Any answer, also "no such image", is a sign of life.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+FAILURES = 8
+"""Failures in a row, without an answer between."""
+
+
+AWAY = 30.0
+"""Seconds."""
+
+
+MAX_HOSTS = 1000
+"""Hosts that are remembered: with `fetch.hosts` open, strangers choose them."""
+
+
+class HostGate:
+    """One host's. `slots` are for whoever asks it."""
+
+    def __init__(self, slots: int, clock: Callable[[], float]) -> None:
+        self.slots = asyncio.Semaphore(slots)
+        self._clock = clock
+        self._failures = 0
+        self._away_until = 0.0
+
+    @property
+    def away(self) -> bool:
+        return self._clock() < self._away_until
+
+    def answered(self) -> None:
+        self._failures = 0
+
+    def failed(self) -> None:
+        self._failures += 1
+        if self._failures >= FAILURES:
+            self._away_until = self._clock() + AWAY
+
+
+class HostGates:
+    """The gates of all hosts; those asked for least recently are forgotten."""
+
+    def __init__(self, slots: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._slots = slots
+        self._clock = clock
+        self._gates: OrderedDict[str, HostGate] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._gates)
+
+    def of(self, host: str) -> HostGate:
+        gate = self._gates.pop(host, None) or HostGate(self._slots, self._clock)
+        self._gates[host] = gate
+        if len(self._gates) > MAX_HOSTS:
+            self._gates.popitem(last=False)
+        return gate

@@ -1,0 +1,44 @@
+"""Pictures named by a path: read only from below one root folder.
+
+A post comes from strangers, so its path must not lead out of the root: not by `..`, not as an absolute
+path, not by a symbolic link. Used by workers for `{"path"}` images and by `ingest --embed-images`.
+"""
+
+from pathlib import Path
+
+from models.core.errors import BrokenImage
+from stream.errors import SettingsError
+from stream.messages.base import MAX_POST_BYTES
+
+MAX_FILE = 4 * MAX_POST_BYTES
+"""Bytes of a file above which it is not read at all."""
+
+
+def check_root(root: Path | None) -> None:
+    """Raise SettingsError unless the setting is unset or a folder that is there: else every image is broken."""
+    if root is not None and not root.is_dir():
+        raise SettingsError(f"bad setting 'worker.images_root': {root} is no folder")
+
+
+def find_below(root: Path, path: str) -> Path:
+    """The file `path` below `root`. Raises BrokenImage naming the path and the reason."""
+    try:
+        found = (root / path).resolve()
+        if not found.is_relative_to(root.resolve()):
+            raise BrokenImage(f"image path {path!r} leads out of the images root")
+        if not found.is_file():
+            raise BrokenImage(f"image {path!r} is no file below the images root")
+        if found.stat().st_size > MAX_FILE:
+            raise BrokenImage(f"image {path!r} has more than {MAX_FILE} bytes")
+    except (OSError, ValueError, RuntimeError) as error:  # no access; a NUL in the path; a loop of links
+        raise BrokenImage(f"image {path!r} cannot be found: {error}") from None
+    return found
+
+
+def read_below(root: Path, path: str) -> bytes:
+    """The bytes of the file `path` below `root`. Raises BrokenImage naming the path and the reason."""
+    found = find_below(root, path)
+    try:
+        return found.read_bytes()
+    except OSError as error:
+        raise BrokenImage(f"image {path!r} cannot be read: {error.strerror}") from None

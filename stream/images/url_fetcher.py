@@ -1,0 +1,166 @@
+"""The images of a post that are named by URL: downloaded and decoded, all at once, within the post's time.
+
+A fetch that fails is a normal input: its outcome stands in the picture's place, and nothing is raised. What is
+bounded: posts by the pipeline, seconds per post, images at once (and so the bytes in memory), images at once per
+host; a host that is away is left alone (stream/images/host_limits.py). A passing fault is tried once more. Decoded
+pictures are kept in memory for a while, as posts are shared and shared again; failures are not, and nothing is
+kept on disk.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Collection
+from concurrent.futures import Executor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+
+from yarl import URL
+
+from models.core.errors import BrokenImage
+from models.vision.decoding import Picture, decode_image
+from stream.config.images import Fetch
+from stream.images.downloader import Downloader
+from stream.images.host_limits import HostGate, HostGates
+from stream.images.loader import Fetched
+from stream.images.outcomes import (
+    BAD_CERTIFICATE,
+    BUSY,
+    FAULT,
+    HOST_AWAY,
+    RATE_LIMITED,
+    SERVER_ERROR,
+    TIMEOUT,
+    UNDECODABLE,
+    UNREACHABLE,
+    ImageOutcome,
+    NotFetched,
+)
+from stream.images.url_policy import UrlRules
+from stream.messages.posts import PostImage
+
+PASSING = frozenset({TIMEOUT, UNREACHABLE, SERVER_ERROR})
+"""Tried once more, if the post's time allows."""
+
+
+HOST_FAILURES = PASSING | {RATE_LIMITED, BAD_CERTIFICATE}
+
+
+PAUSE = 0.2
+"""Seconds at most before the second try."""
+
+
+KEPT_FOR = 600.0
+"""Seconds that a picture is kept: what is at a URL may change."""
+
+
+log = logging.getLogger("trimod.worker")
+
+
+class ImageUrls:
+    """One worker's fetching; in one event loop, to be closed."""
+
+    def __init__(self, settings: Fetch, downloader: Downloader | None = None) -> None:
+        self._seconds = settings.seconds_per_post
+        self._downloader = downloader or Downloader(UrlRules(settings.hosts, settings.allow_http))
+        self._slots = asyncio.Semaphore(settings.images_at_once)
+        self._gates = HostGates(settings.images_per_host)
+        self._kept = _Kept(settings.cache)
+
+    async def fetch(self, images: Collection[PostImage], pool: Executor) -> Fetched:
+        """The picture of each of a post's images that has a URL, or why there is none. Decodes in `pool`."""
+        deadline = asyncio.get_running_loop().time() + self._seconds
+        named = {image: image.url for image in images if image.url is not None}
+        found = await asyncio.gather(*(self._one(url, deadline, pool) for url in named.values()))
+        return {
+            image: replace(each, alt=image.alt) if isinstance(each, Picture) else each
+            for image, each in zip(named, found, strict=True)
+        }
+
+    @property
+    def kept(self) -> int:
+        """Pictures in memory."""
+        return len(self._kept)
+
+    async def close(self) -> None:
+        await self._downloader.close()
+
+    async def _one(self, text: str, deadline: float, pool: Executor) -> Picture | ImageOutcome:
+        try:
+            url = self._downloader.rules.check(text)
+            if (kept := self._kept.get(str(url))) is not None:
+                return kept
+            picture = await self._picture(url, deadline, pool)
+        except NotFetched as error:
+            return error.outcome
+        except BrokenImage:
+            return UNDECODABLE
+        except Exception as error:  # an URL made to break us costs its image, not the worker
+            log.warning("an image by URL could not be fetched: %s", type(error).__name__)
+            return FAULT
+        self._kept.put(str(url), picture)
+        return picture
+
+    async def _picture(self, url: URL, deadline: float, pool: Executor) -> Picture:
+        """Raises NotFetched, BrokenImage. The slot is held until the bytes are gone."""
+        gate = self._gates.of(url.raw_host or "")
+        if gate.away:
+            raise NotFetched(HOST_AWAY)
+        async with self._slot(gate, deadline):
+            try:
+                async with asyncio.timeout_at(deadline):
+                    data = await self._data(url)
+            except (NotFetched, TimeoutError) as error:
+                outcome = error.outcome if isinstance(error, NotFetched) else TIMEOUT
+                gate.failed() if outcome in HOST_FAILURES else gate.answered()
+                raise NotFetched(outcome) from None
+            gate.answered()
+            return await asyncio.get_running_loop().run_in_executor(pool, decode_image, data)
+
+    @asynccontextmanager
+    async def _slot(self, gate: HostGate, deadline: float) -> AsyncIterator[None]:
+        """Wait for the host's turn, then for ours: so a slow host holds no more than its share of ours."""
+        async with AsyncExitStack() as held:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await held.enter_async_context(gate.slots)
+                    await held.enter_async_context(self._slots)
+            except TimeoutError:
+                raise NotFetched(BUSY) from None
+            yield
+
+    async def _data(self, url: URL) -> bytes:
+        try:
+            return await self._downloader.get(url)
+        except NotFetched as error:
+            if error.outcome not in PASSING:
+                raise
+        await asyncio.sleep(PAUSE * random.uniform(0.5, 1.0))
+        return await self._downloader.get(url)
+
+
+class _Kept:
+    """The pictures used last, by URL; each takes 147 KiB."""
+
+    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
+        self._clock = clock
+        self._pictures: OrderedDict[str, tuple[float, Picture]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def get(self, url: str) -> Picture | None:
+        found = self._pictures.get(url)
+        if found is None or self._clock() >= found[0]:
+            return None
+        self._pictures.move_to_end(url)
+        return found[1]
+
+    def put(self, url: str, picture: Picture) -> None:
+        self._pictures[url] = (self._clock() + KEPT_FOR, picture)
+        self._pictures.move_to_end(url)
+        while len(self._pictures) > self._most:
+            self._pictures.popitem(last=False)

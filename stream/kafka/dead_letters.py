@@ -1,0 +1,137 @@
+"""Dead letters: the posts that could not be tagged, read, shown and sent back to where they came from.
+
+A record of the dead-letter topic has the key and value of the original, untouched, and text headers: `topic`,
+`partition`, `offset`, `error` (class), `message`, `model_version` and `time` (epoch ms). Workers write them;
+nothing here does. A dead letter is named by its own place in the dead-letter topic, `PARTITION:OFFSET`.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import TopicPartition
+
+from models.core.errors import TrimodError
+from stream.config.kafka import Kafka
+from stream.kafka.reader import TopicReader, open_topic
+from stream.kafka.sender import open_sender
+
+
+@dataclass(frozen=True, slots=True)
+class DeadEntry:
+    """A record of the dead-letter topic but for its value, which has `size` bytes: what a list needs.
+
+    `headers` that are no UTF-8 are shown with escapes.
+    """
+
+    partition: int
+    offset: int
+    key: bytes | None
+    size: int
+    headers: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """`PARTITION:OFFSET` in the dead-letter topic."""
+        return f"{self.partition}:{self.offset}"
+
+    @property
+    def origin(self) -> str:
+        """`TOPIC:PARTITION:OFFSET` where the post was read."""
+        return ":".join(self.headers.get(header, "?") for header in ("topic", "partition", "offset"))
+
+    @property
+    def died_at(self) -> int | None:
+        """Epoch milliseconds; None where the header is missing or no number."""
+        time = self.headers.get("time", "")
+        return int(time) if time.isascii() and time.isdigit() else None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter(DeadEntry):
+    """One record of the dead-letter topic."""
+
+    value: bytes | None
+
+    @property
+    def entry(self) -> DeadEntry:
+        """The same without its value."""
+        return DeadEntry(self.partition, self.offset, self.key, self.size, self.headers)
+
+
+def list_dead(kafka: Kafka, newest: int | None) -> list[DeadEntry]:
+    """The `newest` (at least 1) dead letters that are kept, or all; oldest first. Values are not held."""
+    with open_topic(kafka, kafka.dead_topic) as reader:
+        ends = reader.ends()
+        if newest is not None:  # from each partition no more than could be among them
+            begins = reader.beginnings()
+            reader.seek({part: max(begins[part], ends[part] - newest) for part in ends})
+        found = [letter.entry for letter in _letters(reader, ends)]
+    found.sort(key=lambda letter: (letter.died_at or 0, letter.partition, letter.offset))
+    return found if newest is None else found[-newest:]
+
+
+def get_dead(kafka: Kafka, names: Iterable[str]) -> list[DeadLetter]:
+    """The dead letters of these names, in the order given. Raises TrimodError for a name that is none."""
+    places = [_place(kafka, name) for name in names]
+    with open_topic(kafka, kafka.dead_topic) as reader:
+        return [_read_one(reader, partition, offset) for partition, offset in places]
+
+
+def replay(kafka: Kafka, letters: Iterable[DeadLetter]) -> int:
+    """Send the original bytes and keys back to the topics they came from; how many the broker confirmed.
+
+    Raises TrimodError naming the first that could not be sent.
+    """
+    with open_sender(kafka) as sender:
+        for letter in letters:
+            if "topic" not in letter.headers:
+                raise TrimodError(
+                    f"dead letter {letter.name} has no header 'topic': nowhere to send it back to"
+                )
+            # its key is empty where it had neither key nor value: the client does not send such a record
+            key = b"" if letter.key is None and letter.value is None else letter.key
+            sender.send(letter.name, letter.headers["topic"], letter.value, key)
+        sender.finish()
+    if sender.failures:
+        name, reason = sender.failures[0]
+        raise TrimodError(f"{len(sender.failures)} dead letters not sent back; the first, {name}: {reason}")
+    return sender.sent
+
+
+def all_dead(kafka: Kafka) -> Iterator[DeadLetter]:
+    """Every dead letter that is kept now, partition by partition, without holding them all in memory."""
+    with open_topic(kafka, kafka.dead_topic) as reader:
+        yield from _letters(reader, reader.ends())
+
+
+def _letters(reader: TopicReader, ends: dict[TopicPartition, int]) -> Iterator[DeadLetter]:
+    for records in reader.until(ends):
+        for record in records:
+            yield _letter(record)
+
+
+def _letter(record: Any) -> DeadLetter:
+    headers = {name: (value or b"").decode("utf-8", "backslashreplace") for name, value in record.headers}
+    size = len(record.value or b"")
+    return DeadLetter(record.partition, record.offset, record.key, size, headers, record.value)
+
+
+def _place(kafka: Kafka, name: str) -> tuple[TopicPartition, int]:
+    """Partition and offset of a name; the topic in front of it is taken too."""
+    parts = name.removeprefix(f"{kafka.dead_topic}:").split(":")
+    if len(parts) != 2 or not all(part.isascii() and part.isdigit() for part in parts):
+        raise TrimodError(
+            f"a dead letter is named PARTITION:OFFSET, as `trimod dead list` shows, not {name!r}"
+        )
+    return TopicPartition(kafka.dead_topic, int(parts[0])), int(parts[1])
+
+
+def _read_one(reader: TopicReader, partition: TopicPartition, offset: int) -> DeadLetter:
+    begins, ends = reader.beginnings(), reader.ends()
+    if partition not in ends or not begins[partition] <= offset < ends[partition]:
+        raise TrimodError(f"no dead letter {partition.partition}:{offset} in {partition.topic}")
+    reader.seek({**ends, partition: offset})  # the others have nothing to say
+    for letter in _letters(reader, {**ends, partition: offset + 1}):
+        return letter
+    raise TrimodError(f"dead letter {partition.partition}:{offset} is no longer kept")

@@ -1,0 +1,212 @@
+"""Reading a topic from a command: no consumer group, every partition, bounded waits, one-line errors.
+
+Used by `tail`, `dead`, `counters rebuild` and `lag`. Workers read through Faust, not through this.
+
+The records of several partitions in one order of time, in bounded memory.
+
+Within a partition the order of offsets stays as it is. Knows nothing of what the records are.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import AuthorizationError, CorruptRecordError, KafkaError, UnsupportedCodecError
+
+from models.core.errors import TrimodError
+from stream.config.kafka import Kafka
+from stream.connections.kafka_clients import check_broker, kafka_python_options
+from stream.errors import PassingFault
+from stream.kafka.topics import CONNECT_TIMEOUT, REQUEST_TIMEOUT
+from stream.messages.base import MAX_DEAD_BYTES
+
+STALL_TIMEOUT = 30.0
+"""Seconds without a record, where there must be some, after which a broker counts as away."""
+
+
+def _partition(record: Any) -> TopicPartition:
+    return TopicPartition(record.topic, record.partition)
+
+
+class TopicReader:
+    """All partitions of one topic, read from where the last `seek` put them (at first: the beginning)."""
+
+    def __init__(self, consumer: KafkaConsumer, kafka: Kafka, topic: str) -> None:
+        self.consumer = consumer
+        self.kafka = kafka
+        self.topic = topic
+        numbers = consumer.partitions_for_topic(topic)
+        if not numbers:
+            raise TrimodError(
+                f"no topic {topic} at {kafka.bootstrap_servers}: `trimod topics --create` makes it"
+            )
+        self.partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
+        consumer.assign(self.partitions)
+        self.seek(self.beginnings())
+
+    def beginnings(self) -> dict[TopicPartition, int]:
+        """First offset that is still kept, per partition."""
+        found: dict[TopicPartition, int] = self.consumer.beginning_offsets(
+            self.partitions, timeout_ms=int(REQUEST_TIMEOUT * 1000)
+        )
+        return found
+
+    def ends(self) -> dict[TopicPartition, int]:
+        """Offset of the next record to come, per partition; where transactions are open, of the first of theirs
+        (kafka.isolation_level)."""
+        found: dict[TopicPartition, int] = self.consumer.end_offsets(
+            self.partitions, timeout_ms=int(REQUEST_TIMEOUT * 1000)
+        )
+        return found
+
+    def seek(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Read on from these offsets."""
+        for partition, offset in offsets.items():
+            self.consumer.seek(partition, offset)
+
+    def poll(self, seconds: float) -> list[Any]:
+        """The next records (kafka.ConsumerRecord), at least one unless `seconds` pass without any."""
+        found = self.consumer.poll(timeout_ms=int(seconds * 1000), max_records=2000)
+        return [record for records in found.values() for record in records]
+
+    def remaining(self, ends: Mapping[TopicPartition, int]) -> int:
+        """Offsets from here to `ends`."""
+        return sum(max(0, ends[part] - self.position(part)) for part in self.partitions)
+
+    def position(self, partition: TopicPartition) -> int:
+        """Offset of the next record to be read."""
+        found = self.consumer.position(partition, timeout_ms=int(REQUEST_TIMEOUT * 1000))
+        if found is None:
+            raise PassingFault(
+                f"Kafka at {self.kafka.bootstrap_servers} does not say where {self.topic} begins"
+            )
+        return int(found)
+
+    def read_only(self, partitions: Collection[TopicPartition]) -> None:
+        """Leave the other partitions be until called again."""
+        self.consumer.resume(*partitions)
+        self.consumer.pause(*(part for part in self.partitions if part not in partitions))
+
+    def next_records(self, ends: Mapping[TopicPartition, int]) -> list[Any]:
+        """Records below `ends`, where there must be some; those beyond stay unread.
+
+        Empty where only gaps were passed (compaction and transactions leave some). Raises PassingFault if
+        nothing comes for long.
+        """
+        before = self.remaining(ends)
+        deadline = time.monotonic() + STALL_TIMEOUT
+        while True:
+            records = self.poll(0.5)
+            wanted = [record for record in records if record.offset < ends[_partition(record)]]
+            if len(wanted) < len(records):
+                self.seek({part: ends[part] for part in self.partitions if self.position(part) > ends[part]})
+            if wanted or self.remaining(ends) < before:
+                return wanted
+            if time.monotonic() > deadline:
+                raise PassingFault(
+                    f"Kafka at {self.kafka.bootstrap_servers} sends nothing more of {self.topic}"
+                )
+
+    def until(self, ends: Mapping[TopicPartition, int]) -> Iterator[list[Any]]:
+        """Batches of records from here up to `ends`, and none beyond."""
+        while self.remaining(ends):
+            if records := self.next_records(ends):
+                yield records
+
+
+@contextmanager
+def kafka_faults(kafka: Kafka) -> Iterator[None]:
+    """Turn kafka-python's errors into ours, naming the address: a broker that does not answer is a PassingFault, an
+    answer that we cannot use is not."""
+    servers = kafka.bootstrap_servers
+    try:
+        yield
+    except UnsupportedCodecError as error:
+        raise TrimodError(
+            f"Kafka at {servers} has records in a compression that is not known here: {error}"
+        ) from error
+    except (CorruptRecordError, AuthorizationError) as error:
+        raise TrimodError(f"Kafka at {servers} answers, but its records cannot be read: {error}") from error
+    except KafkaError as error:
+        raise PassingFault(f"no answer from Kafka at {servers} (kafka.bootstrap_servers): {error}") from error
+
+
+@contextmanager
+def open_topic(kafka: Kafka, topic: str) -> Iterator[TopicReader]:
+    """A reader of `topic`, closed at the end. Raises PassingFault where no broker answers, Refused where it does
+    not let us in."""
+    check_broker(kafka)
+    with kafka_faults(kafka):
+        consumer = KafkaConsumer(
+            bootstrap_servers=kafka.bootstrap_servers.split(","),
+            bootstrap_timeout_ms=int(CONNECT_TIMEOUT * 1000),
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",  # also where retention deletes what we were about to read
+            allow_auto_create_topics=False,
+            isolation_level=kafka.isolation_level,
+            fetch_max_wait_ms=200,
+            max_partition_fetch_bytes=MAX_DEAD_BYTES + 2**20,
+            metrics_enabled=False,
+            **kafka_python_options(kafka),
+        )
+        try:
+            yield TopicReader(consumer, kafka, topic)
+        finally:
+            consumer.close(autocommit=False, timeout_ms=2000)
+
+
+BUFFERED = 50_000
+"""Records that may wait for those of slower partitions before the faster ones are paused."""
+
+
+_T = TypeVar("_T")
+
+
+def merge(
+    reader: TopicReader,
+    ends: Mapping[TopicPartition, int],
+    decode: Callable[[bytes | None], _T | None],
+    time: Callable[[_T], int],
+) -> Iterator[_T]:
+    """Every record from where `reader` is up to `ends`, decoded; of the partitions' next ones, the earliest.
+
+    What decodes to None is left out. Records beyond `ends` stay unread: a later call goes on from there.
+    """
+    waiting: dict[TopicPartition, deque[_T]] = {part: deque() for part in reader.partitions}
+    open_ = {part for part in reader.partitions if reader.position(part) < ends[part]}
+    while True:
+        while all(waiting[part] for part in open_) and any(waiting.values()):
+            yield min(
+                (queue for queue in waiting.values() if queue), key=lambda queue: time(queue[0])
+            ).popleft()
+        if not open_:
+            return
+        full = sum(map(len, waiting.values())) > BUFFERED
+        reader.read_only({part for part in open_ if not (full and waiting[part])})
+        for record in reader.next_records(ends):
+            if (item := decode(record.value)) is not None:
+                waiting[TopicPartition(record.topic, record.partition)].append(item)
+        open_ = {part for part in open_ if reader.position(part) < ends[part]}
+
+
+def follow(
+    kafka: Kafka, from_beginning: bool, limit: int | None, unread: Callable[[], bool] = lambda: False
+) -> Generator[bytes, None, None]:
+    """The bytes of each event, from now on or from the first that is kept, as they come.
+
+    Ends after `limit` events, or soon after `unread` says that nobody reads them any more.
+    """
+    left = limit
+    with open_topic(kafka, kafka.entities_topic) as reader:
+        if not from_beginning:
+            reader.seek(reader.ends())
+        while not unread():
+            for record in reader.poll(0.5):
+                yield record.value or b""
+                if left is not None:
+                    left -= 1
+                    if left == 0:
+                        return

@@ -1,0 +1,161 @@
+"""The four topics: made where they are missing, described, and named by their Kafka UUID.
+
+An existing topic is left as it is, whatever its partitions: they are its operator's. Every call is bounded in
+time; a broker that does not answer is a PassingFault that names the address.
+"""
+
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import OffsetSpec
+from kafka.errors import KafkaError, RetriableError, TopicAlreadyExistsError, for_code
+
+from models.core.errors import TrimodError
+from stream.config.kafka import Kafka
+from stream.connections.kafka_clients import check_broker, kafka_python_options
+from stream.errors import PassingFault, SettingsError
+from stream.messages.base import MAX_DEAD_BYTES, MAX_POST_BYTES
+
+CONNECT_TIMEOUT = 8.0
+"""Seconds to wait for the first answer of a broker."""
+
+
+REQUEST_TIMEOUT = 10.0
+"""Seconds to wait for the answer to one request."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicInfo:
+    """A topic as the broker knows it; `records` are those between its first and last offsets."""
+
+    name: str
+    uuid: str
+    partitions: int
+    records: int
+
+
+def topic_names(kafka: Kafka) -> tuple[str, str, str, str]:
+    """Posts, entities, receipts, dead letters: in that order everywhere."""
+    return kafka.posts_topic, kafka.entities_topic, kafka.tagged_topic, kafka.dead_topic
+
+
+def _reach(servers: str) -> None:
+    """Raise at once unless somebody listens: the client would try for long, and leave a thread behind."""
+    for server in servers.split(","):
+        host, _, port = server.strip().rpartition(":")
+        if not (host and port.isdigit()):
+            raise SettingsError(f"bad setting 'kafka.bootstrap_servers': no host:port, got {server!r}")
+        with suppress(OSError):
+            socket.create_connection((host.strip("[]"), int(port)), timeout=3.0).close()
+            return
+    raise PassingFault(
+        f"no Kafka broker answers at {servers}: start one (`trimod up`) or set kafka.bootstrap_servers"
+    )
+
+
+@contextmanager
+def admin_client(kafka: Kafka) -> Iterator[KafkaAdminClient]:
+    """An admin client, closed at the end. Raises PassingFault where no broker answers, or one no more, and
+    Refused where it does not let us in."""
+    servers = kafka.bootstrap_servers
+    _reach(servers)
+    check_broker(kafka)
+    try:
+        client = KafkaAdminClient(
+            bootstrap_servers=servers.split(","),
+            bootstrap_timeout_ms=int(CONNECT_TIMEOUT * 1000),
+            request_timeout_ms=int(REQUEST_TIMEOUT * 1000),
+            **kafka_python_options(kafka),
+        )
+    except KafkaError:
+        raise PassingFault(
+            f"what listens at {servers} does not answer as Kafka does by {kafka.security_protocol} "
+            "(kafka.security_protocol)"
+        ) from None
+    try:
+        yield client
+    except KafkaError as error:
+        raise PassingFault(f"Kafka at {servers} refused or failed: {error}") from error
+    finally:
+        client.close()
+
+
+def _describe(client: KafkaAdminClient, names: Sequence[str]) -> list[dict[str, Any]]:
+    found = {topic["name"]: topic for topic in client.describe_topics(list(names))}
+    return [found[name] for name in names]
+
+
+def topic_uuid(kafka: Kafka, topic: str) -> str:
+    """The UUID that Kafka gave the topic: another one once it was deleted and made again."""
+    with admin_client(kafka) as client:
+        (found,) = _describe(client, [topic])
+    if found["error_code"]:
+        raise TrimodError(f"no topic {topic} at {kafka.bootstrap_servers}: `trimod topics --create` makes it")
+    return str(found["topic_id"])
+
+
+def _records(client: KafkaAdminClient, topic: dict[str, Any]) -> int:
+    partitions = [TopicPartition(topic["name"], part["partition_index"]) for part in topic["partitions"]]
+    ends = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+    begins = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
+    return sum(ends[part].offset - begins[part].offset for part in partitions)
+
+
+def describe_topics(kafka: Kafka) -> list[TopicInfo]:
+    """Those of the four topics that exist, in order."""
+    with admin_client(kafka) as client:
+        topics = [topic for topic in _describe(client, topic_names(kafka)) if not topic["error_code"]]
+        return [
+            TopicInfo(
+                topic["name"], str(topic["topic_id"]), len(topic["partitions"]), _records(client, topic)
+            )
+            for topic in topics
+        ]
+
+
+def _options(kafka: Kafka, name: str) -> dict[str, Any]:
+    configs = {"max.message.bytes": str(MAX_DEAD_BYTES if name == kafka.dead_topic else MAX_POST_BYTES)}
+    if name in (kafka.tagged_topic, kafka.dead_topic):
+        configs["retention.ms"] = "-1"  # counters are rebuilt from receipts; a dead post waits for its repair
+    return {
+        "num_partitions": 1 if name == kafka.dead_topic else kafka.partitions,
+        "replication_factor": kafka.replication_factor,
+        "configs": configs,
+    }
+
+
+def ensure_topics(kafka: Kafka) -> list[str]:
+    """Create those of the four topics that are missing; their names. Returns when all can be written to."""
+    with admin_client(kafka) as client:
+        missing = [topic["name"] for topic in _describe(client, topic_names(kafka)) if topic["error_code"]]
+        if not missing:
+            return []
+        answer = client.create_topics(
+            {name: _options(kafka, name) for name in missing}, raise_errors=False, wait_for_metadata=True
+        )
+        errors = {
+            each["name"]: for_code(each["error_code"]) for each in answer["topics"] if each["error_code"]
+        }
+        for name, error in errors.items():
+            if error is not TopicAlreadyExistsError:  # that one: another process was faster
+                raise TrimodError(f"cannot create topic {name}: {error.description}")
+        for topic in _describe(client, missing):
+            _records(client, topic)  # a leader is named before it leads: this waits until it answers
+        return [name for name in missing if name not in errors]
+
+
+def patiently(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The answer; asked again for some seconds where the broker is only just setting up its groups."""
+    deadline = time.monotonic() + REQUEST_TIMEOUT
+    while True:
+        try:
+            return ask()
+        except RetriableError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)

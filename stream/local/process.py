@@ -1,0 +1,104 @@
+"""A child process with a log: started on a leash, asked what went wrong, stopped for good.
+
+Knows nothing of what it runs: stream/local/stack.py runs servers by it, stream/local/supervisor.py workers. Each child
+has its own process group, so that Ctrl-C in a terminal reaches only the supervisor, which stops all in order.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+LEASH = Path(__file__).with_name("parent_death.py")
+
+
+class Child:
+    """One command, one process of it at a time; start it from the main thread (see leash.py)."""
+
+    def __init__(
+        self, name: str, command: Sequence[str], log: Path, environ: Mapping[str, str] | None = None
+    ):
+        self.name, self.command, self.log = name, tuple(command), log
+        self.environ = dict(os.environ if environ is None else environ)
+        self._started_at = 0.0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
+        self._gone = True
+
+    def start(self) -> None:
+        """Start the process; its output is appended to the log. Whether it works, the caller finds out."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as output:
+            self._log_start = output.tell()
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), *self.command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=self.environ,
+                start_new_session=True,
+            )
+        self._started_at = time.monotonic()
+        self._gone = self._asked = False
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self.exit_code is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """Of the last process that ended: 0 to 255, or minus the signal's number; None while it runs."""
+        return self._process.poll() if self._process else None
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last start."""
+        return time.monotonic() - self._started_at
+
+    def why_it_ended(self) -> str:
+        """One line: its exit code and the last that it said."""
+        lines = " | ".join(self.last_lines()) or "it said nothing"
+        return f"{self.name} ended with exit code {self.exit_code}: {lines} (log: {self.log})"
+
+    def last_lines(self, count: int = 3) -> list[str]:
+        """The last lines that are not blank which this run of the process has logged."""
+        with contextlib.suppress(FileNotFoundError), self.log.open("rb") as log:
+            end = log.seek(0, os.SEEK_END)
+            log.seek(max(self._log_start, end - 64 * 1024))
+            lines = log.read().decode("utf-8", "replace").splitlines()
+            return [line.strip() for line in lines if line.strip()][-count:]
+        return []
+
+    def terminate(self) -> None:
+        """Ask it to end (SIGTERM), without waiting; once, since a worker takes the second for `at once`."""
+        if self.alive and not self._asked:
+            self._asked = True
+            self._signal(signal.SIGTERM)
+
+    def stop(self, grace: float = 10.0) -> None:
+        """SIGTERM, and SIGKILL to what is left of its group after `grace` seconds; then it is gone."""
+        self.terminate()
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(grace)
+        self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL to its process group, as a crash would be; returns when it is gone."""
+        if self._process is not None and not self._gone:
+            self._signal(signal.SIGKILL)
+            self._process.wait()
+            self._gone = True  # its number may soon be another's: it gets no further signal
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        with contextlib.suppress(ProcessLookupError):  # the whole group has ended
+            os.killpg(self._process.pid, number)

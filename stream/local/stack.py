@@ -1,0 +1,71 @@
+"""Kafka and Redis on this machine where there is no Docker: the real ones, as child processes on loopback.
+
+`trimod up`, `trimod demo` and the integration tests start them here. `make kafka` and `make redis` install
+them; nothing is downloaded here. Data stay in their folder from one start to the next. One of each, without
+replicas: for a machine, not for a cluster.
+"""
+
+import fcntl
+from collections.abc import Callable
+from typing import IO
+
+from stream.config.settings import Settings
+from stream.connections.credentials import unsecured
+from stream.errors import LocalServerError
+from stream.kafka.topics import ensure_topics
+from stream.local.kafka import LocalKafka
+from stream.local.redis import LocalRedis
+from stream.local.server import free_port
+
+__all__ = ["LocalKafka", "LocalRedis", "LocalStack", "free_port"]
+
+
+class LocalStack:
+    """Kafka, Redis and the topics of `settings.local`; its `settings` are those given, pointed at them."""
+
+    def __init__(self, settings: Settings):
+        local = settings.local
+        self.directory = local.directory
+        self.kafka = LocalKafka(local.directory / "data" / "kafka", local.kafka_port, local.kafka_heap)
+        self.redis = LocalRedis(local.directory / "data" / "redis", local.redis_port)
+        here = {"bootstrap_servers": self.kafka.bootstrap_servers, "replication_factor": 1}
+        kafka = settings.kafka.model_copy(update=here | unsecured(settings.kafka))
+        counters = settings.redis.model_copy(update={"url": self.redis.url} | unsecured(settings.redis))
+        self.settings = settings.model_copy(update={"kafka": kafka, "redis": counters})
+        self._lock: IO[str] | None = None
+
+    @property
+    def servers(self) -> tuple[LocalRedis, LocalKafka]:
+        return self.redis, self.kafka
+
+    def start(self, say: Callable[[str], None] = lambda line: None) -> None:
+        """Start both and make the topics; if one fails, what was started is stopped again."""
+        self._lock_directory()
+        try:
+            say("starting Redis")
+            self.redis.start()
+            say("starting Kafka, which takes some seconds")
+            self.kafka.start()
+            ensure_topics(self.settings.kafka)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop Redis, then Kafka. Stop the workers before."""
+        self.redis.stop()
+        self.kafka.stop()
+        if self._lock is not None:
+            self._lock.close()
+
+    def _lock_directory(self) -> None:
+        """Two servers on the same files would ruin them, and Redis itself does not notice."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.directory / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            raise LocalServerError(
+                f"Kafka and Redis of {self.directory} run already: stop them, or set local.directory"
+            ) from None

@@ -1,0 +1,158 @@
+"""Keeps the workers of this machine running: starts them, starts again those that end, stops them all.
+
+A process that ends soon after its start, time and again, has a reason that no restart removes (a bad setting, a damaged
+checkpoint): then the supervisor gives up and says what the process said; later where a post may have killed it, which
+the next starts find out (stream/pipeline/journal.py), and never where it found Kafka away, which passes. Kafka and
+Redis of our own are watched by the same rule, but started and stopped by stream/local/stack.py. For one machine, not
+for a cluster."""
+
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from stream.config.loading import PREFIX, secret_names
+from stream.config.settings import Settings
+from stream.errors import BrokenWorker, PassingFault, WorkEndedIt
+from stream.local.process import Child
+
+QUICK_END = 30.0
+"""Seconds: what lives longer has started well, and its next end counts as the first."""
+
+
+QUICK_ENDS = 3
+"""Quick ends in a row after which there is no further start."""
+
+
+QUICK_DEATHS = 8
+"""The same where what it worked on may have ended it: the journal finds a post that kills after three deaths."""
+
+
+FIRST_PAUSE = 1.0
+"""Seconds before the first restart; doubled with every further quick end."""
+
+
+DOUBLINGS = 4
+"""How often it is doubled at most."""
+
+
+USAGE = 2
+"""Exit code of a bad setting or option, which no restart heals."""
+
+
+STOP_TIMEOUT = 20.0
+"""Seconds that workers have to finish before they are killed."""
+
+
+class Service(Protocol):
+    """What can be supervised: a worker's Child, a LocalServer."""
+
+    name: str
+
+    @property
+    def alive(self) -> bool: ...
+    @property
+    def exit_code(self) -> int | None: ...
+    @property
+    def age(self) -> float: ...
+    def start(self) -> None: ...
+    def why_it_ended(self) -> str: ...
+
+
+class Supervised:
+    """One service and the record of its ends; `clock` gives seconds."""
+
+    def __init__(
+        self, service: Service, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+    ):
+        self.service, self.say, self.clock = service, say, clock
+        self.quick_ends = 0
+        self._due: float | None = None
+
+    def look(self) -> None:
+        """Start it again if it ended and its pause is over. Raises BrokenWorker where that is in vain."""
+        if self.service.alive:
+            return
+        if self._due is None:
+            self._due = self.clock() + self._pause()
+        elif self.clock() >= self._due:
+            self._due = None
+            self.service.start()
+
+    def _pause(self) -> float:
+        self.quick_ends = self.quick_ends + 1 if self.service.age < QUICK_END else 1
+        reason = self.service.why_it_ended()
+        if self.service.exit_code == USAGE or self.quick_ends >= self._most():
+            raise BrokenWorker(
+                f"{reason}; it ended {self.quick_ends} times in a row, no further start is tried"
+            )
+        pause = FIRST_PAUSE * 2.0 ** min(self.quick_ends - 1, DOUBLINGS)
+        self.say(f"{reason}; starting it again in {pause:.0f} s")
+        return pause
+
+    def _most(self) -> float:
+        code = self.service.exit_code
+        if code == PassingFault.exit_code:
+            return math.inf
+        killed = (
+            code is not None and code < 0
+        )  # by a signal: a crash in native code, the kernel short of memory
+        return QUICK_DEATHS if killed or code == WorkEndedIt.exit_code else QUICK_ENDS
+
+
+class Supervisor:
+    """Workers that run until `stop`; from the main thread. `servers` run already and are only watched."""
+
+    def __init__(self, workers: Sequence[Child], say: Callable[[str], None], servers: Sequence[Service] = ()):
+        self.workers = workers
+        self._watched = [Supervised(service, say) for service in (*servers, *workers)]
+
+    def start(self) -> None:
+        for worker in self.workers:
+            worker.start()
+
+    def watch(self) -> None:
+        """One look at each; call it a few times per second. Raises BrokenWorker with the reason."""
+        for supervised in self._watched:
+            supervised.look()
+
+    def stop(self) -> None:
+        """SIGTERM to all workers at once; returns when all are gone."""
+        for worker in self.workers:
+            worker.terminate()
+        for worker in self.workers:
+            worker.stop(STOP_TIMEOUT)
+
+
+def worker_children(settings: Settings, count: int) -> list[Child]:
+    """`count` workers with these settings, not yet started, each with its own name, port and log."""
+    return [_worker(settings, number, count) for number in range(count)]
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The environment of a process that has just these settings, wherever they came from."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    for section, values in settings.model_dump(mode="json", exclude_none=True).items():
+        for key, value in values.items():
+            inherited[f"{PREFIX}{section}__{key}".upper()] = str(value)
+    for name in secret_names():  # the environment of a process is its user's alone, unlike its arguments
+        section, key = name.split(".")
+        value = getattr(getattr(settings, section), key).get_secret_value()
+        inherited[f"{PREFIX}{section}__{key}".upper()] = value
+    return inherited
+
+
+def _worker(settings: Settings, number: int, count: int) -> Child:
+    cores = len(os.sched_getaffinity(0))
+    port = settings.local.metrics_port
+    own = {
+        "instance_id": f"{settings.worker.instance_id or 'local'}-{number}",
+        "metrics_port": port + number if port else 0,
+        "threads": settings.worker.threads or max(1, cores // count),  # else each would take all cores
+    }
+    mine = settings.model_copy(update={"worker": settings.worker.model_copy(update=own)})
+    command = (sys.executable, "-m", "stream", "worker")
+    log = settings.local.directory / "logs" / f"worker-{number}.log"
+    return Child(f"worker {number}", command, log, environment(mine))

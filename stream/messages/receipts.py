@@ -1,0 +1,51 @@
+"""The records on our topics, typed and checked at the edge; JSON Schemas come from these classes.
+
+`decode_post` is the way in: whatever is no post is a BadPost that names the field. Records go out as bytes by
+`encode`. Offsets in text are code points, with UTF-16 code units beside them for consumers in JavaScript or Java.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from stream.messages.base import Record
+
+DEFAULT_GROUP = "trimod"
+"""Whose receipts those of schema 1 are, which do not say it."""
+
+
+class ReceiptMention(Record):
+    event_id: str
+    type: str
+    canonical: str
+
+
+class Origin(Record):
+    """Where a post was read: its topic, partition and offset."""
+
+    topic: str
+    topic_id: str
+    """Kafka's UUID of the topic: one that is deleted and made anew starts its offsets again."""
+    partition: int
+    offset: int
+
+
+class Receipt(Record):
+    """A record of the `posts.tagged` topic, one per post, also when nothing was found.
+
+    Its key is `topic:partition` of the origin.
+    """
+
+    schema_: Literal[1, 2] = Field(2, alias="schema")
+    """2 has `group`; 1, written before, has none."""
+    group: str = DEFAULT_GROUP
+    """Consumer group of the worker, under which the mentions were counted."""
+    source: str
+    post_id: str
+    origin: Origin
+    model_version: str
+    created_at: int
+    """Epoch milliseconds under which the mentions were counted."""
+    tagged_at: int
+    """Epoch milliseconds at which the worker tagged the post."""
+    mentions: tuple[ReceiptMention, ...] = Field(strict=False)

@@ -1,0 +1,148 @@
+"""The second half of the pipeline: what is complete of a partition, in offset order -> publish -> count -> release.
+
+Every partition has a task of its own. A passing fault is waited out, by name; a post whose records are too large for
+their topic is given up to the dead-letter topic in its place. What is released, stream/consumer/committer.py may
+commit."""
+
+import asyncio
+import functools
+import logging
+import time
+from collections.abc import Sequence
+
+from stream.config.kafka import Kafka
+from stream.counters.integrity import Trust
+from stream.counters.store import Counters
+from stream.errors import PassingFault
+from stream.kafka.publisher import Out, Publisher, RecordTooLarge
+from stream.pipeline.item import Done, give_up
+from stream.pipeline.metrics import Metrics
+from stream.pipeline.partition import Partition
+from stream.pipeline.tagging import Failed
+from stream.runtime.fault_injection import fault
+from stream.runtime.retry import Backoff
+from stream.runtime.tasks import Guard
+
+CHUNK = 256
+"""Posts of a partition that are published and counted together."""
+
+
+log = logging.getLogger("trimod.worker")
+
+
+class Delivery:
+    """Delivers for all partitions of one worker."""
+
+    def __init__(
+        self,
+        kafka: Kafka,
+        publisher: Publisher,
+        counters: Counters,
+        trust: Trust,
+        metrics: Metrics,
+        backoff: Backoff,
+        guard: Guard,
+    ) -> None:
+        self._kafka, self._publisher, self._counters, self._trust = kafka, publisher, counters, trust
+        self._metrics, self._backoff, self._guard = metrics, backoff, guard
+        self._tasks: dict[Partition[Done], asyncio.Task[None]] = {}
+        self._delivering: dict[Partition[Done], asyncio.Lock] = {}
+
+    @property
+    def in_work(self) -> int:
+        """Posts from their intake until their release, of all partitions."""
+        return sum(len(partition.work) for partition in self._tasks)
+
+    def open(self, partition: Partition[Done]) -> None:
+        """Begin to publish and count what comes of `partition`."""
+        self._delivering[partition] = asyncio.Lock()
+        self._tasks[partition] = self._guard.run(self._deliver_all(partition))
+
+    def close(self, partition: Partition[Done]) -> None:
+        """Drop what is in work of `partition`; nothing of it is counted from now on."""
+        partition.close()
+        self._tasks.pop(partition).cancel()
+        del self._delivering[partition]
+
+    def close_all(self) -> None:
+        """The same for every partition that is open."""
+        for partition in list(self._tasks):
+            self.close(partition)
+
+    async def settle(self) -> None:
+        """Begin no further delivery; returns when those under way are counted and released."""
+        for lock in list(self._delivering.values()):
+            await lock.acquire()
+
+    async def _deliver_all(self, partition: Partition[Done]) -> None:
+        lock = self._delivering[partition]
+        # `closed`: asyncio.wait_for of Python 3.11, which redis-py uses, may swallow a `cancel`
+        while not partition.closed:
+            posts = await partition.work.ready(CHUNK)
+            async with lock:
+                await self._deliver(partition, posts)
+
+    async def _deliver(self, partition: Partition[Done], posts: list[Done]) -> None:
+        began = time.monotonic()
+        fault("publishing")
+        posts = await self._publish(partition.name, posts)
+        published = time.monotonic()
+        fault("counting")
+        count = functools.partial(self._count, partition, posts)
+        await self._backoff.persist(f"counting {partition.name}", count)
+        if partition.closed:
+            return
+        self._metrics.stages["publish"].observe(published - began)
+        self._metrics.stages["count"].observe(time.monotonic() - published)
+        self._metrics.done(post for post in posts if post.records)  # offsets without posts have none
+        partition.release(posts)
+
+    async def _publish(self, name: str, posts: list[Done]) -> list[Done]:
+        """Send and confirm all records of `posts`. One whose record is too large is given up, and sent as
+        such."""
+        while True:
+            records = [record for post in posts for record in post.records]
+            try:
+                await self._backoff.persist(
+                    f"publishing {name}", functools.partial(self._send, records, posts)
+                )
+            except RecordTooLarge as error:
+                posts = self._give_up_large(posts, error)
+            else:
+                return posts
+
+    async def _send(self, records: Sequence[Out], posts: Sequence[Done]) -> None:
+        """Publish; a dead letter that its topic does not take waits until its operator raises the limit."""
+        try:
+            await self._publisher.publish(records)
+        except RecordTooLarge as error:
+            post = _whose(posts, error.index)
+            if post.error is None:
+                raise
+            raise PassingFault(
+                f"{self._kafka.dead_topic} refuses the dead letter of offset {post.offset}: "
+                f"raise its max.message.bytes ({error})"
+            ) from error
+
+    def _give_up_large(self, posts: Sequence[Done], error: RecordTooLarge) -> list[Done]:
+        large = _whose(posts, error.index)
+        work, failed = large.work, Failed.of(error)
+        assert work.active is not None  # it was tagged: a dead letter that is too large does not get here
+        log.warning("%s offset %d is dead: %s", work.partition.name, work.offset, failed.message)
+        dead = give_up(self._kafka, work.active.model, work, failed)
+        return [dead if post is large else post for post in posts]
+
+    async def _count(self, partition: Partition[Done], posts: Sequence[Done]) -> None:
+        topic_id, counted = posts[0].work.topic_id, [post.counted for post in posts]
+        before = await self._counters.apply(topic_id, partition.id.partition, counted)
+        if before < partition.done - 1:  # only now to be seen: from here on the mark is beyond the gap
+            await self._trust.doubt(
+                f"{partition.name} was counted up to offset {partition.done - 1}, "
+                f"of which Redis knew only up to {before}"
+            )
+
+
+def _whose(posts: Sequence[Done], index: int) -> Done:
+    """The post that the record at `index` of all their records belongs to."""
+    owners = [post for post in posts for _ in post.records]
+    return owners[index]

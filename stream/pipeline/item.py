@@ -1,0 +1,96 @@
+"""A post on its way through the worker, and what is left of it when it is done.
+
+A record of the posts topic to a post in work; a record that is no post is given up here.
+
+The time a post counts under is its own, else Kafka's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from stream.config.kafka import Kafka
+from stream.counters.store import Counted
+from stream.errors import BadPost
+from stream.images.loader import Fetched
+from stream.kafka.publisher import Out
+from stream.messages.posts import Post, decode_post
+from stream.messages.receipts import Origin, Receipt
+from stream.pipeline.model import ActiveModel, Model, Tagged
+from stream.pipeline.partition import Partition
+from stream.pipeline.records import dead_record, now, tagged_records
+from stream.pipeline.tagging import Failed
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """A post in work. `key` and `value` are the record's bytes, kept for the dead-letter topic."""
+
+    partition: Partition[Done]
+    topic_id: str
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: int
+    """Kafka's, in epoch milliseconds."""
+    post: Post | None = None
+    fetched: Fetched = field(default_factory=dict)
+    """Its images by URL."""
+    active: ActiveModel | None = None
+    """The model that has prepared it, and so has to tag it."""
+    prepared: Any = None
+
+    @property
+    def origin(self) -> Origin:
+        id_ = self.partition.id
+        return Origin(topic=id_.topic, topic_id=self.topic_id, partition=id_.partition, offset=self.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A post whose outcome is known: what to send and what to count; the outcome is dead where `error`
+    says why. One without records is no post: offsets up to its own are passed."""
+
+    work: Work
+    records: Sequence[Out]
+    counted: Counted
+    error: str | None = None
+
+    @property
+    def offset(self) -> int:
+        return self.work.offset
+
+
+def admit(work: Work) -> Post | Failed:
+    """The post in the record's bytes, or why it is none."""
+    try:
+        return decode_post(work.value)
+    except BadPost as error:
+        return Failed.of(error)
+
+
+def give_up(kafka: Kafka, model: Model, work: Work, failed: Failed) -> Done:
+    """The dead-letter record of a post, and a count that only moves the mark past it."""
+    record = dead_record(kafka.dead_topic, model.version, work.origin, work.key, work.value, failed)
+    counted = Counted(work.offset, "", "", work.timestamp, now(), ())
+    return Done(work, [record], counted, failed.error)
+
+
+def _done(work: Work, records: list[Out], receipt: Receipt) -> Done:
+    return Done(work, records, Counted.of(receipt))
+
+
+def conclude(kafka: Kafka, model: Model, work: Work, outcome: Tagged | Failed) -> Done:
+    """What is to be sent and counted of a post whose outcome is known."""
+    if isinstance(outcome, Failed):
+        return give_up(kafka, model, work, outcome)
+    post = work.post
+    assert post is not None  # only decoded posts are tagged
+    created_at = work.timestamp if post.created_at is None else post.created_at
+    try:
+        records, receipt = tagged_records(kafka, model, post, work.origin, created_at, outcome.mentions)
+    except Exception as error:  # a mention that does not fit the contract costs its post, not the worker
+        return give_up(kafka, model, work, Failed.of(error))
+    return _done(work, records, receipt)

@@ -1,0 +1,160 @@
+"""One partition from its assignment to its revocation: what was taken in, what is done, what may be
+committed.
+
+The committed offset only follows posts that are published and counted, in offset order. An object of this
+class serves one assignment; the next one, also of the same partition, gets a new object, and work of the
+old one that still comes out of the pipeline finds it closed."""
+
+import asyncio
+import enum
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from aiokafka import TopicPartition
+
+from stream.pipeline.journal import Claim
+from stream.pipeline.reorder_buffer import Reorder
+
+
+class Finished(Protocol):
+    """What comes out of the pipeline for a post."""
+
+    @property
+    def offset(self) -> int: ...
+
+
+SEEK_AGAIN = 5.0
+"""Seconds that posts may come from beyond the one that made us read again, before we do so once more."""
+
+
+F = TypeVar("F", bound=Finished)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where reading begins, as of the assignment."""
+
+    topic_id: str
+    """Kafka's UUID of the topic."""
+    committed: int | None
+
+    @property
+    def first(self) -> int:
+        """The offset to expect: a log that begins later is found out by a seek."""
+        return self.committed or 0
+
+
+class Verdict(enum.Enum):
+    """What to do with a post."""
+
+    TAKE = enum.auto()
+    DROP = enum.auto()
+    """Was taken before, or belongs to a read that was overtaken by a seek."""
+    SEEK = enum.auto()
+    """Posts before this one are missing: unless they are gone from the log, drop it and read again."""
+
+
+class Partition(Generic[F]):
+    """One assignment of the partition `id_` in the group's `generation`; bounds are posts and bytes in work."""
+
+    def __init__(self, id_: TopicPartition, generation: int, max_posts: int, max_bytes: int) -> None:
+        self.id = id_
+        self.generation = generation
+        self.work: Reorder[F] = Reorder(max_posts, max_bytes)
+        self.start: asyncio.Future[Start | None] = asyncio.get_running_loop().create_future()
+        """None where the partition was closed before its start was known."""
+        self.claim: Claim | None = None
+        """Our page in the journal; known before `start` is."""
+        self.committed = -1
+        """Offset committed by us, -1 before the first time."""
+        self.done = -1
+        """Offset to commit: all below it are published and counted; -1 where nothing is done yet."""
+        self.begin = self.end = 0
+        """Of the log, as far as known: both may have grown since."""
+        self._next: int | None = None
+        self._passed = 0
+        self._suspect: int | None = None
+        self._sought = 0.0
+
+    @property
+    def name(self) -> str:
+        """For the log."""
+        return f"{self.id.topic}:{self.id.partition}"
+
+    @property
+    def closed(self) -> bool:
+        return self.work.closed
+
+    @property
+    def begun(self) -> Start | None:
+        """Its start; None where that is not known, or never will be."""
+        return self.start.result() if self.start.done() else None
+
+    @property
+    def entered(self) -> int:
+        """Highest offset taken in, -1 before the first."""
+        return -1 if self._next is None else self._next - 1
+
+    @property
+    def first(self) -> int:
+        """The offset that whoever reads the partition next begins at, as far as it is committed."""
+        return max(self.committed, self.begun.first if self.begun else 0)
+
+    def expected(self, start: Start) -> int:
+        """The offset of the next post, or less where offsets are missing from the log."""
+        return max(start.first, self._passed) if self._next is None else self._next
+
+    def judge(self, start: Start, offset: int) -> Verdict:
+        """Whether the post at `offset` is the next one to take in.
+
+        Only the first of an assignment is suspect: a message that Faust had in its hands across a
+        rebalance could arrive with the new generation's number, and would let us commit past all that lie
+        before it. A jump is taken where the log begins there (retention), and where reading again from the
+        start gives the same one (records compacted or aborted away)."""
+        if self._next is not None:
+            return Verdict.TAKE if offset >= self._next else Verdict.DROP
+        first = self.expected(start)
+        if offset < first:
+            return Verdict.DROP
+        if offset <= max(first, self.begin):
+            return Verdict.TAKE
+        if self._suspect is None:
+            return Verdict.SEEK
+        if offset <= self._suspect:
+            return Verdict.TAKE
+        # fetched together with the suspect one, before the seek; for long, only if that is gone from the log
+        return Verdict.SEEK if time.monotonic() >= self._sought + SEEK_AGAIN else Verdict.DROP
+
+    def seek_before(self, start: Start, offset: int) -> int:
+        """The offset to read again from, as posts before the one at `offset` are missing."""
+        self._suspect, self._sought = offset, time.monotonic()
+        return max(self.expected(start), self.begin)
+
+    def enter(self, offset: int, size: int) -> None:
+        """Take in the post at `offset`, of `size` bytes."""
+        self.work.enter(offset, size)
+        self._next = offset + 1
+
+    def skip(self, offset: int, result: F) -> None:
+        """No post is below `offset` that was not taken in: `result`, of the offset before, lets it be committed.
+
+        The first post of the assignment stays as suspect as it was."""
+        self.work.enter(result.offset, 0)
+        self.work.finish(result.offset, result)
+        if self._next is None:
+            self._passed = offset
+        else:
+            self._next = offset
+
+    def release(self, results: Sequence[F]) -> None:
+        """These posts, the oldest in work, are published and counted."""
+        self.work.release(len(results))
+        self.done = results[-1].offset + 1
+
+    def close(self) -> None:
+        """Forget the work: the partition is not ours any more."""
+        self.work.close()
+        if not self.start.done():
+            self.start.set_result(None)

@@ -1,0 +1,79 @@
+"""What the worker needs of a tagger, and how a batch is tagged so that one post cannot take others with it.
+
+A batch that fails is halved until the failing posts are alone: so a batch that needs too much memory is tagged in
+smaller ones, and a poison post costs only itself. A post is given up if it fails alone twice while the golden posts are
+still tagged as they were when the model was loaded. Where they are not, the model is broken, and no post is to blame:
+WorkEndedIt. Runs in the device thread; what kills or hangs the process is stream/pipeline/journal.py's business."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stream.pipeline.model import Golden, PostTagger, Tagged
+from stream.runtime.fault_injection import fault
+from stream.runtime.watchdog import Busy
+
+log = logging.getLogger("trimod.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A post that goes to the dead-letter topic, and why: the error's class and message."""
+
+    error: str
+    message: str
+
+    @classmethod
+    def of(cls, error: Exception) -> "Failed":
+        return cls(type(error).__name__, str(error) or repr(error))
+
+
+def tag_batch(
+    tagger: PostTagger[Any], golden: Golden, busy: Busy, batch: Sequence[Any]
+) -> Iterator[list[Tagged | Failed]]:
+    """The outcome of each prepared post of `batch`, in order, in as few lists as it takes.
+
+    What is known is given at once: a stretch of poison posts takes long, and must be seen to go on. Raises WorkEndedIt
+    where the model is broken.
+    """
+    outcomes: list[Tagged | Failed] = []
+    try:
+        outcomes = _work_on(tagger, busy, batch)
+    except Exception as error:
+        reason = repr(error)
+    # outside of the handler, whose traceback would keep the failed batch's tensors alive
+    if outcomes:
+        yield outcomes
+    elif len(batch) == 1:
+        yield [_once_more(tagger, golden, busy, batch[0])]
+    else:
+        log.warning("a batch of %d posts failed (%s): tagging it in halves", len(batch), reason)
+        middle = len(batch) // 2
+        yield from tag_batch(tagger, golden, busy, batch[:middle])
+        yield from tag_batch(tagger, golden, busy, batch[middle:])
+
+
+def _once_more(tagger: PostTagger[Any], golden: Golden, busy: Busy, prepared: Any) -> Tagged | Failed:
+    try:
+        return _work_on(tagger, busy, [prepared])[0]
+    except Exception as error:
+        failed = Failed.of(error)
+    with busy("tagging golden posts"):
+        golden.check()
+    log.warning("a post failed alone twice, and golden posts pass: it is given up: %s", failed)
+    return failed
+
+
+def _work_on(tagger: PostTagger[Any], busy: Busy, batch: Sequence[Any]) -> list[Tagged | Failed]:
+    with busy("tagging"):
+        tagger.on_part = busy.go_on
+        fault("inferring", [prepared.text for prepared in batch])
+        return list(_tag(tagger, batch))
+
+
+def _tag(tagger: PostTagger[Any], batch: Sequence[Any]) -> list[Tagged]:
+    tagged = tagger.tag_prepared(batch)
+    if len(tagged) != len(batch):
+        raise ValueError(f"the tagger gave {len(tagged)} results for {len(batch)} posts")
+    return [Tagged([(mention, tagger.canonical(mention.text)) for mention in found]) for found in tagged]

@@ -1,0 +1,125 @@
+"""Fault points: places in the worker where tests make it die, stop, fail or hang. For tests only.
+
+Off unless the environment variable TRIMOD_FAULTS names a file when the process starts. The file may be missing
+or change at any time; every line of it is a fault:
+
+    POINT ACTION [nth=N] [text=MARKER] [pid=PID]
+
+POINT is one of POINTS. ACTION: `kill`, `term` or `stop` sends SIGKILL, SIGTERM or SIGSTOP to this process, or to
+PID; `raise` raises RuntimeError, `memory` MemoryError, `hang` sleeps without end. It happens at every pass whose
+posts contain MARKER (at every pass without a marker), or with `nth` only at the Nth of these passes since the file
+was last changed. Which posts pass is known while fetching and inferring; `text=` elsewhere never happens. Just before
+it happens it is written down in FILE.happened: epoch seconds, our process id, the line.
+"""
+
+import contextlib
+import os
+import shlex
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+POINTS = ("fetching", "inferring", "publishing", "counting", "acking")
+
+
+VARIABLE = "TRIMOD_FAULTS"
+
+
+_SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "stop": signal.SIGSTOP}
+
+
+_ACTIONS = (*_SIGNALS, "raise", "memory", "hang")
+
+
+@dataclass(slots=True)
+class Fault:
+    """One line of the file; `passes` counts those that it could have happened at."""
+
+    point: str
+    action: str
+    nth: int = 0
+    text: str = ""
+    pid: int = 0
+    line: str = ""
+    passes: int = 0
+
+    @classmethod
+    def parse(cls, line: str) -> "Fault":
+        """Raises ValueError where the line is no fault: a test that misspells one must not pass."""
+        point, action, *options = shlex.split(line)
+        given = dict(option.split("=", 1) for option in options)
+        if point not in POINTS or action not in _ACTIONS or not given.keys() <= {"nth", "text", "pid"}:
+            raise ValueError(f"no fault: {line!r}")
+        nth, pid = int(given.get("nth", 0)), int(given.get("pid", 0))
+        return cls(point, action, nth, given.get("text", ""), pid, line.strip())
+
+    def due(self, point: str, texts: Sequence[str]) -> bool:
+        """Whether it happens at this pass, which is counted."""
+        if point != self.point or (self.text and not any(self.text in text for text in texts)):
+            return False
+        self.passes += 1
+        return self.nth in (0, self.passes)
+
+    def happen(self) -> None:
+        """Do what the line says."""
+        if self.action in _SIGNALS:
+            with contextlib.suppress(ProcessLookupError):  # another has ended it already
+                os.kill(self.pid or os.getpid(), _SIGNALS[self.action])
+        elif self.action == "memory":
+            raise MemoryError(f"fault while {self.point}")
+        elif self.action == "raise":
+            raise RuntimeError(f"fault while {self.point}")
+        else:
+            while True:
+                time.sleep(3600)
+
+
+class Faults:
+    """The faults in a file, which is read again whenever it changed. Thread-safe."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._read_at: tuple[int, int, int] | None = None
+        self._faults: list[Fault] = []
+        self._lock = threading.Lock()
+
+    def passing(self, point: str, texts: Sequence[str]) -> None:
+        """Let happen what is due at `point`."""
+        with self._lock:
+            self._refresh()
+            due = [fault for fault in self._faults if fault.due(point, texts)]
+        for fault in due:
+            self._write_down(fault)
+            fault.happen()
+
+    def _write_down(self, fault: Fault) -> None:
+        with happened(self._file).open("a", encoding="utf-8") as file:
+            file.write(f"{time.time():.3f} {os.getpid()} {fault.line}\n")
+
+    def _refresh(self) -> None:
+        try:
+            stat = self._file.stat()
+            now = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+            if now != self._read_at:
+                lines = self._file.read_text(encoding="utf-8").splitlines()
+                self._faults = [Fault.parse(line) for line in lines if line.strip()]
+                self._read_at = now
+        except FileNotFoundError:
+            self._faults, self._read_at = [], None
+
+
+def happened(file: Path) -> Path:
+    """Where the faults of `file` are written down that have happened."""
+    return file.with_name(f"{file.name}.happened")
+
+
+_faults = Faults(Path(os.environ[VARIABLE])) if os.environ.get(VARIABLE) else None
+
+
+def fault(point: str, texts: Sequence[str] = ()) -> None:
+    """The worker passes `point`, with the posts of these texts where they are known."""
+    if _faults is not None:
+        _faults.passing(point, texts)

@@ -1,0 +1,48 @@
+"""The log of a worker: one line per event on stderr, and other people's chatter kept short.
+
+Faust and aiokafka are heard from warnings up, and the same complaint of theirs once in a while only: while
+a broker is away, aiokafka logs every one of its hundreds of tries per second."""
+
+import logging
+import time
+
+NOISY = ("faust", "mode", "aiokafka", "kafka", "aiohttp", "asyncio")
+
+
+PAUSE = 5.0
+"""Seconds in which the same complaint is not repeated."""
+
+
+def set_up_log(level: str) -> None:
+    """Log to stderr from `level` up."""
+    logging.basicConfig(
+        format="%(asctime)s %(levelname)-7s %(message)s", level=level.upper(), datefmt="%H:%M:%S", force=True
+    )
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # a rebalance is a warning to it; we log what is assigned and revoked
+    logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.ERROR)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Repeated())
+
+
+class Repeated(logging.Filter):
+    """Lets the same message of a noisy logger through once per PAUSE, and says how often it came in
+    between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: dict[tuple[str, object], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(NOISY):
+            return True
+        key, now = (record.name, record.msg), time.monotonic()
+        since, swallowed = self._seen.get(key, (-PAUSE, 0))
+        if now - since < PAUSE:
+            self._seen[key] = since, swallowed + 1
+            return False
+        self._seen[key] = now, 0
+        if swallowed:
+            record.msg = f"{record.msg} (and {swallowed} times more since)"
+        return True

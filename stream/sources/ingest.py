@@ -1,0 +1,88 @@
+"""Posts from lines of JSON onto the posts topic, as they come.
+
+Lines are sent as they are; only the short form `"image": "some/path.jpg"` becomes `images`, and pictures
+are put into the post where asked for. Judging posts is the worker's task, at its edge: a line that is no
+post is sent too (without a key where it has no id), so that it ends up in the dead-letter topic with its
+reason and nothing is lost. Blank lines are skipped, and a line too large for the topic is named and left
+out.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stream.config.kafka import Kafka
+from stream.kafka.sender import open_sender
+from stream.messages.base import MAX_POST_BYTES
+from stream.sources.jsonl import Line, prepare
+
+ENVELOPE = 1024
+"""Bytes that Kafka's own framing of a record, besides its key, may add to it."""
+
+
+@dataclass
+class Report:
+    """What became of the lines. `problems` are (which post, why) of every post that was not delivered."""
+
+    sent: int = 0
+    seconds: float = 0.0
+    missing_images: int = 0
+    interrupted: bool = False
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        """Posts per second."""
+        return self.sent / self.seconds if self.seconds else 0.0
+
+
+def ingest_lines(
+    lines: Iterator[Line],
+    kafka: Kafka,
+    rate: float | None = None,
+    images_root: Path | None = None,
+    embed_images: bool = False,
+    progress: Callable[[Line], None] = lambda line: None,
+) -> Report:
+    """Send every line to the posts topic and wait until the broker has confirmed them.
+
+    rate: posts per second at most, evenly. images_root: where paths of images lead; with it, missing
+    pictures are counted. embed_images: send the pictures' bytes instead of their paths. Ctrl-C ends the
+    input, not the sending of what was read. Raises PassingFault where no broker answers.
+    """
+    report = Report()
+    with open_sender(kafka) as sender:
+        started = time.monotonic()
+        pace = _pace(rate)
+        try:
+            for line in lines:
+                next(pace)
+                post = prepare(line, images_root, embed_images)
+                report.missing_images += post.missing_images
+                size = len(post.value) + len(post.key or b"") + ENVELOPE
+                if line.cut or size > MAX_POST_BYTES:
+                    more = "more than " if line.cut else ""
+                    reason = f"{more}{size} bytes with its envelope, at most {MAX_POST_BYTES} are taken"
+                    report.problems.append((post.name, reason))
+                else:
+                    sender.send(post.name, kafka.posts_topic, post.value, post.key)
+                progress(line)
+        except KeyboardInterrupt:
+            report.interrupted = True
+        sender.finish()
+        report.seconds = time.monotonic() - started
+    report.sent = sender.sent
+    report.problems += sender.failures
+    return report
+
+
+def _pace(rate: float | None) -> Iterator[None]:
+    """Yields at most `rate` times a second, evenly, and does not rush after a pause of the input."""
+    due = time.monotonic()
+    while True:
+        if rate:
+            due = max(due, time.monotonic() - 1.0)
+            time.sleep(max(0.0, due - time.monotonic()))
+            due += 1 / rate
+        yield

@@ -1,0 +1,50 @@
+"""Everything between `trimod worker` and its event loop: the log, the checks before the start, the run.
+
+Each check fails with one line: the checkpoint (it is loaded first), the broker, the topics, Redis's version.
+A Redis that is away is no reason not to start: the worker waits for it as it does later."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from stream.config.settings import Settings
+from stream.connections.redis_client import check_version
+from stream.errors import PassingFault
+from stream.images.url_fetcher import ImageUrls
+from stream.kafka.topics import ensure_topics
+from stream.pipeline.model import PostTagger
+from stream.runtime.logging import set_up_log
+from stream.worker.model_switch import CheckpointSource
+from stream.worker.worker import Worker
+
+log = logging.getLogger("trimod.worker")
+
+
+def run_worker(
+    settings: Settings, load: Callable[[], PostTagger[Any]], image_urls: ImageUrls | None = None
+) -> None:
+    """Work until a signal; `load` loads the tagger that worker.checkpoint is, or points to. `image_urls` fetches
+    by other rules than those of the settings. Raises a TrimodError where it cannot start or go on."""
+    set_up_log(settings.worker.log_level)
+    source = CheckpointSource(
+        settings.worker.checkpoint, load
+    )  # before: what is promoted meanwhile is not missed
+    tagger = source.load()
+    for topic in ensure_topics(settings.kafka):
+        log.info("created topic %s", topic)
+    log.info(
+        "%s %s reads %s at %s as group %s",
+        tagger.name, tagger.version, settings.kafka.posts_topic, settings.kafka.bootstrap_servers,
+        settings.kafka.group,
+    )  # fmt: skip
+    asyncio.run(_work(settings, tagger, source, image_urls))
+
+
+async def _work(
+    settings: Settings, tagger: PostTagger[Any], source: CheckpointSource, image_urls: ImageUrls | None
+) -> None:
+    with contextlib.suppress(PassingFault):
+        await check_version(settings.redis)
+    await Worker(settings, tagger, source, image_urls).run()
