@@ -11,7 +11,7 @@ from models.core.labels import bio_labels
 from models.core.post import TYPES
 from models.hashtags.segmenter import Segmenter, SegmenterConfig
 from models.text.vocabulary import Vocabulary
-from training.export import export
+from training.runs.export import export
 
 WORDS = Vocabulary(("toronto", "maple", "leafs", "won", "in", "the", "a", "hockey", "player"))
 CHARACTERS = Vocabulary(tuple("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ#@.,"))

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from training.conll import DataError
+from training.errors import DataError
 
 Origin = dict[str, str]
 """`sha256` of a file of word vectors, and the `command` that made it, where `trimod train vectors` did."""

@@ -7,7 +7,7 @@
 Members that err on different posts are better together than each alone, and cost the sum of their time and of their
 encoders' memory. The mean is of scores before the CRF, so the CRF's own figures (spans' confidences, likely spans) hold
 as in a single model: P is proportional to the geometric mean of the members'. Nothing is trained here: members are
-trained one by one, and joined by training/committee.py. None of the papers has this.
+trained one by one, and joined by training/runs/ensemble.py. None of the papers has this.
 
 Data sets differ in what they call an entity, and a member trained on one of them alone is the best for posts like
 its own and far off for others. Such specialists are no full members: together they have half of the say, and those of

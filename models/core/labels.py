@@ -1,7 +1,7 @@
 """BIO (IOB2) labels: the label set of a checkpoint, spans in tag sequences, and which tag may follow which.
 
 Spans are read as seqeval's strict mode reads IOB2: only `B-X` opens one, and an `I-X` that continues nothing is no
-entity. Mending such orphan tags is a reader's decision (training/conll.py), not made here.
+entity. Mending such orphan tags is a reader's decision (training/data/conll.py), not made here.
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 Words and pairs of words with their frequencies, kept as tensors so that they travel inside a checkpoint, and the
 best segmentation of a text by a log-linear model of the network, the words and the text's case. Where the words
-come from, and how the model's weights are fitted, is training/lexicon.py's business.
+come from, and how the model's weights are fitted, is training/hashtags/lexicon.py's business.
 
 Two lists of words are kept apart, general English and the web's, as the web also has brand and site names that are
 one word there, and phrases that only addresses run together: a word that only one of them has counts differently.

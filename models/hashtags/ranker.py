@@ -3,7 +3,7 @@
 The log-linear model (models/hashtags/lexicon.py) finds them, and weighs each feature by itself; what this network adds
 to their scores is for features that say something together, as a short word at the end and case. After Maddela et al.
 (2019, "Multi-task pairwise neural ranking for hashtag segmentation"), who compare candidates two by two with a network
-over such features; here each has a score of its own. Trained by training/ranker.py."""
+over such features; here each has a score of its own. Trained by training/hashtags/ranker.py."""
 
 from collections.abc import Sequence
 

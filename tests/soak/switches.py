@@ -84,7 +84,7 @@ def sibling(checkpoint: Path, directory: Path) -> Path:
 
     from models.checkpoints.components import build
     from models.checkpoints.format import load_checkpoint
-    from training.export import export
+    from training.runs.export import export
 
     stored = load_checkpoint(checkpoint)
     parts = build(stored)

@@ -17,12 +17,13 @@ from rich.progress import Progress
 from safetensors.torch import load_file
 
 from models.vision.captioner import END, PAD, START, UNKNOWN, CaptionerConfig
-from training import captioner as module
-from training.captioner import (
+from training.captioning import trainer as module
+from training.captioning.bleu import bleu4
+from training.captioning.flickr8k import Photo, Split, read_photos, region_features, split
+from training.captioning.trainer import (
     STATE,
     CaptionerRecipe,
     Run,
-    bleu4,
     caption_loss,
     caption_tensor,
     describe,
@@ -31,9 +32,8 @@ from training.captioner import (
     train_captioner,
     vocabulary,
 )
-from training.commands.train_captioner import captioner as command
-from training.conll import DataError
-from training.flickr8k import Photo, Split, read_photos, region_features, split
+from training.cli.train_captioner import captioner as command
+from training.errors import DataError
 
 QUIET = Console(file=StringIO())
 RECIPE = CaptionerRecipe(epochs=3, batch_size=8, warmup_steps=2, held_back=3, patience=9)

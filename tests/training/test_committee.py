@@ -17,11 +17,11 @@ from models.core.batch import collate
 from models.inference.tagger import Tagger
 from models.text.vocabulary import Vocabulary
 from tests.checkpoints import CHARACTERS, WORDS, tiny_checkpoint, tiny_model
-from training import committee as committees
-from training.commands.train_committee import committee
-from training.committee import join
-from training.conll import DataError
-from training.export import export
+from training.cli.train_ensemble import committee
+from training.errors import DataError
+from training.runs import ensemble as committees
+from training.runs.ensemble import join
+from training.runs.export import export
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Who is paired with whom, and where the rest goes."""
 
 from models.core.labels import Span
-from training.confusion import Confusion, confusion, pair
+from training.evaluation.confusion import Confusion, confusion, pair
 
 
 def test_every_gold_and_every_predicted_entity_is_counted_once() -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from training.conll import DataError, LabelledPost, read_conll
+from training.data.conll import LabelledPost, read_conll
+from training.errors import DataError
 
 
 def test_twitter_files(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 import pytest
 
 from models.text.tokenizer import hashtags_in
-from training import controls
-from training.conll import DataError
-from training.data import Sample
+from training.data import controls
+from training.data.datasets import Sample
+from training.errors import DataError
 
 SAMPLES = [
     Sample(["a", "#Riga"], ["O", "B-LOC"], ["one"]),

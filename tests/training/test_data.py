@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from models.core.batch import Encoded, collate
-from training.conll import DataError
-from training.data import further, possible_labels, read_folder
+from training.data.batching import possible_labels
+from training.data.datasets import further, read_folder
+from training.errors import DataError
 
 LABELS = ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from tests.checkpoints import tiny_checkpoint
-from training import distill
-from training.conll import DataError
-from training.data import Sample
-from training.distill import School, Teacher, both_cuts, is_finely_cut, taught
+from training.data.datasets import Sample
+from training.errors import DataError
+from training.runs import distillation as distill
+from training.runs.distillation import School, Teacher, both_cuts, is_finely_cut, taught
 
 TOKENS = ["RT", "@PredsNHL", ":", "I'm", "at", "#StanleyCup", "4.7", "http://t.co/x", "🏒🏒"]
 CUT = ["RT", "@", "PredsNHL", ":", "I", "'", "m", "at", "#", "StanleyCup", "4.7", "🏒", "🏒"]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from training.dropout import QuickDropout, quicken_dropout
+from training.engine.fast_dropout import QuickDropout, quicken_dropout
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.55])

@@ -10,9 +10,10 @@ from PIL import Image
 from models.core.labels import Span, tags_of
 from models.inference.tagger import Tagger
 from tests.checkpoints import tiny_checkpoint
-from training.commands.evaluate import evaluate
-from training.conll import DataError, LabelledPost
-from training.evaluate import gold_spans, joined
+from training.cli.evaluate import evaluate
+from training.data.conll import LabelledPost
+from training.errors import DataError
+from training.evaluation.evaluate import gold_spans, joined
 
 CONLL = "IMGID:1\nToronto\tB-ORG\nLeafs\tI-ORG\nwon\tO\n\nIMGID:2\nin\tO\n#Riga\tB-LOC\n"
 

@@ -16,15 +16,17 @@ from models.checkpoints.format import load_checkpoint
 from models.hashtags.segmenter import Segmenter, SegmenterConfig
 from models.inference.tagger import Tagger
 from tests.checkpoints import tiny_checkpoint
-from training import experiments, papers, trained_experiments
-from training.checkpoint_experiments import CHECKPOINT_EXPERIMENTS, DRAWS
-from training.commands.experiment import experiment
-from training.conll import DataError
-from training.presets import PRESETS, QUIET, Preset
-from training.recipe import Recipe
-from training.trained_experiments import Setting, preset_of, run_folder, summary
-from training.trials import TRAINED_EXPERIMENTS, Row, TrainedExperiment, Trial
-from training.vectors import write_vectors
+from training.cli.experiment import experiment
+from training.engine.optimization import Recipe
+from training.errors import DataError
+from training.experiments import published as papers
+from training.experiments import registry as experiments
+from training.experiments import with_training as trained_experiments
+from training.experiments.on_checkpoints import CHECKPOINT_EXPERIMENTS, DRAWS
+from training.experiments.specs import TRAINED_EXPERIMENTS, Row, TrainedExperiment, Trial
+from training.experiments.with_training import Setting, preset_of, run_folder, summary
+from training.runs.presets import PRESETS, QUIET, Preset
+from training.word_vectors.files import write_vectors
 
 POSTS = "".join(
     f"IMGID:{n}\nToronto\tB-ORG\nLeafs\tI-ORG\nwon\tO\nin\tO\n#Riga{n}\tB-LOC\n\nIMGID:1{n}\na\tO\nplayer\tB-PER\n\n"
@@ -217,7 +219,7 @@ def test_rows_are_trained_once_and_tabulated_with_the_papers_figure(
     monkeypatch.setitem(experiments.TRAINED_EXPERIMENTS, "tiny", planned)
     monkeypatch.setattr(experiments, "TRAINED_EXPERIMENTS", {**TRAINED_EXPERIMENTS, "tiny": planned})
     segmenter = Segmenter(SegmenterConfig(char_dim=4, case_dim=2, channels=4, hidden=4, decoder=4)).eval()
-    monkeypatch.setattr("training.run.load_segmenter", lambda _: segmenter)
+    monkeypatch.setattr("training.runs.components.load_segmenter", lambda _: segmenter)
     trained: list[Path] = []
     train = trained_experiments.train_preset
     monkeypatch.setattr(

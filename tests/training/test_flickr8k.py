@@ -11,9 +11,9 @@ from rich.console import Console
 
 from models.vision.decoding import decode_image
 from models.vision.efficientnet import ImageEncoder
-from training import flickr8k
-from training.conll import DataError
-from training.flickr8k import Photo, caption_words, read_photos, region_features, split
+from training.captioning import flickr8k
+from training.captioning.flickr8k import Photo, caption_words, read_photos, region_features, split
+from training.errors import DataError
 
 QUIET = Console(file=StringIO())
 

@@ -1,6 +1,6 @@
 """English as the two packages have it."""
 
-from training.frequencies import english
+from training.hashtags.frequencies import english
 
 
 def test_words_and_pairs_are_probabilities_of_plain_words() -> None:

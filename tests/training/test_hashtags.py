@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from training.conll import DataError
-from training.hashtags import Corpus, Example, align, read_tsv, recase, synthesize
+from training.errors import DataError
+from training.hashtags.corpus import Corpus, Example, align, read_tsv, recase, synthesize
 
 
 @pytest.mark.parametrize(

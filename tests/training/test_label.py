@@ -10,10 +10,11 @@ from PIL import Image
 from models.core.labels import tags_of
 from models.inference.tagger import Tagger
 from tests.checkpoints import tiny_checkpoint
-from training import label as labelling
-from training.commands.label import label
-from training.conll import DataError, read_conll
-from training.label import LabelledLine, agreement, labels_file, read_labels, write_conll
+from training import labelling
+from training.cli.label import label
+from training.data.conll import read_conll
+from training.errors import DataError
+from training.labelling import LabelledLine, agreement, labels_file, read_labels, write_conll
 
 TEXTS = ["Toronto Maple Leafs won in #Riga", "a hockey player", "", "IMGID: 5", "Leafs \ud83d won"]
 

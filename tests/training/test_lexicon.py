@@ -8,9 +8,9 @@ import torch
 from models.hashtags.lexicon_features import Pair
 from models.hashtags.ranker import Ranker
 from models.hashtags.segmenter import Segmenter, SegmenterConfig
-from training.frequencies import Frequencies
-from training.hashtags import Example
-from training.lexicon import RAREST, add, fit, lists, share_right
+from training.hashtags.corpus import Example
+from training.hashtags.frequencies import Frequencies
+from training.hashtags.lexicon import RAREST, add, fit, lists, share_right
 
 SHARES = {"new": 0.01, "york": 0.001, "day": 0.02, "ne": 0.0001, "wyork": RAREST / 2}
 ENGLISH = Frequencies(

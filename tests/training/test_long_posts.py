@@ -5,8 +5,8 @@ from models.core.labels import spans
 from models.text.post_encoder import PostEncoder
 from models.text.windows import MAX_WINDOW_PIECES
 from tests.checkpoints import CHARACTERS, WORDS
-from training.data import Sample
-from training.long_posts import in_windows, joined, parts_of
+from training.data.datasets import Sample
+from training.data.long_posts import in_windows, joined, parts_of
 
 
 def test_every_entity_of_a_long_post_is_learnt_whole() -> None:

@@ -15,13 +15,14 @@ from models.hashtags.segmenter import Segmenter, SegmenterConfig
 from models.inference.tagger import Tagger
 from models.text.post_encoder import PostEncoder
 from tests.checkpoints import CHARACTERS, WORDS, tiny_model
-from training.conll import DataError
-from training.data import Sample, encode
-from training.export import export
-from training.loop import Trainer, ValidationSet, predict, train
-from training.noise import Disturber, Noise
-from training.presets import QUIET
-from training.recipe import Recipe
+from training.data.augmentation import Disturber, Noise
+from training.data.batching import encode
+from training.data.datasets import Sample
+from training.engine.optimization import Recipe
+from training.engine.trainer import Trainer, ValidationSet, predict, train
+from training.errors import DataError
+from training.runs.export import export
+from training.runs.presets import QUIET
 
 NAMES = ["Ann", "Bob", "Cem", "Dora"]
 CITIES = ["Riga", "Oslo", "Lima", "Bonn"]
@@ -63,7 +64,7 @@ def run(out: Path, epochs: int, recipe: Recipe, noise: Noise = QUIET) -> TriMod:
 
 def stop_after(epochs: int, training: object) -> None:
     """Run `training`, killed from outside in the middle of the epoch after so many: it must be done again."""
-    from training import loop
+    from training.engine import trainer as loop
 
     logged, whole = 0, loop._note
 

@@ -10,10 +10,10 @@ from rich.progress import Progress
 from models.core.labels import Span, spans, tags_of
 from models.inference.tagger import Tagger
 from tests.checkpoints import tiny_checkpoint
-from training.conll import LabelledPost
-from training.data import Sample
-from training.evaluate import evaluate, joined
-from training.measure import BATCH, look_of, measure, tag_samples, token_spans
+from training.data.conll import LabelledPost
+from training.data.datasets import Sample
+from training.evaluation.evaluate import evaluate, joined
+from training.evaluation.measure import BATCH, look_of, measure, tag_samples, token_spans
 
 TOKENS = ["Toronto", "Leafs", "won", "in", "#the_a", "👨‍👩‍👧", "hockey", "player"] * 3
 

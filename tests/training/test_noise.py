@@ -7,9 +7,9 @@ from dataclasses import replace
 import torch
 
 from models.core.visual_context import Pixels
-from training.data import Sample
-from training.noise import Disturber, Noise, respell_hashtags
-from training.presets import QUIET
+from training.data.augmentation import Disturber, Noise, respell_hashtags
+from training.data.datasets import Sample
+from training.runs.presets import QUIET
 
 
 def respelled(sample: Sample, chosen: Callable[[], bool]) -> tuple[list[str], list[str]]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from models.hashtags.lexicon import LexiconConfig
-from training.notice import NOTICE, write_notice
+from training.hashtags.notice import NOTICE, write_notice
 
 
 def test_words_come_with_their_sources_and_licence(tmp_path: Path) -> None:

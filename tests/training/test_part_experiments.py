@@ -11,11 +11,11 @@ from PIL import Image
 
 from models import DEFAULT_CHECKPOINT
 from tests.checkpoints import tiny_checkpoint
-from training import part_experiments
-from training.commands.experiment import experiment
-from training.conll import DataError
-from training.flickr8k import split
-from training.segmenter import DEV_FILES
+from training.captioning.flickr8k import split
+from training.cli.experiment import experiment
+from training.errors import DataError
+from training.experiments import on_components as part_experiments
+from training.hashtags.scoring import DEV_FILES
 
 
 def run(name: str, data: Path, out: Path, checkpoint: Path = DEFAULT_CHECKPOINT) -> Result:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from training import plots
-from training.confusion import Confusion
-from training.plots import Cost, Dot
+from training.evaluation.confusion import Confusion
+from training.reports import plots
+from training.reports.plots import Cost, Dot
 
 DRAWN: dict[str, Callable[[Path], None]] = {
     "dots": lambda path: plots.dots(

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 from rich.progress import TextColumn
 
-from training.progress import EVERY, Watch
+from training.engine.progress import EVERY, Watch
 
 
 class Clock:

@@ -7,9 +7,9 @@ from models.hashtags.lexicon import Lexicon
 from models.hashtags.lexicon_features import FEATURES
 from models.hashtags.ranker import Ranker
 from tests.training.test_lexicon import ENGLISH, POSTS
-from training.hashtags import Example
-from training.lexicon import lists, share_right
-from training.ranker import _side_by_side, train_ranker
+from training.hashtags.corpus import Example
+from training.hashtags.lexicon import lists, share_right
+from training.hashtags.ranker import _side_by_side, train_ranker
 
 APART = [Example(("New", "York")), Example(("new", "york"))]
 TOGETHER = [Example(("NewYork",)), Example(("newyork",))]
@@ -22,7 +22,7 @@ def lexicon_of(**weights: float) -> Lexicon:
 
 def test_features_that_say_something_together_are_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
     """A space where the network sees one, if case shows it, else where it sees none: no sum of both says that."""
-    monkeypatch.setattr("training.ranker.RATE", 0.03)  # so few steps
+    monkeypatch.setattr("training.hashtags.ranker.RATE", 0.03)  # so few steps
     lexicon = lexicon_of(words=-1.0, unknown=-1.5)
     examples = [APART[0], TOGETHER[0], TOGETHER[1], APART[1]] * 60
     odds = [[advice if place == 2 else -9.0 for place in range(7)] for advice in (3.0, -3.0, 3.0, -3.0)] * 60

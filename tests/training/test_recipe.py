@@ -5,10 +5,10 @@ import torch
 
 from models.architectures.trimod import TriModConfig
 from tests.checkpoints import tiny_model
-from training.average import MovingAverage
-from training.conll import DataError
-from training.presets import PRESETS, changed
-from training.recipe import Recipe, make_optimizer, make_schedule
+from training.engine.ema import MovingAverage
+from training.engine.optimization import Recipe, make_optimizer, make_schedule
+from training.errors import DataError
+from training.runs.presets import PRESETS, changed
 
 
 def factors(recipe: Recipe, steps_per_epoch: int) -> list[float]:

@@ -15,10 +15,10 @@ from models.architectures.cwi import CWIConfig
 from models.checkpoints.format import load_checkpoint, save_checkpoint
 from models.core.errors import TrimodError
 from tests.checkpoints import tiny_checkpoint
-from training import collect as collecting
-from training import results
-from training.results_page import grouped, page
-from training.tables import RESULTS, Table
+from training.cli import results
+from training.experiments import collect as collecting
+from training.experiments.page import grouped, page
+from training.reports.tables import RESULTS, Table
 
 SCORES = {"precision": 70.0, "recall": 72.0, "support": 9}
 

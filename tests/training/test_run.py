@@ -18,14 +18,15 @@ from models.core.post import Post
 from models.inference.tagger import Tagger
 from models.vision.image_reader import ImageReader, grid_boxes
 from tests.checkpoints import tiny_checkpoint
-from training.conll import DataError
-from training.data import Sample, read_folder
-from training.distill import Teacher
-from training.features import read_features
-from training.presets import PRESETS, changed
-from training.run import Run, train_preset
-from training.vectors import write_vectors
-from training.vocabulary import vocabularies
+from training.data.datasets import Sample, read_folder
+from training.data.image_features import read_features
+from training.data.vocabulary import vocabularies
+from training.errors import DataError
+from training.runs.distillation import Teacher
+from training.runs.presets import PRESETS, changed
+from training.runs.spec import Run
+from training.runs.train import train_preset
+from training.word_vectors.files import write_vectors
 
 SMALL = {"epochs": 12, "batch_size": 8, "rate": 2e-2, "average": 0.9, "dropout": 0.0}
 HYPER = {"word_size": 12, "character_size": 6, "character_hidden": 5, "word_hidden": 8}
@@ -289,7 +290,7 @@ def test_an_image_that_was_replaced_is_looked_at_again(tmp_path: Path) -> None:
 def test_looking_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A detector may take hours over a data set; it was stored at the end only, and a kill there broke the store."""
     reader = ImageReader(MODELS["hsn"][0](labels=(), use_pixels=True).inputs, torch.device("cpu"), 0)
-    monkeypatch.setattr("training.features.TOGETHER", 1)
+    monkeypatch.setattr("training.data.image_features.TOGETHER", 1)
     images = {name: files("sklearn.datasets.images") / name for name in ("flower.jpg", "china.jpg")}
     looked: list[int] = []
 
@@ -407,7 +408,7 @@ def test_long_posts_are_learnt_whole(
         learnt.extend(training)
         raise InterruptedError
 
-    monkeypatch.setattr("training.run.train", stop)
+    monkeypatch.setattr("training.runs.train.train", stop)
     run = Run("trimod", (data,), "none", more=(other,), segmenter=segmenter)
     with pytest.raises(InterruptedError):
         train_preset(changed(PRESETS["trimod"], **SMALL, **HYPER), run, "cpu", tmp_path / "out")
@@ -447,7 +448,7 @@ def test_going_on_looks_at_pixels_as_the_checkpoint_does(
         looked.append(inputs.backbone)
         raise InterruptedError
 
-    monkeypatch.setattr("training.run.ImageReader", stop)
+    monkeypatch.setattr("training.runs.train.ImageReader", stop)
     with pytest.raises(InterruptedError):
         train_preset(PRESETS["hsn"], replace(first, visual="pixels", start_from=begun), "cpu", tmp_path / "b")
     assert ["mobilenet_v2"] == looked

@@ -7,7 +7,7 @@ from seqeval.metrics import classification_report
 from seqeval.scheme import IOB2
 
 from models.core.labels import Span, bio_labels, spans
-from training.scoring import Score, partial_score, score
+from training.evaluation.scoring import Score, partial_score, score
 
 TAGS = st.sampled_from(bio_labels(["PER", "LOC"]))
 ROWS = st.lists(st.lists(st.tuples(TAGS, TAGS), min_size=1, max_size=8), min_size=1, max_size=6)

@@ -12,20 +12,13 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from models.hashtags.segmenter import FIRST_KNOWN, Segmenter, SegmenterConfig
-from training.conll import DataError
-from training.frequencies import Frequencies
-from training.hashtags import Example
-from training.notice import NOTICE
-from training.segmenter import (
-    STATE,
-    Run,
-    SegmenterRecipe,
-    batch_loss,
-    exact_match,
-    folds,
-    read_material,
-    train_segmenter,
-)
+from training.errors import DataError
+from training.hashtags.corpus import Example
+from training.hashtags.frequencies import Frequencies
+from training.hashtags.material import SegmenterRecipe, folds, read_material
+from training.hashtags.notice import NOTICE
+from training.hashtags.scoring import exact_match
+from training.hashtags.trainer import STATE, Run, batch_loss, train_segmenter
 
 CONFIG = SegmenterConfig(char_dim=8, case_dim=4, kernels=(3,), channels=8, hidden=8, decoder=8, dropout=0.3)
 RECIPE = SegmenterRecipe(
@@ -72,7 +65,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def few_words() -> Iterator[None]:
     """Reading the real frequencies takes seconds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.segmenter.english", lambda: ENGLISH)
+        patch.setattr("training.hashtags.trainer.english", lambda: ENGLISH)
         yield
 
 
@@ -89,7 +82,7 @@ def test_a_resumed_run_ends_with_the_same_weights(
     data: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lived: int
 ) -> None:
     """The run dies in its second epoch or fold; the rest is done by a second process' worth of state."""
-    import training.segmenter as module
+    import training.hashtags.trainer as module
 
     calls = iter(range(9))
 

@@ -9,9 +9,9 @@ from PIL import Image
 
 from tests.checkpoints import tiny_checkpoint
 from tests.training.test_experiments import POSTS, TINY
-from training import silver
-from training.commands.experiment import experiment
-from training.presets import changed
+from training.cli.experiment import experiment
+from training.experiments import silver
+from training.runs.presets import changed
 
 COUNT = 20
 

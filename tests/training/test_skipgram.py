@@ -5,7 +5,7 @@ import random
 import torch
 from torch.nn.functional import cosine_similarity
 
-from training.skipgram import character_vectors
+from training.hashtags.character_vectors import character_vectors
 
 RNG = random.Random(3)
 TEXTS = ["".join(RNG.choice("bc") + RNG.choice("ei") for _ in range(4)) for _ in range(1500)]

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from training.state import LOCK, alone
+from training.engine.run_state import LOCK, alone
 
 OTHER = """
 import sys
 import time
 from pathlib import Path
-from training.state import alone
+from training.engine.run_state import alone
 with alone(Path(sys.argv[1], "run", "lock")):
     print("begun", flush=True)
     sys.stdin.readline()
@@ -38,7 +38,7 @@ def test_a_folder_in_which_another_process_trains_is_waited_for(
             assert other.stdin is not None
             other.stdin.close()
 
-        monkeypatch.setattr(logging.getLogger("training.state"), "warning", end_the_other)
+        monkeypatch.setattr(logging.getLogger("training.engine.run_state"), "warning", end_the_other)
         with alone(tmp_path / "run" / LOCK):
             assert (tmp_path / "trained").exists()
     assert [f"{tmp_path}/run/lock: another process works here, waiting until it ends"] == said

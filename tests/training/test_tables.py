@@ -1,6 +1,6 @@
 """Tables as a reader sees them."""
 
-from training.tables import grid
+from training.reports.tables import grid
 
 
 def test_a_loss_of_nothing_has_no_sign() -> None:

@@ -8,8 +8,8 @@ from click.testing import CliRunner
 from models.checkpoints.format import load_checkpoint
 from tests.checkpoints import tiny_checkpoint
 from tests.training.test_run import folder
-from training.commands.train import train
-from training.conll import DataError
+from training.cli.train import train
+from training.errors import DataError
 
 
 def test_a_preset_is_trained_by_its_name(tmp_path: Path) -> None:

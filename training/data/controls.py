@@ -1,0 +1,87 @@
+"""What a model is given of each post: modalities taken away, or replaced by another post's.
+
+Every control takes samples and gives as many, in the same order; the tokens and tags stay, unless a control says
+otherwise. A seed makes the same choice each time, and the posts chosen for a share are among those chosen for a
+larger one.
+"""
+
+import random
+import string
+from collections.abc import Sequence
+from dataclasses import replace
+
+from training.data.datasets import Sample
+from training.errors import DataError
+
+
+def without_images(samples: Sequence[Sample]) -> list[Sample]:
+    """No words about the images, and no features of them."""
+    return [replace(sample, image_words=[], pixels=None) for sample in samples]
+
+
+def without_hashtags(samples: Sequence[Sample]) -> list[Sample]:
+    """The hashtags stay in the text, but their words are not read beside it."""
+    return [replace(sample, hashtags=False) for sample in samples]
+
+
+def with_images(samples: Sequence[Sample]) -> list[Sample]:
+    """The samples as they are. Raises DataError if none has an image: there is nothing to take away, or to replace."""
+    if not any(map(has_image, samples)):
+        raise DataError(
+            "nothing is seen in an image of any of the posts: give --visual captions:NAME, or pixels"
+        )
+    return list(samples)
+
+
+def with_others_images(samples: Sequence[Sample], seed: int) -> list[Sample]:
+    """Each post that has an image gets what is seen in another's: none keeps its own, each is used once.
+
+    Raises DataError if none has an image.
+    """
+    having = [index for index, sample in enumerate(with_images(samples)) if has_image(sample)]
+    random.Random(seed).shuffle(having)
+    givers = dict(zip(having, having[1:] + having[:1], strict=True))
+    return [
+        replace(sample, image_words=samples[givers[index]].image_words, pixels=samples[givers[index]].pixels)
+        if index in givers
+        else sample
+        for index, sample in enumerate(samples)
+    ]
+
+
+def in_share(original: Sequence[Sample], changed: Sequence[Sample], share: float, seed: int) -> list[Sample]:
+    """`changed` in a random `share` of the posts, `original` in the others."""
+    order = list(range(len(original)))
+    random.Random(seed).shuffle(order)
+    chosen = frozenset(order[: round(share * len(order))])
+    return [
+        after if index in chosen else before
+        for index, (before, after) in enumerate(zip(original, changed, strict=True))
+    ]
+
+
+def with_random_hashtags(samples: Sequence[Sample], share: float, seed: int) -> list[Sample]:
+    """A random `share` of all hashtags becomes random letters, in the text as well; the tags stay.
+
+    As many letters as the hashtag had. Twitter-2017's spelling (`#`, `NBA`) is one hashtag as well.
+    """
+    chosen = random.Random(seed)
+    return [replace(sample, tokens=_scrambled(sample.tokens, share, chosen)) for sample in samples]
+
+
+def _scrambled(tokens: Sequence[str], share: float, chosen: random.Random) -> list[str]:
+    changed = list(tokens)
+    for position, token in enumerate(tokens):
+        previous = tokens[position - 1] if position else ""
+        in_one = token[:1] in ("#", "＃") and len(token) > 1
+        in_two = previous in ("#", "＃") and token[:1].isalnum()
+        if (in_one or in_two) and chosen.random() < share:
+            mark = token[0] if in_one else ""
+            letters = chosen.choices(string.ascii_lowercase, k=len(token) - len(mark))
+            changed[position] = mark + "".join(letters)
+    return changed
+
+
+def has_image(sample: Sample) -> bool:
+    """Whether anything is seen in an image of the post: words about it, or features of its pixels."""
+    return bool(sample.image_words) or sample.pixels is not None

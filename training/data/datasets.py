@@ -1,0 +1,148 @@
+"""Data sets as a model reads them: posts with the words about their image and their hashtags' words, in batches.
+
+A data folder holds train.txt and valid.txt (training/data/conll.py), and may hold captions.NAME.json and images/. How
+training input is disturbed is training/data/augmentation.py's.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from torch import Tensor
+
+from models.core.visual_context import NOTHING_SEEN, Pixels, Seen
+from models.text.tokenizer import words_of
+from training.data.conll import LabelledPost, read_conll
+from training.errors import DataError
+
+log = logging.getLogger(__name__)
+
+
+NO_IMAGES = "the posts name no images (a line IMGID:NAME before each post)"
+
+
+Look = Callable[[Path, Sequence[str]], Mapping[str, Seen]]
+"""A data folder and image ids to what is seen in each of those images."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A labelled post with the words of its image, ready to be disturbed and encoded."""
+
+    tokens: list[str]
+    tags: list[str]
+    image_words: list[str]
+    hashtags: bool = True
+    """Whether the hashtags' words are read."""
+    other_image: bool = False
+    """Whether the words about the image are another post's."""
+    pixels: Pixels | None = None
+    """Features of the image's pixels, where the model reads them."""
+    unsaid: frozenset[str] = frozenset()
+    """Types that nobody looked for when this post was tagged: its O may be of these, too."""
+    targets: Tensor | None = None
+    """A teacher's P(label) of each token [n, labels]."""
+    teacher_share: float = 0.0
+
+
+def _read_captions(path: Path) -> dict[str, str]:
+    """Image id to caption. Raises DataError if the file is none."""
+    try:
+        captions = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read captions {path}: {error}") from None
+    if not isinstance(captions, dict) or not all(isinstance(text, str) for text in captions.values()):
+        raise DataError(f"captions {path} must be an object of image id to caption")
+    return captions
+
+
+def captions_of(posts: Sequence[LabelledPost], path: Path) -> dict[str, str]:
+    """Image id to caption, from a file for `posts`; how many of their images it lacks is said.
+
+    Raises DataError if the file is none, or has no caption of any of their images.
+    """
+    captions = _read_captions(path)
+    ids = {post.image_id for post in posts if post.image_id}
+    if not ids:
+        raise DataError(f"captions {path}: {NO_IMAGES}")
+    if missing := ids - captions.keys():
+        example = min(missing)
+        if missing == ids:
+            raise DataError(f"captions {path} has none of the posts' {len(ids)} images, such as {example!r}")
+        log.warning("%s: %d of %d images have no caption, such as %r", path, len(missing), len(ids), example)
+    return captions
+
+
+def samples(posts: Sequence[LabelledPost], captions: dict[str, str]) -> list[Sample]:
+    """The posts with their captions' words (none where there is no caption)."""
+    return [Sample(p.tokens, p.training_tags, words_of(captions.get(p.image_id, ""))) for p in posts]
+
+
+def read_folder(folder: Path, split: str, visual: str, look: Look | None = None) -> list[Sample]:
+    """The samples of `folder/SPLIT.txt` (or .conll) with what is seen in their images.
+
+    visual: `none`; `captions:NAME`, the words of `folder/captions.NAME.json` (or of the file NAME in the folder); or
+    `pixels`, what `look` sees in `folder/images/`. Raises DataError for anything else.
+    """
+    posts = read_conll(_labelled_file(folder, split))
+    kind, _, name = visual.partition(":")
+    if visual == "none":
+        return samples(posts, {})
+    if kind == "captions" and name:
+        return samples(posts, captions_of(posts, captions_file(folder, name)))
+    if visual == "pixels" and look is not None:
+        ids = [post.image_id for post in posts if post.image_id]
+        if not ids:
+            raise DataError(f"{folder}, {split}: {NO_IMAGES}")
+        seen = look(folder, ids)
+        return [_looked_at(post, seen.get(post.image_id, NOTHING_SEEN)) for post in posts]
+    raise DataError(f"visual input {visual!r} is none of none, captions:NAME and pixels")
+
+
+def captions_file(folder: Path, name: str) -> Path:
+    """The file of `captions:NAME`. Raises DataError if there is none."""
+    short, given = folder / f"captions.{name}.json", folder / name
+    if not (short.exists() or given.exists()):
+        raise DataError(
+            f"{folder} has no {short.name}: give it one, or --visual none, or pixels, or another captions:NAME"
+        )
+    return short if short.exists() else given
+
+
+def files_read(folders: Sequence[Path], splits: Sequence[str], visual: str) -> list[Path]:
+    """The files that `read_folder` reads of each, but for the images. Raises DataError if one is not there."""
+    kind, _, name = visual.partition(":")
+    labelled = [_labelled_file(folder, split) for folder in folders for split in splits]
+    return labelled + ([captions_file(folder, name) for folder in folders] if kind == "captions" else [])
+
+
+def _looked_at(post: LabelledPost, seen: Seen) -> Sample:
+    return Sample(post.tokens, post.training_tags, list(seen.words), pixels=seen.pixels)
+
+
+def _labelled_file(folder: Path, split: str) -> Path:
+    for name in (f"{split}.txt", f"{split}.conll"):
+        if (folder / name).exists():
+            return folder / name
+    raise DataError(f"{folder} holds neither {split}.txt nor {split}.conll")
+
+
+def further(samples: Sequence[Sample], names: Mapping[str, str], types: Collection[str]) -> list[Sample]:
+    """The training samples of a further folder. names: type there to type here; types: all types here.
+
+    Types that the folder does not have at all are taken as not looked for.
+    """
+    renamed = [replace(sample, tags=[_renamed(tag, names) for tag in sample.tags]) for sample in samples]
+    unsaid = frozenset(types) - types_of(renamed)
+    return [replace(sample, unsaid=unsaid) for sample in renamed]
+
+
+def types_of(found: Sequence[Sample]) -> set[str]:
+    """The types of all entities."""
+    return {tag[2:] for sample in found for tag in sample.tags if tag != "O"}
+
+
+def _renamed(tag: str, names: Mapping[str, str]) -> str:
+    return tag[:2] + names.get(tag[2:], tag[2:]) if tag != "O" else tag

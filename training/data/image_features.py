@@ -1,0 +1,113 @@
+"""What is seen in a data set's images, computed once and kept: pooled features, words, and regions of them.
+
+One folder for each data set and way of looking; it may be deleted at any time. In it, for each group of images,
+`GROUP.safetensors` (float16) and then `GROUP.json`, the words about each image, the names of its regions, and which
+state of its file was looked at: an image that was replaced is looked at again, and looking that was stopped goes on
+behind the last whole group. Looking itself is models/vision/image_reader.py's, so training sees what serving sees.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from rich.progress import track
+from safetensors.torch import load_file
+
+from models.checkpoints.tensor_files import save_tensors
+from models.core.errors import BrokenImage
+from models.core.visual_context import Pixels, Seen
+from models.vision.decoding import Picture, decode_image
+from models.vision.image_reader import ImageReader
+
+TOGETHER = 32
+"""Images looked at, and stored, in one go."""
+
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
+
+
+State = list[int] | None
+"""Size and time of change of an image's file; None where it is missing."""
+
+
+def read_features(store: Path, images: Mapping[str, Path], reader: ImageReader) -> dict[str, Seen]:
+    """What is seen in each of `images` (id -> file), from `store`, which is made or added to where it lacks some.
+
+    An image that is missing or cannot be decoded has nothing seen in it, and is looked for again the next time.
+    """
+    states = {name: _state(file) for name, file in images.items()}
+    # A file that is gone is still the one that was looked at.
+    known = {name: seen for name, state, seen in _read(store) if states.get(name, ()) in (state, None)}
+    new = [name for name in images if name not in known]
+    groups = [new[start : start + TOGETHER] for start in range(0, len(new), TOGETHER)]
+    for group in track(groups, description=f"looking at {len(new)} images") if new else ():
+        pictures = [_picture(images[name]) for name in group]
+        looked = dict(zip(group, reader.read(pictures), strict=True))
+        _write(store, looked, states)
+        known |= looked
+    return {name: known[name] for name in images}
+
+
+def image_file(folder: Path, name: str) -> Path:
+    """The file of an image by its id; the first of ENDINGS where there is none."""
+    files = [folder / f"{name}{ending}" for ending in ENDINGS]
+    return next((file for file in files if file.is_file()), files[0])
+
+
+def _state(file: Path) -> State:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return [found.st_size, found.st_mtime_ns]
+
+
+def _picture(path: Path) -> Sequence[Picture]:
+    try:
+        return [decode_image(path.read_bytes())]
+    except (OSError, BrokenImage):
+        return []
+
+
+def _read(store: Path) -> Iterator[tuple[str, State, Seen]]:
+    """Id, looked-at state and what was seen, of every stored image."""
+    for file in sorted(store.glob("*.json")):
+        if not file.with_suffix(".safetensors").exists():  # an earlier form's seen.json
+            continue
+        words = json.loads(file.read_text(encoding="utf-8"))
+        stored = load_file(file.with_suffix(".safetensors"))
+        ends = stored["counts"].cumsum(0).tolist()
+        for row, (name, found) in enumerate(words.items()):
+            kept = slice(ends[row] - int(stored["counts"][row]), ends[row])
+            regions, boxes = (stored[part][kept] if part in stored else None for part in ("regions", "boxes"))
+            pixels = Pixels(stored["pooled"][row].float(), regions, boxes, tuple(found["regions"]))
+            yield name, found["file"], Seen(tuple(found["words"]), pixels)
+
+
+def _write(store: Path, seen: Mapping[str, Seen], states: Mapping[str, State]) -> None:
+    """Both files are written beside and moved, the words last: what is there is whole."""
+    kept = {name: (each, each.pixels) for name, each in seen.items() if each.pixels is not None}
+    if not kept:
+        return
+    found = [pixels for _, pixels in kept.values()]
+    regions = [pixels.regions for pixels in found if pixels.regions is not None]
+    counts = torch.tensor([0 if pixels.regions is None else len(pixels.regions) for pixels in found])
+    tensors = {"pooled": torch.stack([pixels.pooled.half() for pixels in found]), "counts": counts}
+    if regions:
+        tensors["regions"] = torch.cat([each.half() for each in regions])
+        tensors["boxes"] = torch.cat([pixels.boxes for pixels in found if pixels.boxes is not None])
+    words = {
+        name: {"words": each.words, "regions": pixels.words, "file": states[name]}
+        for name, (each, pixels) in kept.items()
+    }
+    text = json.dumps(words)
+    group = store / hashlib.sha256(text.encode()).hexdigest()[:16]
+    store.mkdir(parents=True, exist_ok=True)
+    partial = group.with_suffix(f".{os.getpid()}.partial")  # two runs may look at the same images at once
+    save_tensors(tensors, partial)
+    partial.replace(group.with_suffix(".safetensors"))
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(group.with_suffix(".json"))

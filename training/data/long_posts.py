@@ -1,0 +1,70 @@
+"""Posts that are longer than the model's window: in parts, for training and for scoring.
+
+Parts overlap as they do in serving (models/text/post_encoder.py). Training may see an entity twice, and none that a
+border cuts; scoring counts each once, where a served model would say it, and so does not look at the gold tags."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from models.core.labels import Span
+from models.text.post_encoder import PostEncoder
+from models.text.windows import owned_windows, windows
+from training.data.datasets import Sample
+
+
+def in_windows(samples: Sequence[Sample], encoder: PostEncoder) -> list[Sample]:
+    """The samples, but each that is longer than a window as several, which overlap as they do in serving.
+
+    A border moves inwards out of an entity that it would cut.
+    """
+    return [part for sample in samples for part in _cut(sample, windows(encoder.token_ids(sample.tokens)))]
+
+
+def _cut(sample: Sample, bounds: Sequence[tuple[int, int]]) -> list[Sample]:
+    if len(bounds) == 1:
+        return [sample]
+    inside = [tag.startswith("I-") for tag in sample.tags] + [False]
+    found = []
+    for start, end in bounds:
+        whole = [at for at in range(start, end + 1) if not inside[at]]
+        if len(whole) > 1:  # not all one entity
+            kept = slice(whole[0], whole[-1])
+            found.append(replace(sample, tokens=sample.tokens[kept], tags=sample.tags[kept]))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A window of a sample."""
+
+    sample: Sample
+    """Its tokens alone."""
+    whole: int
+    """The sample's place among all."""
+    start: int
+    """Of the window, in the sample's tokens."""
+    first: int
+    """Of the sample's tokens [first, last): mentions that start in them are this part's."""
+    last: int
+
+
+def parts_of(samples: Sequence[Sample], encoder: PostEncoder) -> list[Part]:
+    """The windows of each sample as in serving; one for most."""
+    return [
+        Part(_within(sample, start, end), whole, start, first, last)
+        for whole, sample in enumerate(samples)
+        for start, end, first, last in owned_windows(encoder.token_ids(sample.tokens))
+    ]
+
+
+def joined(parts: Sequence[Part], found: Sequence[Sequence[Span]], samples: int) -> list[list[Span]]:
+    """What was found in each part, as spans over the tokens of each of the `samples`."""
+    whole: list[list[Span]] = [[] for _ in range(samples)]
+    for part, spans in zip(parts, found, strict=True):
+        moved = [Span(part.start + span.start, part.start + span.end, span.type) for span in spans]
+        whole[part.whole] += [span for span in moved if part.first <= span.start < part.last]
+    return whole
+
+
+def _within(sample: Sample, start: int, end: int) -> Sample:
+    return replace(sample, tokens=sample.tokens[start:end], tags=sample.tags[start:end])

@@ -1,0 +1,127 @@
+"""How well a checkpoint tags a labelled file: as its tokens, or raw as a worker would see the text.
+
+Spans are compared in characters of the tokens joined by spaces, with their type, exactly
+(training/evaluation/scoring.py). With `raw` the joined text is cut into tokens anew, so errors of the tokenizer count
+as the model's. Image input is the captions' words, or the real images of a folder through the serving path, or both.
+"""
+
+import logging
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from models.core.errors import BrokenImage
+from models.core.labels import Span, spans
+from models.core.post import Post
+from models.core.visual_context import Seen
+from models.inference.tagger import Prepared, Tagger
+from models.text.tokenizer import Token, words_of
+from models.vision.decoding import Picture, decode_image
+from training.data.conll import LabelledPost
+from training.data.image_features import ENDINGS, image_file
+from training.errors import DataError
+from training.evaluation.scoring import score
+
+BATCH = 64
+
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """Where the posts' images come from: a folder's files that are called after their ids, or random ones of it."""
+
+    folder: Path
+    random_seed: int | None = None
+
+    def pictures(self, posts: Sequence[LabelledPost]) -> Iterator[list[Picture]]:
+        """The pictures of each post, in order; none where its file is missing.
+
+        Raises DataError on a folder without images, or with none of the posts' own where those are wanted.
+        """
+        files = sorted(path for path in self.folder.glob("*") if path.suffix.lower() in ENDINGS)
+        if not files:
+            raise DataError(f"no images in {self.folder}")
+        if self.random_seed is None:
+            wanted = [image_file(self.folder, post.image_id) for post in posts]
+            if not any(file.is_file() for file in wanted):
+                raise DataError(f"{self.folder} has none of the posts' images, such as {wanted[0].name}")
+        else:
+            chosen = random.Random(self.random_seed)
+            wanted = [chosen.choice(files) for _ in posts]
+        return map(_decoded, wanted)
+
+
+def evaluate(
+    tagger: Tagger,
+    posts: Sequence[LabelledPost],
+    captions: Mapping[str, str],
+    images: ImageSource | None,
+    raw: bool,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Scores in percent under `overall` and each type, `f1` overall, and how many posts had words about an image."""
+    task = progress.add_task("evaluating", total=len(posts))
+    pictures = images.pictures(posts) if images else ([] for _ in posts)
+    gold: list[list[Span]] = []
+    predicted: list[list[Span]] = []
+    with_image = 0
+    for start in range(0, len(posts), BATCH):
+        part = posts[start : start + BATCH]
+        prepared = [_prepare(tagger, post, next(pictures), raw) for post in part]
+        seen = [
+            _with_caption(each, captions.get(post.image_id, ""))
+            for each, post in zip(tagger.look(prepared), part, strict=True)
+        ]
+        with_image += sum(bool(each.words) for each in seen)
+        for post, mentions in zip(part, tagger.tag_seen(prepared, seen), strict=True):
+            gold.append(gold_spans(post))
+            predicted.append([Span(m.start, m.end, m.type) for m in mentions])
+        progress.update(task, advance=len(part))
+    scores = score(gold, predicted)
+    return {
+        "f1": scores["overall"].f1,
+        "posts": len(posts),
+        "posts_with_image_words": with_image,
+        "scores": {name: asdict(each) for name, each in scores.items()},
+    }
+
+
+def _decoded(path: Path) -> list[Picture]:
+    """The picture in `path`; none where the file is missing or broken, as for a worker."""
+    try:
+        return [decode_image(path.read_bytes())] if path.is_file() else []
+    except BrokenImage as error:
+        log.warning("%s: %s", path, error)
+        return []
+
+
+def joined(tokens: Sequence[str]) -> tuple[str, list[Token]]:
+    """The tokens joined by spaces, and where each then stands."""
+    found, position = [], 0
+    for token in tokens:
+        found.append(Token(token, position, position + len(token)))
+        position += len(token) + 1
+    return " ".join(tokens), found
+
+
+def gold_spans(post: LabelledPost) -> list[Span]:
+    """The gold entities, strictly read, in characters of the joined tokens."""
+    _, found = joined(post.tokens)
+    return [Span(found[span.start].start, found[span.end - 1].end, span.type) for span in spans(post.tags)]
+
+
+def _prepare(tagger: Tagger, post: LabelledPost, pictures: list[Picture], raw: bool) -> Prepared:
+    text, found = joined(post.tokens)
+    if raw:
+        return tagger.prepare(Post(text), pictures)
+    return tagger.prepare_tokens(text, found, pictures=pictures)
+
+
+def _with_caption(seen: Seen, caption: str) -> Seen:
+    return Seen((*words_of(caption), *seen.words), seen.pixels)

@@ -1,0 +1,251 @@
+"""Silver data: posts tagged by a checkpoint, as a CoNLL file that training/data/conll.py reads and anything can train
+on.
+
+Beside the CoNLL file stands `FILE.jsonl` with every post's tags and confidences, written as they come: an interrupted
+run goes on behind its last whole line, another threshold costs no tagging, and two checkpoints' labels are compared by
+it. Nothing of the posts is changed but what UTF-8 cannot hold.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.progress import Progress
+
+from models.core.errors import BrokenImage
+from models.core.labels import Span, spans, tags_of
+from models.core.post import Mention, Post
+from models.inference.tagger import Prepared, Tagger
+from models.vision.decoding import Picture, decode_image
+from training.engine.run_state import alone
+from training.errors import DataError
+from training.evaluation.scoring import Score, score
+
+BATCH = 32
+
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledLine:
+    """A post with its tags: token spans (start, end, type), each with its confidence."""
+
+    id: str
+    image_id: str
+    """Name of its first picture's file without the ending, as data sets' `IMGID:`; empty without one."""
+    tokens: list[str]
+    spans: list[tuple[int, int, str]]
+    confidences: list[float]
+
+    @property
+    def entities(self) -> list[Span]:
+        return [Span(*each) for each in self.spans]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of the posts: left out as too unsure, or as no CoNLL file can hold their tokens.
+
+    With drop="mention" it is mentions that are unsure.
+    """
+
+    posts: int
+    mentions: int
+    unsure: int
+    unwritable: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Post:
+    id: str
+    text: str
+    images: tuple[tuple[str, str], ...]
+    """Path from the posts' folder, and alt text, of each."""
+
+
+def labels_file(out: Path) -> Path:
+    """Where the labels of CoNLL file `out` are kept."""
+    return out.with_name(f"{out.name}.jsonl")
+
+
+def label(posts: Path, tagger: Tagger, out: Path, progress: Progress) -> list[LabelledLine]:
+    """Tag what is not tagged yet of `posts`: JSON lines of `id`, `text` and, where there is one, `image` or `images`.
+
+    An image is a path from the posts' folder; one that is missing or broken is logged, and its post tagged without.
+    Raises DataError for labels in `out` that are another checkpoint's or other posts', and for a line that is no post:
+    before any is tagged, since labels of mended posts would be other posts'.
+    """
+    lines = _lines(posts)
+    read = [_post(posts, number, line) for number, line in enumerate(lines, start=1)]
+    with alone(labels_file(out)):
+        return _go_on(posts.parent, lines, read, tagger, out, progress)
+
+
+def _go_on(
+    folder: Path,
+    lines: Sequence[str],
+    posts: Sequence[_Post],
+    tagger: Tagger,
+    out: Path,
+    progress: Progress,
+) -> list[LabelledLine]:
+    """The posts with their tags: those that are stored, and the others as they are tagged and stored now."""
+    header = {"checkpoint": tagger.version, "posts": hashlib.sha256("".join(lines).encode()).hexdigest()}
+    stored = labels_file(out)
+    done = _resumed(stored, header)
+    if len(done) > len(posts):
+        raise DataError(f"{stored} holds more labels than there are posts: remove it, or give another --out")
+    task = progress.add_task("labelling", total=len(lines), completed=len(done))
+    with stored.open("a", encoding="utf-8") as file:
+        if not stored.stat().st_size:
+            file.write(json.dumps(header) + "\n")
+        left = iter(posts[len(done) :])
+        while part := list(islice(left, BATCH)):
+            found = _tagged(tagger, [(each, _pictures(folder, each.images)) for each in part])
+            file.writelines(json.dumps(asdict(each), ensure_ascii=False) + "\n" for each in found)
+            file.flush()
+            done += found
+            progress.advance(task, len(part))
+    return done
+
+
+def read_labels(path: Path) -> list[LabelledLine]:
+    """The labels beside CoNLL file `path`."""
+    return list(_stored(labels_file(path)))[1:]
+
+
+def write_conll(
+    labelled: Iterable[LabelledLine], out: Path, least: float, drop: Literal["post", "mention"]
+) -> Written:
+    """Write posts as CoNLL, replacing what is in `out`.
+
+    least: the confidence that a mention must have; else its post is left out, or with drop="mention" it becomes O.
+    """
+    kept, mentions, unsure, unwritable = [], 0, 0, 0
+    for each in labelled:
+        sure = [s for s, chance in zip(each.entities, each.confidences, strict=True) if chance >= least]
+        if drop == "post" and len(sure) < len(each.spans):
+            unsure += 1
+        elif not each.tokens or not all(map(_writable, each.tokens)):
+            unwritable += 1
+        else:
+            mentions += len(sure)
+            unsure += len(each.spans) - len(sure)
+            kept.append(_conll(each, sure))
+    partial = out.with_name(f"{out.name}.partial")
+    partial.write_text("\n".join(kept), encoding="utf-8")
+    partial.replace(out)
+    return Written(len(kept), mentions, unsure, unwritable)
+
+
+def agreement(one: Sequence[LabelledLine], other: Sequence[LabelledLine]) -> dict[str, Score]:
+    """F1 of one's labels against the other's: the same either way round. Raises DataError for other posts."""
+    if [(each.id, each.tokens) for each in one] != [(each.id, each.tokens) for each in other]:
+        raise DataError("the two label files are not of the same posts")
+    return score([each.entities for each in one], [each.entities for each in other])
+
+
+def _lines(posts: Path) -> list[str]:
+    try:
+        return [line for line in posts.read_text(encoding="utf-8").split("\n") if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {posts}: {error}") from None
+
+
+def _resumed(stored: Path, header: dict[str, Any]) -> list[LabelledLine]:
+    """The posts that are labelled already; half a line at the end, of a run that was killed, is cut off."""
+    if not stored.exists():
+        return []
+    text = stored.read_text(encoding="utf-8")
+    if not text.endswith("\n"):
+        text = text[: text.rfind("\n") + 1]
+        stored.write_text(text, encoding="utf-8")
+    if not text:
+        return []
+    first, *done = _stored(stored)
+    if first != header:
+        raise DataError(
+            f"{stored} is another checkpoint's or of other posts: remove it, or give another --out"
+        )
+    return done
+
+
+def _stored(path: Path) -> Iterator[Any]:
+    """The header, then each labelled post."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+        yield json.loads(lines[0])
+        for line in lines[1:]:
+            if line:
+                yield LabelledLine(**json.loads(line))
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"no labels in {path}: {error}") from None
+
+
+def _post(posts: Path, number: int, line: str) -> _Post:
+    try:
+        post = json.loads(line)
+        text = post["text"].encode("utf-8", "replace").decode()  # JSON may hold half a surrogate pair
+        listed = [{"path": post["image"]}] if post.get("image") else post.get("images") or []
+        images = tuple((each["path"], each.get("alt") or "") for each in listed if each.get("path"))
+        if not all(isinstance(given, str) for image in images for given in image):
+            raise TypeError
+        read = _Post(str(post["id"]), text, images)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise DataError(
+            f'{posts}:{number}: is no object with an "id", a "text" and, if at all, an "image" or "images" with paths'
+        ) from None
+    if len(images) < len(listed):
+        log.warning("%s:%d: of its images, those without a path are not read", posts, number)
+    return read
+
+
+def _pictures(folder: Path, images: Sequence[tuple[str, str]]) -> list[Picture]:
+    pictures = []
+    for path, alt in images:
+        try:
+            pictures.append(decode_image((folder / path).read_bytes(), alt))
+        except (OSError, BrokenImage) as error:
+            log.warning("%s: labelled without it: %s", folder / path, error)
+    return pictures
+
+
+def _tagged(tagger: Tagger, posts: Sequence[tuple[_Post, list[Picture]]]) -> list[LabelledLine]:
+    prepared = [tagger.prepare(Post(given.text), pictures) for given, pictures in posts]
+    return [
+        _labelled(given, ready, mentions)
+        for (given, _), ready, mentions in zip(posts, prepared, tagger.tag_prepared(prepared), strict=True)
+    ]
+
+
+def _labelled(given: _Post, prepared: Prepared, mentions: Sequence[Mention]) -> LabelledLine:
+    starts = {token.start: index for index, token in enumerate(prepared.found)}
+    ends = {token.end: index + 1 for index, token in enumerate(prepared.found)}
+    return LabelledLine(
+        given.id,
+        Path(given.images[0][0]).stem if given.images else "",
+        [token.text for token in prepared.found],
+        [(starts[mention.start], ends[mention.end], mention.type) for mention in mentions],
+        [mention.confidence for mention in mentions],
+    )
+
+
+def _writable(token: str) -> bool:
+    """Whether a line that begins with the token is read as the token."""
+    return (
+        token == token.strip() != "" and "\t" not in token and not token.startswith(("IMGID:", "-DOCSTART-"))
+    )
+
+
+def _conll(each: LabelledLine, entities: Sequence[Span]) -> str:
+    tags = tags_of(entities, len(each.tokens))
+    assert list(entities) == spans(tags)
+    first = [f"IMGID:{each.image_id}"] if each.image_id else []
+    rows = [f"{token}\t{tag}" for token, tag in zip(each.tokens, tags, strict=True)]
+    return "\n".join([*first, *rows, ""])

@@ -1,0 +1,158 @@
+"""Distillation: what teachers think of each token, averaged, as targets for a student (Hinton et al. 2015).
+
+A teacher is a checkpoint; several are an ensemble. Targets are marginals of the teachers' CRFs, so a student with a CRF
+of its own learns from them by cross-entropy with its own marginals (models/layers/crf.py), beside the gold tags. Posts
+without gold tags of this label scheme have the teachers' word alone, and are shown in both of the ways that data sets
+cut posts into tokens, since the sets differ in what they tag as they do in how they cut. What a teacher thinks is kept
+in a folder: it takes minutes, and a run may be stopped and go on."""
+
+import hashlib
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from rich.progress import track
+from safetensors.torch import load_file
+from torch import Tensor
+
+from models.checkpoints.components import Parts, build
+from models.checkpoints.format import load_checkpoint
+from models.checkpoints.tensor_files import save_tensors
+from models.core.batch import collate
+from models.layers.lora import merge_adapters
+from training.data.batching import by_length, encode
+from training.data.datasets import Sample
+from training.engine.precision import autocast
+from training.errors import DataError
+
+BATCH = 64
+
+
+FINE = re.compile(r"\d+(?:[.,]\d+)+|\w+|[^\w\s]")
+"""A token as Twitter-2017 cuts posts (99.9 % of its own): numbers, runs of letters, and every other mark alone."""
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A checkpoint, and the data folder (by name) of whose posts alone it has an opinion; empty: of all."""
+
+    path: Path
+    folder: str = ""
+
+
+@dataclass(frozen=True)
+class School:
+    """What a student learns beside its posts' tags.
+
+    labels: the student's. share: weight of the teachers in the loss of a post with tags. store: folder in which
+    opinions are kept.
+    """
+
+    teachers: Sequence[Teacher]
+    labels: Sequence[str]
+    share: float
+    device: torch.device
+    store: Path
+
+    def of(self, folders: Collection[str]) -> list[Path]:
+        """The teachers of posts like those of `folders`. Raises DataError if there are none."""
+        found = [each.path for each in self.teachers if not each.folder or each.folder in folders]
+        if not found:
+            raise DataError(f"no teacher was given for posts like those of {', '.join(sorted(folders))}")
+        return found
+
+
+def taught(tagged: Mapping[str, Sequence[Sample]], more: Sequence[Sample], school: School) -> list[Sample]:
+    """All posts with the teachers' mean marginals: `tagged`, by data folder, and `more`, of which tags are not read.
+
+    Of `more`, posts in a cut have the teachers of the folders that are cut so. Raises DataError where a teacher has
+    other labels, or posts have no teacher.
+    """
+    found = []
+    for name, samples in tagged.items():
+        found += with_targets(samples, school.of([name]), school.share, school)
+    fine = {name for name, samples in tagged.items() if is_finely_cut(samples)}
+    for posts, folders in zip(both_cuts(more), (tagged.keys() - fine, fine), strict=True):
+        if posts:
+            # Where no folder is cut so, no folder's teacher knows more of such posts than another's.
+            found += with_targets(posts, school.of(folders or tagged.keys()), 1.0, school)
+    return found
+
+
+def both_cuts(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
+    """The samples without their tags: the first, third, ... as they are; the others as finely cut as Twitter-2017, and
+    as there without URLs."""
+    fine = [replace(sample, tokens=_finely_cut(sample.tokens)) for sample in samples[1::2]]
+    return [_untagged(sample) for sample in samples[::2]], [_untagged(sample) for sample in fine]
+
+
+def is_finely_cut(samples: Sequence[Sample]) -> bool:
+    """Whether nearly no token of theirs would be cut further."""
+    whole = [FINE.fullmatch(token) is not None for sample in samples for token in sample.tokens]
+    return sum(whole) > 0.98 * len(whole)
+
+
+def _untagged(sample: Sample) -> Sample:
+    return replace(sample, tags=["O"] * len(sample.tokens), unsaid=frozenset())
+
+
+def _finely_cut(tokens: list[str]) -> list[str]:
+    kept = (token for token in tokens if not token.startswith(("http://", "https://")))
+    return [part for token in kept for part in FINE.findall(token)] or tokens
+
+
+def with_targets(
+    samples: Sequence[Sample], teachers: Sequence[Path], share: float, school: School
+) -> list[Sample]:
+    """`samples` with the teachers' mean marginals over the school's labels, which weigh `share` in the loss."""
+    total: list[Tensor] = []
+    for path in teachers:
+        found = _opinion(path, samples, school)
+        total = [a + b for a, b in zip(total, found, strict=True)] if total else found
+    return [
+        replace(sample, targets=each / len(teachers), teacher_share=share)
+        for sample, each in zip(samples, total, strict=True)
+    ]
+
+
+def _opinion(path: Path, samples: Sequence[Sample], school: School) -> list[Tensor]:
+    """A teacher's marginals of each sample: those in the store, or computed and put there."""
+    stored = load_checkpoint(path)
+    pooled = [sample.pixels.pooled.sum().item() if sample.pixels else None for sample in samples]
+    read = [(each.tokens, each.image_words, each.hashtags) for each in samples]
+    asked = repr([stored.id, list(school.labels), read, pooled])
+    kept = school.store / f"{hashlib.sha256(asked.encode()).hexdigest()[:16]}.safetensors"
+    if kept.exists():
+        lengths = [len(sample.tokens) for sample in samples]
+        return list(torch.split(load_file(kept)["marginals"].float(), lengths))
+    parts = build(stored)
+    if list(school.labels) != parts.model.crf.labels:
+        raise DataError(f"teacher {path} has the labels {', '.join(parts.model.crf.labels)}, not this run's")
+    found = [each.half() for each in marginals(parts, samples, school.device, f"teacher {path}")]
+    school.store.mkdir(parents=True, exist_ok=True)
+    save_tensors({"marginals": torch.cat(found)}, kept)
+    return [each.float() for each in found]
+
+
+@torch.no_grad()
+def marginals(parts: Parts, samples: Sequence[Sample], device: torch.device, about: str) -> list[Tensor]:
+    """P(label) of each token of each sample, float32 [n, labels] on the CPU."""
+    model = parts.model.eval().to(device)
+    merge_adapters(model)
+    labels = model.crf.labels
+    bare = (replace(sample, tags=["O"] * len(sample.tokens)) for sample in samples)
+    examples = [encode(sample, parts.encoder, parts.segmenter.segment, labels) for sample in bare]
+    found: list[Tensor] = [torch.empty(0)] * len(examples)
+    for group in track(by_length(examples, BATCH), description=about):
+        batch = collate([examples[i] for i in group], model.config.inputs.image_size).to(device)
+        with autocast(model):
+            emissions, _ = model(batch)
+        rows = model.crf.log_marginals(emissions.float(), batch.mask).exp().cpu()
+        for index, row in zip(group, rows, strict=True):
+            known = row[: len(examples[index].words)]
+            # Tokens past a window (no data set at hand has any) are left to be surely O.
+            rest = torch.eye(len(labels))[:1].expand(len(samples[index].tokens) - len(known), -1)
+            found[index] = torch.cat([known, rest])
+    return found

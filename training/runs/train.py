@@ -1,0 +1,197 @@
+"""One training run of any preset: data folders to vocabularies, a model, a run of the loop, and a checkpoint."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import torch
+from torchvision.models import EfficientNet_B0_Weights
+
+from models.architectures.base import SequenceTagger
+from models.architectures.registry import MODELS, configured
+from models.checkpoints.components import Parts, frozen_sha256
+from models.checkpoints.format import MANIFEST
+from models.core.labels import bio_labels
+from models.core.visual_context import Seen
+from models.inference.device import choose_device
+from models.layers.lora import halve_frozen
+from models.vision.captioner import Captioner
+from models.vision.image_reader import ImageReader
+from training.data.augmentation import Disturber
+from training.data.datasets import Look, Sample, further, read_folder, types_of
+from training.data.image_features import image_file, read_features
+from training.data.vocabulary import vocabularies
+from training.engine.fast_dropout import quicken_dropout
+from training.engine.precision import in_bfloat16
+from training.engine.trainer import Best, ValidationSet, train
+from training.errors import DataError
+from training.provenance import origins, sha256_of, typed
+from training.runs.components import _captioner, load_segmenter
+from training.runs.distillation import School, taught
+from training.runs.export import export
+from training.runs.initialization import untrained
+from training.runs.presets import Preset, changed
+from training.runs.spec import Posts, Run
+from training.runs.warm_start import Begun, begin, go_on
+
+log = logging.getLogger(__name__)
+
+
+def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
+    """Train on all folders' training files, select on their validation files; returns the written `out/checkpoint`.
+
+    Raises DataError for data that does not fit, before anything is trained.
+    """
+    _check(preset, run)
+    chosen = choose_device(device)
+    if run.visual == "pixels" and "use_pixels" in {f.name for f in fields(MODELS[preset.model][0])}:
+        preset = changed(preset, use_pixels=True)
+    begun = None
+    if run.start_from:
+        begun, preset = begin(run.start_from, preset, run.name)
+    captioner = _captioner(run, begun)
+    posts = _read(run, _look(preset, run, chosen, captioner) if run.visual == "pixels" else None)
+    torch.manual_seed(preset.recipe.seed)
+    labels = tuple(bio_labels(sorted(posts.types)))
+    parts = replace(_parts(preset, run, posts.training, labels, begun), captioner=captioner)
+    vectors_from = begun.vectors if begun else origins(run.vectors)
+    for table in parts.model.word_tables():
+        table.weight.requires_grad_(preset.recipe.tune_words or not vectors_from)
+    posts = posts.in_windows(parts.encoder)
+    training = posts.training
+    if run.teachers:
+        school = School(run.teachers, labels, run.teacher_share, chosen, out / "teachers")
+        training = taught(posts.by_folder, posts.more, school)
+    frozen = frozen_sha256(parts.model)
+    _ready(parts.model, chosen)
+    class_names = EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]
+    disturb = Disturber(preset.noise, training, class_names)
+    told = run.identity()
+    identity = json.dumps([told, asdict(parts.model.config), parts.words.entries])
+    segment = parts.segmenter.segment
+    best = train(
+        parts.model, parts.encoder, segment, training, posts.valid, disturb, preset.recipe, out, identity
+    )
+    metrics = {
+        **told,
+        "vectors_from": vectors_from,
+        "bfloat16": in_bfloat16(parts.model, chosen),
+        **_measured(preset, parts.model, best),
+    }
+    export(out / "checkpoint", parts, best.weights, metrics, frozen, run.name)
+    return out / "checkpoint"
+
+
+def _check(preset: Preset, run: Run) -> None:
+    """Raises DataError for what does not go together."""
+    if len({folder.name for folder in run.folders}) < len(run.folders):
+        raise DataError("the data folders must differ in name: scores are reported by it")
+    if run.start_from and run.vectors:
+        raise DataError("--vectors: the checkpoint of --start-from brings its own")
+    if preset.hyper.get("mismatch_penalty") and not preset.noise.other_image:
+        raise DataError("mismatch_penalty is on posts with another post's image: set other_image above 0 too")
+
+
+def _read(run: Run, look: Look | None) -> Posts:
+    """All posts of the run. Raises DataError if the validation sets have types that training has not."""
+    by_folder = {folder.name: read_folder(folder, "train", run.visual, look) for folder in run.folders}
+    tagged = list(chain.from_iterable(by_folder.values()))
+    more = _further(run, types_of(tagged))
+    valid = [ValidationSet(f.name, read_folder(f, "valid", run.visual, look)) for f in run.folders]
+    # With teachers, the further posts' own tags are not read: they may follow another scheme.
+    types = types_of(tagged if run.teachers else tagged + more)
+    if unknown := types_of([s for each in valid for s in each.samples]) - types:
+        raise DataError(
+            f"the validation sets have labels that training does not: {', '.join(sorted(unknown))}"
+        )
+    return Posts(by_folder, more, valid, types)
+
+
+def _ready(model: SequenceTagger, device: torch.device) -> None:
+    """Put the model on the device, as light and as quick as it can be there."""
+    model.to(device)
+    if in_bfloat16(model, device):
+        halve_frozen(model)
+    if device.type == "cpu":
+        quicken_dropout(model)
+
+
+def _measured(preset: Preset, model: SequenceTagger, best: Best) -> dict[str, Any]:
+    """How it was trained and how well, as JSON."""
+    return {
+        "recipe": asdict(preset.recipe),
+        "noise": asdict(preset.noise),
+        "valid": best.scores,
+        "epoch": best.epoch,
+        "epochs": best.history,
+        "seconds": sum(each["seconds"] for each in best.history),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "command": typed(),
+    }
+
+
+def _further(run: Run, types: set[str]) -> list[Sample]:
+    """The further folders' posts. Raises DataError for a type to rename that none of them has."""
+    names = dict(run.renamed)
+    read = [read_folder(folder, "train", "none") for folder in run.more]
+    there = types_of([sample for samples in read for sample in samples])
+    if unknown := sorted(names.keys() - there):
+        raise DataError(
+            f"--rename {unknown[0]}: no --more folder has that type; they have: {', '.join(sorted(there)) or 'none'}"
+        )
+    more = [sample for samples in read for sample in further(samples, names, types)]
+    if added := sorted(types_of(more) - types):
+        log.warning("--more adds types that --data has not: %s", ", ".join(added))
+    return more
+
+
+def _part_file(folder: Path, part: str) -> Path:
+    """What tells one segmenter or captioner from another: `folder` is a checkpoint, or of `trimod train PART`."""
+    manifest = folder / MANIFEST
+    return manifest if manifest.exists() else folder / f"{part}.safetensors"
+
+
+def _look(preset: Preset, run: Run, device: torch.device, captioner: Captioner | None) -> Look:
+    """What the preset's model needs to know about images, from their pixels."""
+    config = _configured(preset)
+    reader = ImageReader(config.inputs, device, 0, captioner)
+    source = run.captioner_folder
+    captions = sha256_of(_part_file(source, "captioner")) if captioner and source else None
+
+    def look(folder: Path, ids: Sequence[str]) -> dict[str, Seen]:
+        # Another folder, CNN, detector or captioner sees something else.
+        looking = hashlib.sha256(repr([folder.resolve(), config.inputs, captions]).encode()).hexdigest()[:8]
+        images = {name: image_file(folder / "images", name) for name in ids}
+        seen = read_features(run.features / f"{folder.name}.{looking}", images, reader)
+        missing = sum(each.pixels is None for each in seen.values())
+        if seen and missing == len(seen):
+            raise DataError(f"{folder / 'images'} has none of the {len(seen)} images that the posts name")
+        if missing:
+            log.warning("%s: %d of %d images are missing or broken", folder / "images", missing, len(seen))
+        return seen
+
+    return look
+
+
+def _configured(preset: Preset) -> Any:
+    """The model's configuration, but for its labels. Raises DataError for a setting that it has not."""
+    try:
+        return configured(preset.model, {**preset.hyper, "labels": ("O",)})
+    except ValueError as error:
+        raise DataError(str(error)) from None
+
+
+def _parts(
+    preset: Preset, run: Run, training: Sequence[Sample], labels: tuple[str, ...], begun: Begun | None
+) -> Parts:
+    """An untrained model with its vocabularies, or the one to start from, with the labels of the data."""
+    if begun is None:
+        return untrained(preset, training, labels, load_segmenter(run.segmenter_folder), run.vectors)
+    segmenter = load_segmenter(run.segmenter) if run.segmenter else begun.parts.segmenter
+    return go_on(begun, preset, labels, segmenter, vocabularies(training)[1])

@@ -1,0 +1,102 @@
+"""Training that goes on from a checkpoint: what of it is kept, and which presets may.
+
+Sizes, vocabularies and weights are the checkpoint's. Dropout is the preset's, and so is whatever was asked for by name.
+What kind of system it is must be the preset's, or a run would bear another system's name; one that the preset of that
+name has trained goes on as it is.
+"""
+
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from models.architectures.registry import MODELS, create
+from models.checkpoints.components import Parts, build
+from models.checkpoints.format import load_checkpoint
+from models.core.errors import one_line
+from models.hashtags.segmenter import Segmenter
+from models.layers.lora import fitted
+from models.text.vocabulary import Vocabulary
+from training.data.vocabulary import known_by_any, relaid
+from training.errors import DataError
+from training.runs.presets import PRESETS, Preset
+
+HEADS = ("emit.", "crf.")
+"""Weights that belong to a label set: made anew where training goes on with other labels."""
+
+
+OF_ANY = {"labels", "use_pixels", "tune_biases"}
+"""No kind of system: labels are the data's, a model that can see may go on with words alone, and how much of an encoder
+is trained makes no other one of it."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A checkpoint to go on from."""
+
+    path: Path
+    parts: Parts
+    vectors: dict[str, Any]
+    """Where the word vectors come from that it was trained with; empty without any."""
+
+
+def begin(path: Path, preset: Preset, name: str) -> tuple[Begun, Preset]:
+    """The checkpoint at `path`, and `preset`, which is called `name`, with its hyper-parameters.
+
+    Raises DataError if it is of another system than the preset's, naming what differs.
+    """
+    stored = load_checkpoint(path)
+    parts = build(stored)
+    if parts.name != preset.model:
+        raise DataError(f"--start-from {path} is of model {parts.name}, and this trains {preset.model}")
+    config = asdict(parts.model.config)
+    trained = stored.config["name"]
+    if trained != name and (other := _another_kind(config, preset)):
+        instead = f"train {trained}, or " if trained in PRESETS else ""
+        raise DataError(
+            f"--start-from {path} has {other}={config[other]!r}, and {name} has not: {instead}say what you want by "
+            f"--set {other}=..."
+        )
+    asked = {name: preset.hyper[name] for name in ("dropout", *preset.asked) if name in preset.hyper}
+    if asked.keys() & {"backbone", "detector"}:
+        asked.setdefault("image_size", 0)  # another's features have another width
+    begun = Begun(path, parts, stored.metrics.get("vectors_from", {}))
+    return begun, replace(preset, hyper={**config, **asked})
+
+
+def _another_kind(config: dict[str, Any], preset: Preset) -> str | None:
+    """The first setting that makes another system of the checkpoint than of the preset, unless it was asked for."""
+    kind, _ = MODELS[preset.model]
+    for field in fields(kind):
+        wanted = preset.hyper.get(field.name, field.default)
+        is_size = isinstance(wanted, int | float) and not isinstance(wanted, bool)
+        if is_size or field.name in {*OF_ANY, *preset.asked}:
+            continue
+        if config[field.name] != wanted:
+            return field.name
+    return None
+
+
+def go_on(
+    begun: Begun, preset: Preset, labels: tuple[str, ...], segmenter: Segmenter, seen: Vocabulary
+) -> Parts:
+    """The checkpoint's model with these labels and the preset's hyper-parameters, which are `begin`'s.
+
+    Characters that were `seen` in training and that it does not know are added. Raises DataError if its weights do not
+    fit.
+    """
+    before = begun.parts
+    characters = known_by_any(seen, before.characters)
+    try:
+        model = create(preset.model, {**preset.hyper, "labels": labels}, before.words.size, characters.size)
+        weights = fitted(before.model.state_dict(), model)
+        weights = relaid(weights, model, before.characters, characters)
+        if before.model.config.labels != labels:
+            weights = {name: tensor for name, tensor in weights.items() if not name.startswith(HEADS)}
+        unknown = model.load_state_dict(weights, strict=False).unexpected_keys
+    except (ValueError, RuntimeError) as error:
+        raise DataError(f"--start-from {begun.path}: {one_line(error)[:300]}") from None
+    if unknown:
+        raise DataError(
+            f"--start-from {begun.path}: this model has no place for its weights {unknown[0]}, ..."
+        )
+    return Parts(preset.model, model, before.words, characters, segmenter)
