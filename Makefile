@@ -39,13 +39,13 @@ chaos: install ## N faults (200) drawn from SEED (1) into a running group; goes 
 	$(BIN)/python -m tests.chaos --faults $(N) --seed $(SEED)
 
 soak: install ## MINUTES (30) of posts at SHARE (0.7) of what this machine can do: memory, latency; .local/soak
-	$(BIN)/python -m tests.soak --minutes $(MINUTES) --share $(SHARE)
+	$(BIN)/python -m tests.load --minutes $(MINUTES) --share $(SHARE)
 
 outage: install ## Redis, then the broker, away for a minute while posts go on coming
-	$(BIN)/python -m tests.soak.outage
+	$(BIN)/python -m tests.load.outages
 
 switches: install ## Twenty promotions of a checkpoint under load: failed posts, mixed batches, pauses
-	$(BIN)/python -m tests.soak.switches
+	$(BIN)/python -m tests.load.model_switches
 
 fuzz: $(VENV)/.installed ## POSTS (100000) and IMAGES (10000), mutated by SEED (1), through the worker's functions
 	$(BIN)/python -m tests.fuzz --posts $(POSTS) --images $(IMAGES) --shipped $(SHIPPED) --seed $(SEED) \

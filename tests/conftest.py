@@ -11,7 +11,13 @@ import signal
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("busy machine", suppress_health_check=[HealthCheck.too_slow])
+
+
 settings.load_profile("busy machine")
+
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -5,7 +5,7 @@ commits by itself, because what Faust 0.15.3 commits cannot be trusted with work
 compiled parts a stream acks the events of an old generation that it skips (streams.py, `_py_aiter`), and
 `Consumer._new_offset` goes past an unprocessed offset where nothing was committed yet or where just the
 first offset is missing. Hence the posts topic is read with `acks=False`, which turns all of Faust's
-bookkeeping off (tests/stream/test_faust_commits.py).
+bookkeeping off (tests/unit/stream/consumer/test_faust_commits.py).
 
 Faust reads uncommitted posts unless it is in `exactly_once`, which does not work (DESIGN section 4): the isolation
 level is set on aiokafka's consumer as it is made. How far each fetch has read is noted as well, because the end of a

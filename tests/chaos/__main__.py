@@ -14,10 +14,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from models.core.errors import TrimodError
 from stream.config.base import ROOT
 from stream.local.signals import interruptible
+from tests.chaos.faults.schedule import draw
 from tests.chaos.harness import Harness
-from tests.chaos.plan import draw
 from tests.chaos.report import figures, judge, write
-from tests.chaos.state import load
+from tests.chaos.run_state import load
 
 CHECK_EVERY = 25
 

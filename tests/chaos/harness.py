@@ -15,27 +15,35 @@ from pathlib import Path
 from stream.counters.rebuild import rebuild
 from stream.counters.store import Counters
 from stream.kafka.topics import topic_uuid
-from tests.chaos import verify
-from tests.chaos.background import Background
-from tests.chaos.cluster import Cluster
-from tests.chaos.facts import Facts, Place
-from tests.chaos.ingest import Ingest
-from tests.chaos.plan import Fault
-from tests.chaos.state import Record, State
-from tests.chaos.strike import Strike, Strikes
-from tests.chaos.tail import Tail
-from tests.chaos.takeover import Takeovers
-from tests.chaos.topic_deeds import TopicDeeds, load_deleted
-from tests.chaos.zombies import Sight, Zombies
+from tests.chaos.cluster.background_thread import Background
+from tests.chaos.cluster.cluster import Cluster
+from tests.chaos.faults.fault_injector import Strike, Strikes
+from tests.chaos.faults.schedule import Fault
+from tests.chaos.faults.topic_operations import TopicDeeds, load_deleted
+from tests.chaos.observe import invariants as verify
+from tests.chaos.observe.failover import Takeovers
+from tests.chaos.observe.stuck_workers import Sight, Zombies
+from tests.chaos.observe.topic_reader import Tail
+from tests.chaos.observe.topic_state import Facts, Place
+from tests.chaos.producer import Ingest
+from tests.chaos.run_state import Record, State
 
 TICK = 0.1
 """Seconds between two looks of the operator."""
+
+
 DRAIN_WITHIN = 240.0
 """Seconds after which what is not committed is lost."""
+
+
 READY_WITHIN = 60.0
 """Seconds that the workers get to have all partitions, at first."""
+
+
 TERM_WITHIN = 15.0
 """Seconds from SIGTERM to the end: 10 s, and what a machine adds that has more to do than it can."""
+
+
 FRESH = 6.0
 """Seconds for which what was read last tells how things are now."""
 

@@ -9,16 +9,20 @@ from statistics import median
 from typing import Any
 
 from stream.runtime.fault_injection import POINTS
-from tests.chaos.cluster import SESSION_TIMEOUT
-from tests.chaos.facts import Facts
-from tests.chaos.plan import OTHERS, SIGNALS, TARGETS
-from tests.chaos.state import State
-from tests.chaos.verify import innocent, lost
+from tests.chaos.cluster.cluster import SESSION_TIMEOUT
+from tests.chaos.faults.schedule import OTHERS, SIGNALS, TARGETS
+from tests.chaos.observe.invariants import innocent, lost
+from tests.chaos.observe.topic_state import Facts
+from tests.chaos.run_state import State
 
 TAKEOVER_LIMIT = SESSION_TIMEOUT + 5.0
 """Seconds that the median takeover may last."""
+
+
 LONG_RUN = 100
 """Faults among which some takeover must have been alone."""
+
+
 SHOWN = 20
 
 

@@ -13,20 +13,23 @@ import tempfile
 import time
 from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread a process: before torch is imported
-
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tests.checkpoints import tiny_checkpoint
 from tests.fuzz.cases import POISON, POISON_MARK, Case
 from tests.fuzz.oracle import verdict
-from tests.fuzz.parent import Outcome, Parent
 from tests.fuzz.report import Tally, show
+from tests.fuzz.runner import Outcome, Parent
 from tests.fuzz.worker import MAKERS, SHIPPED, line_of
+from tests.support.tiny_checkpoint import tiny_checkpoint
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread a process: before torch is imported
+
 
 SAY_EVERY = 5000
 """Posts after which a line is printed where there is no terminal for a bar."""
+
+
 FAILURES = Path(".local/fuzz")
 
 

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable
 from functools import cache
 
-from tests.fuzz import damage
+from tests.fuzz import byte_mutations as damage
 from tests.fuzz.cases import BROKEN, TAGGED, USED, Case, draw_for
 from tests.fuzz.images import (
     HTML,
@@ -26,6 +26,8 @@ from tests.fuzz.images import (
 from tests.fuzz.unicode_text import nasty
 
 CHUNKS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP", b"eXIf", b"gAMA", b"tRNS", b"PLTE", b"acTL", b"fcTL", b"XXXX")
+
+
 TAKEN = [name for name, (_, outcome) in bases().items() if outcome == USED]
 
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.fuzz.cases import BAD_POST, POISON, TAGGED
-from tests.fuzz.parent import Outcome
+from tests.fuzz.runner import Outcome
 
 CLASSES = (TAGGED, BAD_POST, POISON)
 """Outcomes that there may be; whether they are right for a case is judged there."""

@@ -1,4 +1,4 @@
-"""A child process that runs chunks of cases: what kills or hangs it is seen by its parent (tests/fuzz/parent.py)."""
+"""A child process that runs chunks of cases: what kills or hangs it is seen by its parent (tests/fuzz/runner.py)."""
 
 import faulthandler
 import logging
@@ -9,12 +9,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from tests.fuzz.cases import Case
-from tests.fuzz.line import Line, PoisonableTagger, Result
+from tests.fuzz.in_process_worker import Line, PoisonableTagger, Result
 from tests.fuzz.mutate_images import image_case
 from tests.fuzz.mutate_posts import post_case
 
 MAKERS = {"posts": post_case, "shipped": post_case, "images": image_case}
 """Kind -> its cases; `shipped` are posts for the shipped checkpoint."""
+
+
 SHIPPED = Path(__file__).resolve().parents[2] / "deploy" / "checkpoints" / "trimod"
 
 

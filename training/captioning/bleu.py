@@ -7,7 +7,7 @@ from its last whole epoch.
 
 BLEU-4 is sacrebleu's corpus BLEU (0-100) of one caption per photograph against its five: lower case, punctuation left
 out on both sides, as COCO's caption evaluation has it (training/captioning/flickr8k.py `caption_words`), split at
-spaces. """
+spaces."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,9 +1,9 @@
 """Scores of predicted entities against gold ones: precision, recall and F1 overall and per type.
 
-`score`: exact match of span and type, as seqeval's strict mode counts (tests/training/test_scoring.py holds the two
-together). `partial_score`: SemEval-2013's partial match beside it, where an overlap counts half, by nervaluate. Both
-work over token spans and over character spans alike. Which types are taken for which is
-training/evaluation/confusion.py's. """
+`score`: exact match of span and type, as seqeval's strict mode counts (tests/unit/training/evaluation/test_scoring.py
+holds the two together). `partial_score`: SemEval-2013's partial match beside it, where an overlap counts half, by
+nervaluate. Both work over token spans and over character spans alike. Which types are taken for which is
+training/evaluation/confusion.py's."""
 
 from collections import Counter
 from collections.abc import Sequence

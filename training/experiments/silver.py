@@ -4,7 +4,7 @@ The labelled sets' pixels are not at hand; `mvsa/` has posts with pixels and no 
 (training/labelling.py), a tenth is held back, and models that read pixels are trained on the rest, beside the same
 models on text alone. How well they agree with silver labels says what they learnt of them, not what is right: that is
 what the labelled validation sets say, of which only the text can be read. Nor can silver labels show what an image
-adds: the tagger that made them saw what it saw. """
+adds: the tagger that made them saw what it saw."""
 
 from collections.abc import Mapping
 from functools import partial

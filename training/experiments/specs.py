@@ -1,7 +1,7 @@
 """The experiments that train: which presets, with what changed, on which data, and what the papers claim of each.
 
 Data only; training/experiments/with_training.py runs it. A trial is where a row is trained and scored; a row is a
-preset with overrides, and the system of a paper that it stands for. """
+preset with overrides, and the system of a paper that it stands for."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -2,7 +2,7 @@
 
 A few networks are trained from different beginnings, each by cross-entropy over a hashtag's candidates; side by side
 they are one network, whose answer is their mean. As in training/hashtags/lexicon.py, the log odds must come from a
-network that has not seen the hashtag. """
+network that has not seen the hashtag."""
 
 from collections.abc import Sequence
 

@@ -2,7 +2,7 @@
 
 Read line by line, so that a file of gigabytes costs only the words that are wanted. Where the vectors come from is
 training/word_vectors/word2vec.py's and training/word_vectors/distilled.py's business; a model's word table takes them
-from here. """
+from here."""
 
 import codecs
 import gzip

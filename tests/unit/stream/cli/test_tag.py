@@ -1,0 +1,54 @@
+"""`trimod tag`: the worker's settings hold for it too, and it says what it did without."""
+
+from pathlib import Path
+
+import orjson
+import pytest
+from click.testing import CliRunner
+
+from stream.cli.tag import tag
+from stream.config.settings import Settings
+from tests.support.tiny_checkpoint import tiny_checkpoint
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A tiny checkpoint that the environment names."""
+    path = tiny_checkpoint(tmp_path / "checkpoint")
+    monkeypatch.setenv("TRIMOD_WORKER__CHECKPOINT", str(path))
+    return path
+
+
+def test_the_checkpoint_of_the_settings_is_taken(checkpoint: Path) -> None:
+    done = CliRunner().invoke(tag, ["-", "--device", "cpu"], input="in Toronto\n")
+    assert 0 == done.exit_code, done.output
+    assert ("line 1", "in Toronto") == (orjson.loads(done.stdout)["id"], orjson.loads(done.stdout)["text"])
+    (checkpoint / "config.json").unlink()
+    assert 0 != CliRunner().invoke(tag, ["-", "--device", "cpu"], input="in Toronto\n").exit_code
+    assert Settings().worker.checkpoint != checkpoint
+
+
+@pytest.mark.usefixtures("checkpoint")
+def test_weights_of_the_tokens_are_told_if_asked_for() -> None:
+    told, plain = (
+        orjson.loads(CliRunner().invoke(tag, ["-", "--device", "cpu", *asked], input="in Toronto\n").stdout)
+        for asked in (["--weights"], [])
+    )
+    tokens = told.pop("tokens")
+    assert plain == told
+    assert [("in", 0, 2), ("Toronto", 3, 10)] == [(t["text"], t["start"], t["end"]) for t in tokens]
+    assert {"text": 1.0, "image": 0.0, "hashtags": 0.0} == tokens[1]["weights"]
+
+
+def test_images_that_cannot_be_had_are_named(checkpoint: Path, tmp_path: Path) -> None:
+    images = [{"path": "none.jpg"}, {"data": "no base64"}, {"url": "https://example.org/a.jpg"}]
+    post = orjson.dumps({"id": "1", "text": "in Toronto", "images": images})
+    done = CliRunner().invoke(
+        tag, ["-", "--device", "cpu", "--images-root", str(tmp_path)], input=b"plain\n" + post
+    )
+    assert (0, 2) == (done.exit_code, len(done.stdout.splitlines()))
+    assert [
+        "line 2: images[0] is broken (unreadable): tagged without",
+        "line 2: images[1] is broken (undecodable): tagged without",
+        "line 2: images[2] is skipped (host not allowed): tagged without",
+    ] == done.stderr.splitlines()
