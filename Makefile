@@ -51,9 +51,10 @@ fuzz: $(VENV)/.installed ## POSTS (100000) and IMAGES (10000), mutated by SEED (
 	$(BIN)/python -m tests.fuzz --posts $(POSTS) --images $(IMAGES) --shipped $(SHIPPED) --seed $(SEED) \
 		$(REPLAY:%=--replay %)
 
-lint: $(VENV)/.installed ## ruff: rules and format
+lint: $(VENV)/.installed ## ruff: rules and format; import-linter: the floors
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 
 types: $(VENV)/.installed ## mypy, strict
 	$(BIN)/mypy

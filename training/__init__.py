@@ -1,0 +1,1 @@
+"""Data to checkpoints: data sets, the training loop, evaluation, experiments. Never imported by `stream`."""

@@ -1,9 +1,4 @@
-"""Readers of CoNLL-style NER files: Twitter-2015/2017 (`IMGID:` lines), WNUT-17, BTC, Tweebank.
-
-First column token, last column BIO tag; a blank line ends a post; an O without a token is left out, with a warning.
-OTHER is read as MISC. Orphan `I-` tags are kept in `tags` (scoring reads them strictly, as no entity) and are O in
-`training_tags`.
-"""
+"""Errors of training: one root for data that cannot be used."""
 
 from models.core.errors import TrimodError
 

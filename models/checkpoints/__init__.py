@@ -1,0 +1,1 @@
+"""The checkpoint format: reading, writing, verifying, compressing, promoting. Never a pickle."""

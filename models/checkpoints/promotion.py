@@ -1,4 +1,7 @@
-"""Whether one checkpoint may take another's place while workers run: consumers must find the same labels."""
+"""Another checkpoint in the place of the one in use: writing the pointer, and whether the labels are the same.
+
+Consumers must find the same labels while workers run.
+"""
 
 import contextlib
 import os

@@ -1,15 +1,4 @@
-"""Which words there are, how frequent, which follow one another: what hashtag segmentation weighs its network against.
-
-Words and pairs of words with their frequencies, kept as tensors so that they travel inside a checkpoint, and the
-best segmentation of a text by a log-linear model of the network, the words and the text's case. Where the words
-come from, and how the model's weights are fitted, is training/hashtags/lexicon.py's business.
-
-Two lists of words are kept apart, general English and the web's, as the web also has brand and site names that are
-one word there, and phrases that only addresses run together: a word that only one of them has counts differently.
-
-A segmentation's score is the sum of a score of each word, of each space, and of each pair of neighbouring words
-(a semi-Markov model); `FEATURES` names what those are sums of.
-"""
+"""The features that the lexicon weighs: of a word, of a whole segmentation, of the spaces between."""
 
 import math
 from itertools import pairwise

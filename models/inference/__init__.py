@@ -1,0 +1,1 @@
+"""The Tagger: a checkpoint ready to tag posts on a device."""

@@ -1,12 +1,4 @@
-"""Tagger: a checkpoint that tags posts. Three lines:
-
-    from models.inference.tagger import Tagger
-    tagger = Tagger.load("deploy/checkpoints/trimod")
-    print(tagger.tag(["Auston Matthews scores! #TorontoMapleLeafs"]))
-
-A worker calls the two halves apart: `prepare` on CPU threads, `tag_prepared` on the thread that owns the device. A
-post's tags do not depend on which posts are tagged with it. `tag` decodes images (models/vision/decoding.py); `prepare`
-wants them decoded."""
+"""Which device tags, and in which precision."""
 
 import torch
 

@@ -1,8 +1,8 @@
-"""Layers that CWI and HSN share: word tables, a bidirectional LSTM, convolutions over a token's characters.
+"""Tokens' characters to vectors: by convolutions, or by a Bi-GRU.
 
 Everything here is padded on the right and masked, so that neither a post's neighbours in the batch nor the longest
-token's length change anything. Knows no model; TriMod's Bi-GRUs and the transformers are
-models/layers/transformer.py's."""
+token's length change anything. Knows no model.
+"""
 
 from torch import Tensor, nn
 from torch.nn.functional import pad

@@ -1,7 +1,7 @@
-"""Encoders that several models share: recurrent layers, characters (TriMod equations 2-3), pretrained transformers.
+"""A pretrained transformer as the text encoder, in the place of a word table.
 
-Everything here is padded on the right and masked: a post's features do not depend on its neighbours in the batch.
-How TriMod makes views of the modalities from them is models/layers/modality_views.py's.
+Everything here is padded on the right and masked, so that neither a post's neighbours in the batch nor the longest
+token's length change anything. Knows no model.
 """
 
 from typing import Any, cast

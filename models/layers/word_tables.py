@@ -1,8 +1,8 @@
-"""Layers that CWI and HSN share: word tables, a bidirectional LSTM, convolutions over a token's characters.
+"""Word tables: one or several, each filled from word vectors or learnt.
 
 Everything here is padded on the right and masked, so that neither a post's neighbours in the batch nor the longest
-token's length change anything. Knows no model; TriMod's Bi-GRUs and the transformers are
-models/layers/transformer.py's."""
+token's length change anything. Knows no model.
+"""
 
 from collections.abc import Callable, Sequence
 

@@ -1,9 +1,4 @@
-"""Tokens to ids: word table, characters, and the word pieces of the transformer's views; windows over long posts.
-
-What a token looks like to the transformer: URLs all read `http`, HTML entities their character, and a hashtag's or
-mention's pieces begin behind the mark. Its characters are always its own. The encoders know lower case only, so how a
-token is written (CASES) goes beside its pieces.
-"""
+"""Words or characters to ids, with places for padding and for what is unknown."""
 
 from collections import Counter
 from collections.abc import Iterable

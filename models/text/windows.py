@@ -1,4 +1,4 @@
-"""Splitting a batch by length, so that padding stays under a tenth of what is computed."""
+"""Long posts in overlapping windows, and who owns a token that two of them hold; batches in parts of like length."""
 
 from collections.abc import Sequence
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Spans of time as people type them: `90s`, `15m`, `1h`, `7d`."""
+"""Options that commands share: `--config` and `--set`, spans of time."""
 
 import functools
 import re

@@ -1,5 +1,4 @@
-"""`trimod dead`: posts that could not be tagged, to look at or send back. The work is in
-stream/kafka/dead_letters.py."""
+"""Strangers' words on a terminal: colours of types, and text without characters that would steer it."""
 
 
 def _printable(text: str) -> str:

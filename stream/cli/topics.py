@@ -1,7 +1,4 @@
-"""`trimod topics`: the four topics, their partitions and what they hold; makes the missing ones.
-
-`trimod lag`: how many posts wait, per partition. The reading is in stream/kafka/lag.py.
-"""
+"""`trimod topics` and `trimod lag`: the topics, their partitions, and how far the workers are behind."""
 
 import click
 import orjson

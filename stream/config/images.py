@@ -1,10 +1,4 @@
-"""All settings, typed: flags (`--set section.key=value`) over environment over one TOML file over defaults.
-
-An environment variable is `TRIMOD_SECTION__KEY` (`TRIMOD_KAFKA__PARTITIONS=16`); the file is what
-`--config FILE` or `TRIMOD_CONFIG` names. The docstring under each field is its documentation. An unknown key, a bad
-value or a combination that cannot work (stream/config) stops the start with the key's name. Secrets are
-never shown, and not taken from flags, which every user of the machine can read.
-"""
+"""Settings of fetching images by URL."""
 
 import re
 from typing import Annotated, Any

@@ -1,25 +1,10 @@
-"""All settings, typed: flags (`--set section.key=value`) over environment over one TOML file over defaults.
+"""Settings of Kafka: brokers, group, topics, and how the link is secured."""
 
-An environment variable is `TRIMOD_SECTION__KEY` (`TRIMOD_KAFKA__PARTITIONS=16`); the file is what
-`--config FILE` or `TRIMOD_CONFIG` names. The docstring under each field is its documentation. An unknown key, a bad
-value or a combination that cannot work (stream/config) stops the start with the key's name. Secrets are
-never shown, and not taken from flags, which every user of the machine can read.
-"""
-
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-if TYPE_CHECKING:
-    from stream.config.base import Section
-    from stream.config.redis import Redis
-from stream.config.base import LOGIN_KEYS, TLS_KEYS, OptionalPath, Section, bad
-
-
-def _only_with(section: "Section", keys: tuple[str, ...], condition: str) -> None:
-    for key in keys:
-        if getattr(section, key):
-            raise bad(section, key, f"it is of use only with {condition}")
+from stream.config.base import LOGIN_KEYS, TLS_KEYS, OptionalPath, Section, bad, check_secrets, only_with
 
 
 class Kafka(Section):
@@ -71,26 +56,14 @@ class Kafka(Section):
         return self
 
 
-def _check_secrets(section: "Kafka | Redis") -> None:
-    """What holds for the secrets of both links: one source each, and nothing that a protocol cuts off."""
-    for key in ("password", "key_password"):
-        if getattr(section, key) and getattr(section, f"{key}_file"):
-            name = f"{type(section).__name__.lower()}.{key}"
-            raise bad(section, f"{key}_file", f"{name} is given too: leave one of them out")
-    if "\0" in section.username or "\0" in section.password.get_secret_value():
-        raise bad(section, "password", "neither it nor the user name may contain the character NUL")
-    if not section.certificate_file:
-        _only_with(section, ("key_file", "key_password", "key_password_file"), "certificate_file beside it")
-
-
-def check_kafka(kafka: "Kafka") -> None:
+def check_kafka(kafka: Kafka) -> None:
     """Raise SettingsError where the protocol and what is given for it do not fit."""
     if kafka.security_protocol == "PLAINTEXT":
-        _only_with(kafka, TLS_KEYS, "kafka.security_protocol = SSL or SASL_SSL")
+        only_with(kafka, TLS_KEYS, "kafka.security_protocol = SSL or SASL_SSL")
     if kafka.security_protocol != "SASL_SSL":
-        _only_with(kafka, LOGIN_KEYS, "kafka.security_protocol = SASL_SSL")
+        only_with(kafka, LOGIN_KEYS, "kafka.security_protocol = SASL_SSL")
     elif not kafka.username:
         raise bad(kafka, "username", "SASL_SSL needs a user")
     elif not (kafka.password or kafka.password_file):
         raise bad(kafka, "password", "SASL_SSL needs it, or kafka.password_file")
-    _check_secrets(kafka)
+    check_secrets(kafka)

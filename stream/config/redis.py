@@ -1,22 +1,12 @@
-"""All settings, typed: flags (`--set section.key=value`) over environment over one TOML file over defaults.
+"""Settings of Redis: address, login, keys, and how long counts are kept."""
 
-An environment variable is `TRIMOD_SECTION__KEY` (`TRIMOD_KAFKA__PARTITIONS=16`); the file is what
-`--config FILE` or `TRIMOD_CONFIG` names. The docstring under each field is its documentation. An unknown key, a bad
-value or a combination that cannot work (stream/config) stops the start with the key's name. Secrets are
-never shown, and not taken from flags, which every user of the machine can read.
-"""
-
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
+from stream.config.base import TLS_KEYS, OptionalPath, Section, bad, check_secrets, only_with
 from stream.errors import SettingsError
-
-if TYPE_CHECKING:
-    from stream.config.base import Section
-from stream.config.base import TLS_KEYS, OptionalPath, Section, bad
-from stream.config.kafka import _check_secrets, _only_with
 
 
 def _redis_parts(url: str) -> SplitResult:
@@ -88,10 +78,10 @@ class Redis(Section):
         return self
 
 
-def check_redis(redis: "Redis") -> None:
+def check_redis(redis: Redis) -> None:
     """Raise SettingsError where the URL and what is given for it do not fit."""
     if not redis.url.startswith("rediss:"):
-        _only_with(redis, TLS_KEYS, "a redis.url that begins with rediss://")
+        only_with(redis, TLS_KEYS, "a redis.url that begins with rediss://")
     if redis.username and not (redis.password or redis.password_file):
         raise bad(redis, "password", "the user needs it, or redis.password_file")
-    _check_secrets(redis)
+    check_secrets(redis)

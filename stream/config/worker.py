@@ -1,21 +1,12 @@
-"""All settings, typed: flags (`--set section.key=value`) over environment over one TOML file over defaults.
-
-An environment variable is `TRIMOD_SECTION__KEY` (`TRIMOD_KAFKA__PARTITIONS=16`); the file is what
-`--config FILE` or `TRIMOD_CONFIG` names. The docstring under each field is its documentation. An unknown key, a bad
-value or a combination that cannot work (stream/config) stops the start with the key's name. Secrets are
-never shown, and not taken from flags, which every user of the machine can read.
-"""
+"""Settings of a worker: model, device, limits, and its web endpoints."""
 
 import ipaddress
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
 from models import DEFAULT_POINTER
-
-if TYPE_CHECKING:
-    from stream.config.base import Section
 from stream.config.base import OptionalPath, Section, bad
 
 SHORTEST_TOKEN = 16
@@ -74,14 +65,14 @@ class Worker(Section):
         return self
 
 
-def check_token(worker: "Worker", token: str) -> None:
+def check_token(worker: Worker, token: str) -> None:
     """Raise SettingsError for a token that no client could send, or that anybody could guess."""
     if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
         rule = f"needs {SHORTEST_TOKEN} or more ASCII characters, without spaces"
         raise bad(worker, "metrics_token", f"{rule} (`openssl rand -hex 32` makes one)")
 
 
-def check_web(worker: "Worker") -> None:
+def check_web(worker: Worker) -> None:
     """Raise SettingsError where the network could read our figures without a token."""
     if worker.metrics_token and worker.metrics_token_file:
         raise bad(worker, "metrics_token_file", "worker.metrics_token is given too: leave one of them out")

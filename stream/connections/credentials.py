@@ -1,9 +1,4 @@
-"""What the settings say about secured links, as Faust, aiokafka, kafka-python and redis-py want it: one place.
-
-TLS always verifies the certificate and the host name and is 1.2 or newer; there is no setting to weaken it. Where a
-`ca_file` is given, no other authority is trusted. Files are read when a connection is made ready, so that a restart
-takes up what was renewed. Certificates are not made here, and revocation lists are not read.
-"""
+"""Secrets from settings or files, and what undoes the link settings for a server of our own."""
 
 import ssl
 from pathlib import Path

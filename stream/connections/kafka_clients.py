@@ -1,7 +1,7 @@
-"""Asks a secured Kafka whether it lets us in, before a client is made: a refusal is said at once, with its cause.
+"""Arguments for Faust's, aiokafka's and kafka-python's clients, and a question to the broker before one is made.
 
 The clients themselves try again for long and then say only that they could not connect: to them a wrong password is as
-good as a broker that is away. One connection, TLS and SASL as far as the answer; nothing is sent after that.
+good as a broker that is away. So `check_broker` asks first: one connection, TLS and SASL as far as the answer.
 """
 
 import ssl

@@ -1,7 +1,12 @@
-"""A TLS connection that the other side has accepted too: for asking whether it lets us in before a client is made.
+"""TLS for both links: one context for all clients, why a handshake was refused, and a connection that asks first.
 
-Under TLS 1.3 the client's handshake is over before the server has looked at its certificate. A client that sends
-at once may get its bytes back as a reset, and the alert that says why is lost: here nothing is sent before the verdict.
+TLS always verifies the certificate and the host name and is 1.2 or newer; there is no setting to weaken it. Where a
+`ca_file` is given, no other authority is trusted. Files are read when a connection is made ready, so that a restart
+takes up what was renewed. Certificates are not made here, and revocation lists are not read.
+
+Under TLS 1.3 the client's handshake is over before the server has looked at its certificate. A client that sends at
+once may get its bytes back as a reset, and the alert that says why is lost: in `tls_link` nothing is sent before the
+verdict.
 """
 
 import select

@@ -20,12 +20,13 @@ from stream.pipeline.partition import Partition
 from stream.runtime.retry import Backoff
 from stream.runtime.tasks import Guard
 from stream.runtime.watchdog import Signs, Watchdog
-from stream.worker.status import JOINING
 
 PULSE = 0.5
 """Seconds between two signs of life."""
 
 
+JOINING = "joining the group"
+"""Who waits for others to leave the group, as /health names it: not ready meanwhile."""
 START_TIMEOUT = 60.0
 """Seconds that joining the group may take before it counts as work that does not go on."""
 

@@ -1,0 +1,1 @@
+"""`trimod demo`: the sample posts through a real Kafka and Redis, shown as tables."""

@@ -1,0 +1,1 @@
+"""Kafka, Redis and workers as child processes on this machine, and their supervision."""

@@ -1,9 +1,4 @@
-"""Kafka and Redis on this machine where there is no Docker: the real ones, as child processes on loopback.
-
-`trimod up`, `trimod demo` and the integration tests start them here. `make kafka` and `make redis` install
-them; nothing is downloaded here. Data stay in their folder from one start to the next. One of each, without
-replicas: for a machine, not for a cluster.
-"""
+"""Redis as a child process, on loopback. `make redis` installs it; nothing is downloaded here."""
 
 import shutil
 import subprocess

@@ -1,0 +1,1 @@
+"""The records on our topics, typed, and the schemas made from them. Sends nothing."""

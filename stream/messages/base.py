@@ -1,8 +1,4 @@
-"""The records on our topics, typed and checked at the edge; JSON Schemas come from these classes.
-
-`decode_post` is the way in: whatever is no post is a BadPost that names the field. Records go out as bytes by
-`encode`. Offsets in text are code points, with UTF-16 code units beside them for consumers in JavaScript or Java.
-"""
+"""What all records on our topics share: base classes, limits, and how they become bytes."""
 
 from typing import Any
 

@@ -1,7 +1,6 @@
-"""The records on our topics, typed and checked at the edge; JSON Schemas come from these classes.
+"""The record of the `entities` topic, one per mention.
 
-`decode_post` is the way in: whatever is no post is a BadPost that names the field. Records go out as bytes by
-`encode`. Offsets in text are code points, with UTF-16 code units beside them for consumers in JavaScript or Java.
+Offsets in text are code points, with UTF-16 code units beside them for consumers in JavaScript or Java.
 """
 
 import hashlib

@@ -1,8 +1,4 @@
-"""The records on our topics, typed and checked at the edge; JSON Schemas come from these classes.
-
-`decode_post` is the way in: whatever is no post is a BadPost that names the field. Records go out as bytes by
-`encode`. Offsets in text are code points, with UTF-16 code units beside them for consumers in JavaScript or Java.
-"""
+"""The record of the `posts.tagged` topic, one per post: what a rebuild of the counters reads."""
 
 from typing import Literal
 

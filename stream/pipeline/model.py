@@ -1,4 +1,4 @@
-"""A tagger in use, with its name on what it tags and the golden posts that show that it works."""
+"""What the worker needs of a tagger, and a tagger in use, with the golden posts that show that it works."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ from models.core.errors import CheckpointError
 from models.core.post import Mention, Post
 from models.vision.decoding import Picture
 from stream.errors import WorkEndedIt
-from stream.pipeline.tagging import _tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +79,14 @@ class Tagged:
     mentions: list[tuple[Mention, str]]
 
 
+def tag_prepared(tagger: PostTagger[Any], batch: Sequence[Any]) -> list[Tagged]:
+    """What `tagger` finds in prepared posts, in order; raises whatever one of them breaks."""
+    tagged = tagger.tag_prepared(batch)
+    if len(tagged) != len(batch):
+        raise ValueError(f"the tagger gave {len(tagged)} results for {len(batch)} posts")
+    return [Tagged([(mention, tagger.canonical(mention.text)) for mention in found]) for found in tagged]
+
+
 class Golden:
     """The golden posts of a tagger, and what it found in them when it was made ready (which warms it up)."""
 
@@ -115,7 +122,7 @@ class Golden:
     def _found(self) -> list[list[tuple[int, int, str]]]:
         return [
             [(mention.start, mention.end, mention.type) for mention, _ in tagged.mentions]
-            for tagged in _tag(self._tagger, self._prepared())
+            for tagged in tag_prepared(self._tagger, self._prepared())
         ]
 
 

@@ -1,16 +1,17 @@
-"""What the worker needs of a tagger, and how a batch is tagged so that one post cannot take others with it.
+"""How a batch is tagged so that one post cannot take others with it.
 
 A batch that fails is halved until the failing posts are alone: so a batch that needs too much memory is tagged in
 smaller ones, and a poison post costs only itself. A post is given up if it fails alone twice while the golden posts are
 still tagged as they were when the model was loaded. Where they are not, the model is broken, and no post is to blame:
-WorkEndedIt. Runs in the device thread; what kills or hangs the process is stream/pipeline/journal.py's business."""
+WorkEndedIt. Runs in the device thread; what kills or hangs the process is stream/pipeline/journal.py's business.
+"""
 
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stream.pipeline.model import Golden, PostTagger, Tagged
+from stream.pipeline.model import Golden, PostTagger, Tagged, tag_prepared
 from stream.runtime.fault_injection import fault
 from stream.runtime.watchdog import Busy
 
@@ -69,11 +70,4 @@ def _work_on(tagger: PostTagger[Any], busy: Busy, batch: Sequence[Any]) -> list[
     with busy("tagging"):
         tagger.on_part = busy.go_on
         fault("inferring", [prepared.text for prepared in batch])
-        return list(_tag(tagger, batch))
-
-
-def _tag(tagger: PostTagger[Any], batch: Sequence[Any]) -> list[Tagged]:
-    tagged = tagger.tag_prepared(batch)
-    if len(tagged) != len(batch):
-        raise ValueError(f"the tagger gave {len(tagged)} results for {len(batch)} posts")
-    return [Tagged([(mention, tagger.canonical(mention.text)) for mention in found]) for found in tagged]
+        return list(tag_prepared(tagger, batch))

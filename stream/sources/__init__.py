@@ -1,0 +1,1 @@
+"""Where posts come from: files and pipes of JSON lines, sent to the posts topic."""

@@ -1,10 +1,7 @@
-"""Posts from lines of JSON onto the posts topic, as they come.
+"""Lines of JSON as posts to send: read one by one, bounded in size, images looked up or embedded.
 
-Lines are sent as they are; only the short form `"image": "some/path.jpg"` becomes `images`, and pictures
-are put into the post where asked for. Judging posts is the worker's task, at its edge: a line that is no
-post is sent too (without a key where it has no id), so that it ends up in the dead-letter topic with its
-reason and nothing is lost. Blank lines are skipped, and a line too large for the topic is named and left
-out.
+Lines are sent as they are; only the short form `"image": "some/path.jpg"` becomes `images`, and pictures are put into
+the post where asked for. Judging posts is the worker's task, at its edge.
 """
 
 import base64

@@ -1,0 +1,1 @@
+"""The worker process: start, model switches, health, metrics endpoint, shutdown."""

@@ -9,15 +9,13 @@ from typing import Any
 
 from stream.consumer.committer import Commits
 from stream.consumer.intake import Intake
+from stream.consumer.progress import JOINING
 from stream.counters.eviction import SAFE, Eviction
 from stream.counters.integrity import Trust
 from stream.pipeline.delivery import Delivery
 from stream.pipeline.metrics import Metrics
 from stream.pipeline.stages import Pipeline
 from stream.runtime.retry import Backoff
-
-JOINING = "joining the group"
-"""Who waits for others to leave the group: not ready meanwhile, whatever its state."""
 
 
 @dataclass(frozen=True, slots=True)

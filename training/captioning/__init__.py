@@ -1,0 +1,1 @@
+"""Trains the captioner on Flickr8k, and scores it by BLEU."""

@@ -1,13 +1,4 @@
-"""Trains the captioner (models/vision/captioner.py) on Flickr8k and measures BLEU-4 on photographs held back.
-
-`train_captioner` writes `captioner.safetensors` (fp16) and `captioner.json` (configuration, recipe, measured
-figures). Epochs are chosen by BLEU-4 on the 1,000 validation photographs, of the weights' running average; the
-1,000 test photographs are read once, at the end, with the weights as they are written. An interrupted run goes on
-from its last whole epoch.
-
-BLEU-4 is sacrebleu's corpus BLEU (0-100) of one caption per photograph against its five: lower case, punctuation left
-out on both sides, as COCO's caption evaluation has it (training/captioning/flickr8k.py `caption_words`), split at
-spaces."""
+"""BLEU-4 of captions, as everybody counts it."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,0 +1,1 @@
+"""The `trimod` commands of training. Each parses options and prints; the work is elsewhere."""

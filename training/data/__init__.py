@@ -1,0 +1,1 @@
+"""Data sets to batches: CoNLL files, captions and images, augmentation, controls, vocabularies."""

@@ -1,8 +1,4 @@
-"""Data sets as a model reads them: posts with the words about their image and their hashtags' words, in batches.
-
-A data folder holds train.txt and valid.txt (training/data/conll.py), and may hold captions.NAME.json and images/. How
-training input is disturbed is training/data/augmentation.py's.
-"""
+"""Samples to batches: encoding, labels that may hide others, batches of like length."""
 
 import random
 from collections.abc import Callable, Collection, Iterator, Sequence

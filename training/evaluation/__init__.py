@@ -1,0 +1,1 @@
+"""Scores of tagged posts: spans, confusions, cost. Trains nothing."""

@@ -1,0 +1,1 @@
+"""Trains the hashtag segmenter: its corpus, lexicon, network and ranker."""

@@ -1,23 +1,15 @@
-"""Trains the hashtag segmenter (models/hashtags/segmenter.py), section IV-D of TriMod: cross-entropy per character.
+"""What the segmenter learns from: the recipe, the examples of an epoch, folds, batches of like length."""
 
-Three stages. The network learns from made-up and machine-segmented hashtags, its character table starting from
-skip-gram vectors (section IV-C). It is then tuned on stan_large.train, once per fold without that fold and once on all.
-With the log odds that the fold's network gives to hashtags it has not seen, the lexicon's weights are fitted
-(training/hashtags/lexicon.py) and the ranker trained (training/hashtags/ranker.py), and the whole is cross-validated.
-
-`train_segmenter` writes `segmenter.safetensors` (fp16) and `segmenter.json` (configuration, recipe, measured
-figures). The dev files are read once, at the end, to measure. An interrupted run goes on from its last whole
-epoch or fold (`resume`), to the very weights that it would have had.
-"""
-
+import logging
 import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.hashtags.corpus import Corpus, Example, read_corpus, read_jsonl, read_tsv, synthesize
-from training.hashtags.trainer import _maybe_recase, _without, log
+from training.hashtags.corpus import Corpus, Example, read_corpus, read_jsonl, read_tsv, recase, synthesize
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -76,7 +68,7 @@ def read_material(data: Path, recipe: SegmenterRecipe) -> Material:
             log.warning("%s: skipped %d lines whose segmentation does not spell the hashtag", name, count)
     corpus = read_corpus(data)
     synthetic = synthesize(corpus, recipe.held_out_synthetic, random.Random(recipe.seed))
-    others = [_without(rows.examples, manual.examples) for rows in (people, distant)]
+    others = [without(rows.examples, manual.examples) for rows in (people, distant)]
     return Material(manual.examples, others[0], others[1], corpus, synthetic, skipped)
 
 
@@ -99,8 +91,8 @@ def draw(
         math.ceil(share * count) for count in (recipe.distant, recipe.people, recipe.synthetic)
     )
     return [
-        *(_maybe_recase(example, 0.65, rng) for example in rng.choices(material.distant, k=distant)),
-        *(_maybe_recase(example, 0.3, rng) for example in rng.choices(material.people, k=people)),
+        *(maybe_recase(example, 0.65, rng) for example in rng.choices(material.distant, k=distant)),
+        *(maybe_recase(example, 0.3, rng) for example in rng.choices(material.people, k=people)),
         *synthesize(material.corpus, synthetic, rng),
     ]
 
@@ -111,3 +103,13 @@ def length_batches(examples: Sequence[Example], size: int, rng: random.Random) -
     batches = [order[start : start + size] for start in range(0, len(order), size)]
     rng.shuffle(batches)
     return batches
+
+
+def without(examples: Sequence[Example], apart: Sequence[Example]) -> list[Example]:
+    """The examples whose hashtag, ignoring case, is not among the others."""
+    kept = {example.hashtag.lower() for example in apart}
+    return [example for example in examples if example.hashtag.lower() not in kept]
+
+
+def maybe_recase(example: Example, chance: float, rng: random.Random) -> Example:
+    return recase(example, rng) if rng.random() < chance else example

@@ -1,14 +1,4 @@
-"""Trains the hashtag segmenter (models/hashtags/segmenter.py), section IV-D of TriMod: cross-entropy per character.
-
-Three stages. The network learns from made-up and machine-segmented hashtags, its character table starting from
-skip-gram vectors (section IV-C). It is then tuned on stan_large.train, once per fold without that fold and once on all.
-With the log odds that the fold's network gives to hashtags it has not seen, the lexicon's weights are fitted
-(training/hashtags/lexicon.py) and the ranker trained (training/hashtags/ranker.py), and the whole is cross-validated.
-
-`train_segmenter` writes `segmenter.safetensors` (fp16) and `segmenter.json` (configuration, recipe, measured
-figures). The dev files are read once, at the end, to measure. An interrupted run goes on from its last whole
-epoch or fold (`resume`), to the very weights that it would have had.
-"""
+"""Exact match of segmentations, ours and wordninja's."""
 
 import importlib.util
 import math

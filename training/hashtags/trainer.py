@@ -33,10 +33,19 @@ from training.engine.progress import Watch
 from training.engine.run_state import save_state
 from training.errors import DataError
 from training.hashtags.character_vectors import character_vectors
-from training.hashtags.corpus import Example, read_tsv, recase
+from training.hashtags.corpus import Example, read_tsv
 from training.hashtags.frequencies import english
 from training.hashtags.lexicon import Lists, add, fit, lists, share_right
-from training.hashtags.material import Material, SegmenterRecipe, draw, folds, length_batches, read_material
+from training.hashtags.material import (
+    Material,
+    SegmenterRecipe,
+    draw,
+    folds,
+    length_batches,
+    maybe_recase,
+    read_material,
+    without,
+)
 from training.hashtags.notice import write_notice
 from training.hashtags.ranker import train_ranker
 from training.hashtags.scoring import DEV_FILES, exact_match, wordninja_exact_match
@@ -139,7 +148,7 @@ class Run:
         """The next fold's log odds, by a network tuned on all other folds."""
         fold = len(self.unseen)
         held = folds(material.manual, self.recipe)[fold]
-        rest = _without(material.manual, held)
+        rest = without(material.manual, held)
         network = tune(self.model, rest, material, self.recipe, fold, progress)
         self.unseen.append(network.odds([example.hashtag for example in held]))
 
@@ -187,7 +196,7 @@ def tune(
     batches = []
     for _ in range(recipe.tune_epochs):
         mixed = rng.sample(draw(material, recipe, rng, share=0.1), recipe.tune_mixed)
-        seen = [_maybe_recase(example, 0.4, rng) for example in examples]
+        seen = [maybe_recase(example, 0.4, rng) for example in examples]
         batches += length_batches(seen + mixed, recipe.tune_batch_size, rng)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warm_cosine(20, len(batches)))
     task = progress.add_task(f"tuning {fold + 1}/{recipe.folds + 1}", total=len(batches))
@@ -279,18 +288,8 @@ def _write(
     return metrics
 
 
-def _without(examples: Sequence[Example], apart: Sequence[Example]) -> list[Example]:
-    """The examples whose hashtag, ignoring case, is not among the others."""
-    kept = {example.hashtag.lower() for example in apart}
-    return [example for example in examples if example.hashtag.lower() not in kept]
-
-
 def _halved(value: Tensor) -> Tensor:
     return value.half() if value.is_floating_point() else value
-
-
-def _maybe_recase(example: Example, chance: float, rng: random.Random) -> Example:
-    return recase(example, rng) if rng.random() < chance else example
 
 
 def _warm_cosine(warmup: int, steps: int) -> Callable[[int], float]:

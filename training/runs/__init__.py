@@ -1,0 +1,1 @@
+"""One training run from its settings to a checkpoint: presets, warm starts, teachers, ensembles, export."""

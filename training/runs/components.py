@@ -1,4 +1,4 @@
-"""One training run of any preset: data folders to vocabularies, a model, a run of the loop, and a checkpoint."""
+"""Parts of a run that come from elsewhere: the segmenter and the captioner."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""One training run of any preset: data folders to vocabularies, a model, a run of the loop, and a checkpoint."""
+"""What a run is trained on, and from where."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +14,6 @@ from training.data.long_posts import in_windows
 from training.engine.trainer import ValidationSet
 from training.provenance import data_hashes, sha256_of
 from training.runs.distillation import Teacher
-from training.runs.train import _part_file
 
 SPLITS = ("train", "valid")
 
@@ -74,8 +73,8 @@ class Run:
             **({"renamed": self.renamed} if self.renamed else {}),
             "vectors": [path.name for path in self.vectors],
             **({"vectors_sha256": [sha256_of(path) for path in self.vectors]} if self.vectors else {}),
-            "segmenter": sha256_of(_part_file(self.segmenter_folder, "segmenter")),
-            "captioner": self.captioner and sha256_of(_part_file(self.captioner, "captioner")),
+            "segmenter": sha256_of(part_file(self.segmenter_folder, "segmenter")),
+            "captioner": self.captioner and sha256_of(part_file(self.captioner, "captioner")),
             "started_from": self.start_from and sha256_of(self.start_from / MANIFEST),
             "teachers": [[each.folder, sha256_of(each.path / MANIFEST)] for each in self.teachers],
             "teacher_share": self.teacher_share if self.teachers else None,
@@ -102,3 +101,9 @@ class Posts:
         """Long training posts as several, each short enough for the encoder."""
         cut = {name: in_windows(found, encoder) for name, found in self.by_folder.items()}
         return replace(self, by_folder=cut, more=in_windows(self.more, encoder))
+
+
+def part_file(folder: Path, part: str) -> Path:
+    """What tells one segmenter or captioner from another: `folder` is a checkpoint, or of `trimod train PART`."""
+    manifest = folder / MANIFEST
+    return manifest if manifest.exists() else folder / f"{part}.safetensors"

@@ -15,7 +15,6 @@ from torchvision.models import EfficientNet_B0_Weights
 from models.architectures.base import SequenceTagger
 from models.architectures.registry import MODELS, configured
 from models.checkpoints.components import Parts, frozen_sha256
-from models.checkpoints.format import MANIFEST
 from models.core.labels import bio_labels
 from models.core.visual_context import Seen
 from models.inference.device import choose_device
@@ -36,7 +35,7 @@ from training.runs.distillation import School, taught
 from training.runs.export import export
 from training.runs.initialization import untrained
 from training.runs.presets import Preset, changed
-from training.runs.spec import Posts, Run
+from training.runs.spec import Posts, Run, part_file
 from training.runs.warm_start import Begun, begin, go_on
 
 log = logging.getLogger(__name__)
@@ -151,18 +150,12 @@ def _further(run: Run, types: set[str]) -> list[Sample]:
     return more
 
 
-def _part_file(folder: Path, part: str) -> Path:
-    """What tells one segmenter or captioner from another: `folder` is a checkpoint, or of `trimod train PART`."""
-    manifest = folder / MANIFEST
-    return manifest if manifest.exists() else folder / f"{part}.safetensors"
-
-
 def _look(preset: Preset, run: Run, device: torch.device, captioner: Captioner | None) -> Look:
     """What the preset's model needs to know about images, from their pixels."""
     config = _configured(preset)
     reader = ImageReader(config.inputs, device, 0, captioner)
     source = run.captioner_folder
-    captions = sha256_of(_part_file(source, "captioner")) if captioner and source else None
+    captions = sha256_of(part_file(source, "captioner")) if captioner and source else None
 
     def look(folder: Path, ids: Sequence[str]) -> dict[str, Seen]:
         # Another folder, CNN, detector or captioner sees something else.
