@@ -32,6 +32,7 @@ class Assignment:
 
     def __init__(
         self,
+        *,
         settings: Settings,
         partitions: dict[TopicPartition, Partition[Done]],
         offsets: Offsets,

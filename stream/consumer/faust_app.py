@@ -1,6 +1,6 @@
 """The Faust application around the pipeline: one agent over raw bytes, no tables, no web server, no commits.
 
-Why each setting is as it is stands beside it; DESIGN section 4 has what was measured. Faust's own acks and
+Why each setting is as it is stands beside it; Faust's own acks and
 commits are off (`acks=False`): stream/consumer/offsets.py says why and commits instead."""
 
 from collections.abc import Awaitable, Callable
@@ -21,12 +21,11 @@ METADATA_AGE_MS = 10_000
 
 
 BUFFERED = 32
-"""Posts between the fetching and the pipeline, whose bounds in bytes do not count them: at 8 MiB at most each,
-no more than 256 MiB."""
+"""Posts between the fetching and the inboxes (stream/consumer/inbox.py): at most 256 MiB."""
 
 
-def faust_app(settings: Settings, datadir: Path, consume: Callable[[Any], Awaitable[None]]) -> faust.App:
-    """An app whose agent `consume` gets the stream of posts; `datadir` may be empty and temporary."""
+def faust_app(settings: Settings, datadir: Path) -> faust.App:
+    """An app that reads nothing yet; `datadir` may be empty and temporary."""
     kafka = settings.kafka
     brokers = ";".join(f"kafka://{server.strip()}" for server in kafka.bootstrap_servers.split(","))
     app = faust.App(
@@ -53,7 +52,11 @@ def faust_app(settings: Settings, datadir: Path, consume: Callable[[Any], Awaita
         broker_commit_livelock_soft_timeout=NEVER,
     )
     app.BootStrategy.enable_kafka_producer = False  # records go out by stream/kafka/publisher.py
-    topic = app.topic(kafka.posts_topic, key_serializer="raw", value_serializer="raw", acks=False)
-    app.agent(topic, name="posts")(consume)
-    app.finalize()
     return app
+
+
+def read_posts(app: faust.App, topic: str, consume: Callable[[Any], Awaitable[None]]) -> None:
+    """Have the agent `consume` get the stream of posts once `app` is started."""
+    posts = app.topic(topic, key_serializer="raw", value_serializer="raw", acks=False)
+    app.agent(posts, name="posts")(consume)
+    app.finalize()

@@ -40,6 +40,7 @@ class Intake:
 
     def __init__(
         self,
+        *,
         partitions: Mapping[TopicPartition, Partition[Done]],
         offsets: Offsets,
         pipeline: Pipeline,

@@ -5,7 +5,8 @@ worker: if it is away, that is a named wait. When enough is enough, stream/runti
 others use is a named wait as well, and joined as soon as they have left."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from aiokafka import TopicPartition
 
@@ -35,11 +36,20 @@ ASK_AFTER = 10.0
 """Seconds without progress after which the broker is asked whether it is there, and the topic still the same."""
 
 
+@dataclass(slots=True)
+class Life:
+    """How far the worker's life is, as /health tells it."""
+
+    state: str = "starting"
+    """starting, running, draining or broken."""
+
+
 class Pulse:
-    """The pulse of one worker; `state` is its, as /health tells it."""
+    """The pulse of one worker."""
 
     def __init__(
         self,
+        *,
         kafka: Kafka,
         watchdog: Watchdog,
         partitions: Mapping[TopicPartition, Partition[Done]],
@@ -48,18 +58,18 @@ class Pulse:
         topic: PostsTopic,
         backoff: Backoff,
         guard: Guard,
-        state: Callable[[], str],
+        life: Life,
     ) -> None:
         self._kafka, self._watchdog, self._partitions, self._offsets = kafka, watchdog, partitions, offsets
         self._commits, self._topic, self._backoff, self._guard = commits, topic, backoff, guard
-        self._state = state
+        self._life = life
         self._joining = False
 
     async def beat(self) -> None:
         """Give signs of life; never ends. Raises a TrimodError where the Kafka client has given up for good."""
         began = self._watchdog.clock()
         while True:
-            state = self._state()
+            state = self._life.state
             if state in ("starting", "running"):
                 self._look_at_group()
             late = state == "starting" and self._watchdog.clock() - began > START_TIMEOUT

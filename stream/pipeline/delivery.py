@@ -35,6 +35,7 @@ class Delivery:
 
     def __init__(
         self,
+        *,
         kafka: Kafka,
         publisher: Publisher,
         counters: Counters,

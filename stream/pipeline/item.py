@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from stream.config.kafka import Kafka
 from stream.counters.store import Counted
@@ -18,7 +17,7 @@ from stream.images.loader import Fetched
 from stream.kafka.publisher import Out
 from stream.messages.posts import Post, decode_post
 from stream.messages.receipts import Origin, Receipt
-from stream.pipeline.model import ActiveModel, Model, Tagged
+from stream.pipeline.model import ActiveModel, Model, PreparedPost, Tagged
 from stream.pipeline.partition import Partition
 from stream.pipeline.records import dead_record, now, tagged_records
 from stream.pipeline.tagging import Failed
@@ -40,7 +39,7 @@ class Work:
     """Its images by URL."""
     active: ActiveModel | None = None
     """The model that has prepared it, and so has to tag it."""
-    prepared: Any = None
+    prepared: PreparedPost | None = None
 
     @property
     def origin(self) -> Origin:

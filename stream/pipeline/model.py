@@ -72,6 +72,10 @@ class PostTagger(Protocol[P]):
         ...
 
 
+AnyTagger = PostTagger[Any]
+"""A tagger, whatever its own prepared posts are: what one prepares goes to no other (`Work.active`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tagged:
     """A post's mentions, each with its canonical form."""
@@ -79,7 +83,7 @@ class Tagged:
     mentions: list[tuple[Mention, str]]
 
 
-def tag_prepared(tagger: PostTagger[Any], batch: Sequence[Any]) -> list[Tagged]:
+def tag_prepared(tagger: AnyTagger, batch: Sequence[PreparedPost]) -> list[Tagged]:
     """What `tagger` finds in prepared posts, in order; raises whatever one of them breaks."""
     tagged = tagger.tag_prepared(batch)
     if len(tagged) != len(batch):
@@ -90,7 +94,7 @@ def tag_prepared(tagger: PostTagger[Any], batch: Sequence[Any]) -> list[Tagged]:
 class Golden:
     """The golden posts of a tagger, and what it found in them when it was made ready (which warms it up)."""
 
-    def __init__(self, tagger: PostTagger[Any]) -> None:
+    def __init__(self, tagger: AnyTagger) -> None:
         """Raises whatever the tagger raises."""
         self._tagger = tagger
         self._expected = self._found()
@@ -116,7 +120,7 @@ class Golden:
                 f"the model {self._tagger.version} is broken: it no longer prepares its golden posts: {error!r}"
             ) from error
 
-    def _prepared(self) -> list[Any]:
+    def _prepared(self) -> list[PreparedPost]:
         return [self._tagger.prepare(Post(text), ()) for text in self._tagger.golden]
 
     def _found(self) -> list[list[tuple[int, int, str]]]:
@@ -129,7 +133,7 @@ class Golden:
 class ActiveModel:
     """Ready to tag: making it tags the golden posts, which warms the model up."""
 
-    def __init__(self, tagger: PostTagger[Any]) -> None:
+    def __init__(self, tagger: AnyTagger) -> None:
         """Raises CheckpointError where the tagger cannot tag its golden posts."""
         self.tagger = tagger
         self.model = Model(tagger.name, tagger.version)

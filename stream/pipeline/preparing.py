@@ -5,13 +5,12 @@ is downloaded for it was downloaded before (stream/images/url_fetcher.py)."""
 
 import logging
 from pathlib import Path
-from typing import Any
 
 from models.core.post import Post as PostToTag
 from stream.images.loader import Fetched, fetch_pictures
 from stream.images.outcomes import ImageOutcome
 from stream.messages.posts import Post
-from stream.pipeline.model import ActiveModel
+from stream.pipeline.model import ActiveModel, PreparedPost
 from stream.pipeline.tagging import Failed
 from stream.runtime.fault_injection import fault
 from stream.runtime.watchdog import Busy
@@ -21,7 +20,7 @@ log = logging.getLogger("trimod.worker")
 
 def prepare_post(
     active: ActiveModel, busy: Busy, images_root: Path | None, post: Post, fetched: Fetched
-) -> tuple[Any, list[ImageOutcome]] | Failed:
+) -> tuple[PreparedPost, list[ImageOutcome]] | Failed:
     """The prepared post and what became of its images; Failed where it fails twice.
 
     Raises WorkEndedIt where the model prepares nothing any more.
@@ -31,7 +30,8 @@ def prepare_post(
             with busy("preparing a post"):
                 fault("fetching", [post.text])
                 pictures, outcomes = fetch_pictures(post, images_root, fetched)
-                return active.tagger.prepare(PostToTag(post.text, post.hashtags), pictures), outcomes
+                prepared: PreparedPost = active.tagger.prepare(PostToTag(post.text, post.hashtags), pictures)
+                return prepared, outcomes
         except Exception as error:
             log.warning("post %s cannot be prepared%s: %r", post.id, " again" if last else "", error)
             failed = Failed.of(error)

@@ -9,9 +9,8 @@ WorkEndedIt. Runs in the device thread; what kills or hangs the process is strea
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from stream.pipeline.model import Golden, PostTagger, Tagged, tag_prepared
+from stream.pipeline.model import AnyTagger, Golden, PreparedPost, Tagged, tag_prepared
 from stream.runtime.fault_injection import fault
 from stream.runtime.watchdog import Busy
 
@@ -31,7 +30,7 @@ class Failed:
 
 
 def tag_batch(
-    tagger: PostTagger[Any], golden: Golden, busy: Busy, batch: Sequence[Any]
+    tagger: AnyTagger, golden: Golden, busy: Busy, batch: Sequence[PreparedPost]
 ) -> Iterator[list[Tagged | Failed]]:
     """The outcome of each prepared post of `batch`, in order, in as few lists as it takes.
 
@@ -55,7 +54,7 @@ def tag_batch(
         yield from tag_batch(tagger, golden, busy, batch[middle:])
 
 
-def _once_more(tagger: PostTagger[Any], golden: Golden, busy: Busy, prepared: Any) -> Tagged | Failed:
+def _once_more(tagger: AnyTagger, golden: Golden, busy: Busy, prepared: PreparedPost) -> Tagged | Failed:
     try:
         return _work_on(tagger, busy, [prepared])[0]
     except Exception as error:
@@ -66,7 +65,7 @@ def _once_more(tagger: PostTagger[Any], golden: Golden, busy: Busy, prepared: An
     return failed
 
 
-def _work_on(tagger: PostTagger[Any], busy: Busy, batch: Sequence[Any]) -> list[Tagged | Failed]:
+def _work_on(tagger: AnyTagger, busy: Busy, batch: Sequence[PreparedPost]) -> list[Tagged | Failed]:
     with busy("tagging"):
         tagger.on_part = busy.go_on
         fault("inferring", [prepared.text for prepared in batch])

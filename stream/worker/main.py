@@ -6,24 +6,27 @@ A Redis that is away is no reason not to start: the worker waits for it as it do
 import asyncio
 import contextlib
 import logging
+import tempfile
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
 
 from stream.config.settings import Settings
 from stream.connections.redis_client import check_version
+from stream.consumer.faust_app import faust_app, read_posts
 from stream.errors import PassingFault
 from stream.images.url_fetcher import ImageUrls
 from stream.kafka.topics import ensure_topics
-from stream.pipeline.model import PostTagger
+from stream.pipeline.model import AnyTagger
 from stream.runtime.logging import set_up_log
 from stream.worker.model_switch import CheckpointSource
+from stream.worker.wiring import wire
 from stream.worker.worker import Worker
 
 log = logging.getLogger("trimod.worker")
 
 
 def run_worker(
-    settings: Settings, load: Callable[[], PostTagger[Any]], image_urls: ImageUrls | None = None
+    settings: Settings, load: Callable[[], AnyTagger], image_urls: ImageUrls | None = None
 ) -> None:
     """Work until a signal; `load` loads the tagger that worker.checkpoint is, or points to. `image_urls` fetches
     by other rules than those of the settings. Raises a TrimodError where it cannot start or go on."""
@@ -43,8 +46,12 @@ def run_worker(
 
 
 async def _work(
-    settings: Settings, tagger: PostTagger[Any], source: CheckpointSource, image_urls: ImageUrls | None
+    settings: Settings, tagger: AnyTagger, source: CheckpointSource, image_urls: ImageUrls | None
 ) -> None:
     with contextlib.suppress(PassingFault):
         await check_version(settings.redis)
-    await Worker(settings, tagger, source, image_urls).run()
+    with tempfile.TemporaryDirectory(prefix="trimod-worker-") as datadir:
+        app = faust_app(settings, Path(datadir))
+        parts = wire(settings=settings, tagger=tagger, source=source, app=app, image_urls=image_urls)
+        read_posts(app, settings.kafka.posts_topic, parts.intake.consume)
+        await Worker(parts).run()

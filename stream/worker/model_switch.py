@@ -12,12 +12,11 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from models.checkpoints.promotion import check_same_labels
 from models.core.errors import TrimodError
 from stream.pipeline.metrics import Metrics
-from stream.pipeline.model import ActiveModel, PostTagger
+from stream.pipeline.model import ActiveModel, AnyTagger
 from stream.pipeline.stages import Pipeline
 
 LOOK = 1.0
@@ -33,7 +32,7 @@ Stamp = tuple[int, int, int] | None
 class CheckpointSource:
     """Where a worker's model comes from: `load` loads what `path` is, or points to, when it is called."""
 
-    def __init__(self, path: Path, load: Callable[[], PostTagger[Any]]) -> None:
+    def __init__(self, path: Path, load: Callable[[], AnyTagger]) -> None:
         self.load = load
         self._path = path
         self._seen = self._stamp()

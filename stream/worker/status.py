@@ -1,21 +1,13 @@
-"""What /health and /ready say of a worker: live, ready, and why not.
-
-What a worker tells Prometheus of its state; read when it is asked for. What it counts is in stream/pipeline/metrics.py.
-"""
+"""What /health and /ready say of a worker (live, ready, and why not), and the state that /metrics reads."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from stream.consumer.committer import Commits
-from stream.consumer.intake import Intake
+from models.core.errors import TrimodError
 from stream.consumer.progress import JOINING
-from stream.counters.eviction import SAFE, Eviction
-from stream.counters.integrity import Trust
-from stream.pipeline.delivery import Delivery
-from stream.pipeline.metrics import Metrics
-from stream.pipeline.stages import Pipeline
-from stream.runtime.retry import Backoff
+from stream.counters.eviction import SAFE
+from stream.worker.wiring import Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,39 +70,51 @@ class Health:
         }
 
 
-def register_gauges(
-    metrics: Metrics,
-    group: str,
-    intake: Intake,
-    pipeline: Pipeline,
-    delivery: Delivery,
-    commits: Commits,
-    backoff: Backoff,
-    trust: Trust,
-    eviction: Eviction,
-) -> None:
-    """`group` is the consumer group, whose counters are trusted or not."""
-    metrics.gauges(
+def health_of(parts: Parts) -> Health:
+    """How the worker is now."""
+    model, partitions, error = parts.pipeline.active.model, parts.partitions.values(), parts.guard.error
+    return Health(
+        state=parts.life.state,
+        model=model.name,
+        version=model.version,
+        partitions=sorted(each.id.partition for each in partitions),
+        unknown=sorted(each.id.partition for each in partitions if not each.start.done()),
+        broken=str(error) if isinstance(error, TrimodError) else repr(error) if error else "",
+        waiting=dict(parts.backoff.waiting),
+        counters=parts.trust.lost,
+        refused=parts.switch.refused,
+        eviction=parts.eviction.warning,
+    )
+
+
+def register_gauges(parts: Parts) -> None:
+    """What is read when it is asked for; what is counted is in stream/pipeline/metrics.py."""
+    gauges, backoff, eviction = parts.metrics.gauges, parts.backoff, parts.eviction
+    gauges(
         "trimod_queue_depth",
         "Posts waiting, per stage; `work`: all in work.",
         "stage",
-        lambda: {"intake": intake.waiting(), **pipeline.depths(), "work": delivery.in_work},
+        lambda: {
+            "intake": parts.intake.waiting(),
+            **parts.pipeline.depths(),
+            "work": parts.delivery.in_work,
+        },
     )
-    metrics.gauges("trimod_lag", "Posts in the log that are not committed.", "partition", commits.lag)
-    metrics.gauges(
+    gauges("trimod_lag", "Posts in the log that are not committed.", "partition", parts.commits.lag)
+    gauges(
         "trimod_waiting",
         "1 for each that waits for a passing fault to pass.",
         "who",
         lambda: dict.fromkeys(backoff.waiting, 1.0),
     )
-    metrics.gauges("trimod_cache_entries", "Things kept in memory, per cache.", "cache", pipeline.caches)
-    metrics.gauges(
+    gauges("trimod_cache_entries", "Things kept in memory, per cache.", "cache", parts.pipeline.caches)
+    gauges(
         "trimod_counters_trusted",
         "0 where Redis lost counts: `trimod counters rebuild` mends it.",
         "group",
-        lambda: {group: float(not trust.lost)},
+        lambda: {parts.settings.kafka.group: float(not parts.trust.lost)},
     )
-    metrics.gauges(
+    gauges(
         "trimod_redis_may_evict",
         "1 where Redis's maxmemory-policy lets it drop counts: set it to noeviction.",
         "policy",

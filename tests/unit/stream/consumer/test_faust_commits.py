@@ -13,7 +13,7 @@ import faust
 from faust.types import TP, ConsumerMessage
 
 from stream.config.settings import Settings
-from stream.consumer.faust_app import faust_app
+from stream.consumer.faust_app import faust_app, read_posts
 
 PARTITION = TP("posts", 0)
 
@@ -59,7 +59,8 @@ def test_faust_commits_past_everything_where_nothing_was_committed_yet(tmp_path:
 
 def test_our_app_has_no_bookkeeping_of_faust(tmp_path: Path) -> None:
     def app() -> faust.App:
-        ours = faust_app(Settings(), tmp_path, consume)
+        ours = faust_app(Settings(), tmp_path)
+        read_posts(ours, "posts", consume)
         for agent in ours.agents.values():  # as the conductor does at the start
             ours.topics._acking_topics.update(name for name in agent.channel.topics if agent.channel.acks)
         return ours

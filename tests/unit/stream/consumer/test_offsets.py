@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError, UnsupportedCodecError
 from faust.types import TP, ConsumerMessage
 
 from stream.config.settings import Settings
-from stream.consumer.faust_app import faust_app
+from stream.consumer.faust_app import faust_app, read_posts
 from stream.consumer.offsets import Fetched, Offsets
 
 PARTITION = TP("posts", 0)
@@ -25,7 +25,8 @@ def delivered(directory: Path, with_offsets: bool, *offsets: int) -> list[int]:
     """Which of the messages fetched at `offsets` Faust hands on."""
 
     async def run() -> list[int]:
-        app = faust_app(Settings(), directory, consume)
+        app = faust_app(Settings(), directory)
+        read_posts(app, "posts", consume)
         if with_offsets:
             Offsets(app, "read_committed")
         consumer = app.consumer

@@ -8,11 +8,18 @@ import pytest
 from aiokafka.errors import KafkaError, UnknownError
 
 from stream.config.kafka import Kafka
-from stream.consumer.progress import Pulse
+from stream.consumer.progress import Life, Pulse
 from stream.errors import BrokenWorker
 from stream.runtime.retry import Backoff
 from stream.runtime.tasks import Guard
 from stream.runtime.watchdog import Watchdog
+
+
+def pulse_of(offsets: Any, other: Any, guard: Any, watchdog: Watchdog, state: str) -> Pulse:
+    return Pulse(
+        kafka=Kafka(), watchdog=watchdog, partitions={}, offsets=offsets, commits=other, topic=other,
+        backoff=Backoff(), guard=guard, life=Life(state),
+    )  # fmt: skip
 
 
 def test_a_start_that_does_not_go_on_is_told_to_the_watchdog(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,7 +30,7 @@ def test_a_start_that_does_not_go_on_is_told_to_the_watchdog(monkeypatch: pytest
     told: list[BrokenWorker] = []
     other: Any = SimpleNamespace(count=0, ask=lambda: None)
     watchdog = Watchdog(1000, 120, told.append)
-    pulse = Pulse(Kafka(), watchdog, {}, offsets, other, other, Backoff(), other, lambda: "starting")
+    pulse = pulse_of(offsets, other, other, watchdog, "starting")
 
     async def run() -> list[float]:
         beating = asyncio.create_task(pulse.beat())
@@ -45,7 +52,7 @@ def test_an_error_of_the_client_that_no_fetch_raises_ends_the_worker() -> None:
     offsets: Any = SimpleNamespace(has_left=False, joins=True, error=ValueError("no assignment"))
     other: Any = None
     watchdog = Watchdog(60, 60, lambda error: None)
-    pulse = Pulse(Kafka(), watchdog, {}, offsets, other, other, Backoff(), other, lambda: "running")
+    pulse = pulse_of(offsets, other, other, watchdog, "running")
     with pytest.raises(BrokenWorker, match="cannot go on: no assignment"):
         asyncio.run(asyncio.wait_for(pulse.beat(), 5))
 
@@ -63,7 +70,7 @@ def test_an_unknown_error_is_waited_out_only_where_others_have_the_group(
 
     async def run() -> None:
         guard = Guard()
-        pulse = Pulse(Kafka(), watchdog, {}, offsets, other, other, Backoff(), guard, lambda: "starting")
+        pulse = pulse_of(offsets, other, guard, watchdog, "starting")
         beating = guard.run(pulse.beat())
         await asyncio.wait({guard.broken}, timeout=5)
         beating.cancel()

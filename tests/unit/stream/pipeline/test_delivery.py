@@ -40,7 +40,15 @@ def test_a_partition_that_is_closed_while_it_is_counted_breaks_nothing() -> None
         guard, sink = Guard(), DeafSink()
         anything: Any = sink
         metrics = Metrics(Model("fake", "1"))
-        delivery = Delivery(Kafka(), anything, anything, anything, metrics, Backoff(), guard)
+        delivery = Delivery(
+            kafka=Kafka(),
+            publisher=anything,
+            counters=anything,
+            trust=anything,
+            metrics=metrics,
+            backoff=Backoff(),
+            guard=guard,
+        )
         partition = Partition[Done](TopicPartition("posts", 0), 1, 10, 1000)
         delivery.open(partition)
         (task,) = delivery._tasks.values()

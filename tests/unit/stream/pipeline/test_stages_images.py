@@ -20,18 +20,19 @@ from stream.images.url_fetcher import ImageUrls
 from stream.pipeline.item import Done, Work
 from stream.pipeline.partition import Partition
 from stream.worker.model_switch import CheckpointSource
-from stream.worker.worker import Worker
+from stream.worker.wiring import Parts, wire
 from tests.support.fake_tagger import FakeTagger
 from tests.support.image_servers import ImageServer, downloading, png, serving
+from tests.support.stub_app import StubApp
 
 
 class Line:
     """A worker's pipeline with one partition; what would be published and counted is only noted."""
 
-    def __init__(self, worker: Worker, server: ImageServer, release: asyncio.Event) -> None:
-        self.pipeline, self.delivery = worker._pipeline, worker._delivery
-        self.guard, self.server, self.release = worker._guard, server, release
-        self.busy = worker._watchdog.busy
+    def __init__(self, parts: Parts, server: ImageServer, release: asyncio.Event) -> None:
+        self.pipeline, self.delivery = parts.pipeline, parts.delivery
+        self.guard, self.server, self.release = parts.guard, server, release
+        self.busy = parts.watchdog.busy
         self.partition: Partition[Done] = Partition(TopicPartition("posts", 0), 1, 512, 2**20)
         self.delivery.open(self.partition)
         self._offset = 0
@@ -56,16 +57,17 @@ async def line(**fetch: int) -> AsyncIterator[Line]:
     settings = Settings(fetch=Fetch(seconds_per_post=30, **fetch))
     async with serving({"/slow": slow}) as server, downloading(server.port) as downloader:
         source = CheckpointSource(Path("none"), FakeTagger)
-        worker = Worker(settings, FakeTagger(), source, image_urls=ImageUrls(settings.fetch, downloader))
-        worker._publisher.publish = _accept  # type: ignore[method-assign]
-        worker._counters.apply = _accept  # type: ignore[method-assign,assignment]
-        worker._pipeline.start()
+        urls, app = ImageUrls(settings.fetch, downloader), StubApp()
+        parts = wire(settings=settings, tagger=FakeTagger(), source=source, app=app, image_urls=urls)
+        parts.publisher.publish = _accept  # type: ignore[method-assign]
+        parts.counters.apply = _accept  # type: ignore[method-assign,assignment]
+        parts.pipeline.start()
         try:
-            yield Line(worker, server, release)
+            yield Line(parts, server, release)
         finally:
             release.set()
-            worker._delivery.close_all()
-            await worker._pipeline.stop()
+            parts.delivery.close_all()
+            await parts.pipeline.stop()
 
 
 async def _accept(*_: object) -> int:

@@ -72,17 +72,23 @@ def test_posts_are_tagged_by_the_model_that_prepared_them(monkeypatch: pytest.Mo
         models = [ActiveModel(Versioned(name)) for name in ("a", "b")]
         metrics, guard = Metrics(models[0].model), Guard()
         pipeline = Pipeline(
-            settings,
-            models[0],
-            Journal(counters),
-            metrics,
-            ImageUrls(settings.fetch),
-            Busy(lambda: 0.0),
-            guard,
+            settings=settings,
+            active=models[0],
+            journal=Journal(counters),
+            metrics=metrics,
+            image_urls=ImageUrls(settings.fetch),
+            busy=Busy(lambda: 0.0),
+            guard=guard,
         )
         delivery = Delivery(
-            settings.kafka, sink, counters, Trust(counters), metrics, Backoff(), guard  # type: ignore[arg-type]
-        )  # fmt: skip
+            kafka=settings.kafka,
+            publisher=sink,  # type: ignore[arg-type]
+            counters=counters,
+            trust=Trust(counters),
+            metrics=metrics,
+            backoff=Backoff(),
+            guard=guard,
+        )
         pipeline.start()
         partition = Partition[Done](TopicPartition("posts", 0), 1, 10_000, 10**9)
         delivery.open(partition)
