@@ -244,7 +244,7 @@ def test_commands_and_a_worker_from_files_by_scram_and_no_secret_is_seen(
         seen.append(trimod(settings, "ingest", "-", stdin='{"id": "1", "text": "go Ada"}\n'))
         wait_until(lambda: counted(settings).get("posts") == 1, 60, "the post is counted")
         arguments = Path(f"/proc/{worker.process.pid}/cmdline").read_bytes().decode()
-        assert "secured_worker" in arguments
+        assert "worker_secured_main" in arguments
         seen += [arguments, trimod(settings, "tail", "--from-beginning", "--max", "1")]
         assert " Ada " in seen[-1]
         seen += [trimod_here(settings, command) for command in ("lag", "top", "topics")]
