@@ -71,6 +71,9 @@ class Pipeline:
         self._busy = busy
         self._guard = guard
         self._gate = Gate()
+        self.memory_lock = asyncio.Lock()
+        """Held while a post is handled alone and while another model is loaded: if the process runs out of memory, it
+        is known which of the two it was. Other posts need it for neither."""
         self._download_room = asyncio.Semaphore(settings.fetch.posts_at_once)
         self._downloads: set[asyncio.Task[None]] = set()
         self._to_fetch: asyncio.Queue[Work] = asyncio.Queue(2 * HANDFUL)
@@ -222,7 +225,7 @@ class Pipeline:
 
     async def _work_alone(self, work: Work) -> None:
         """Prepare and tag a post that workers may have died of, with nothing beside it on any thread."""
-        async with self._gate.alone():
+        async with self.memory_lock, self._gate.alone():
             claim, active = work.partition.claim, self.active
             if work.partition.closed or claim is None:
                 return
