@@ -29,7 +29,7 @@ def prepare_post(
     for last in (False, True):
         try:
             with busy("preparing a post"):
-                fault("fetching", [post.text])
+                fault("fetching", (post,))
                 pictures, outcomes = fetch_pictures(post, images_root, fetched)
                 return active.tagger.prepare(PostToTag(post.text, post.hashtags), pictures), outcomes
         except Exception as error:

@@ -69,5 +69,5 @@ def _once_more(tagger: PostTagger[Any], golden: Golden, busy: Busy, prepared: An
 def _work_on(tagger: PostTagger[Any], busy: Busy, batch: Sequence[Any]) -> list[Tagged | Failed]:
     with busy("tagging"):
         tagger.on_part = busy.go_on
-        fault("inferring", [prepared.text for prepared in batch])
+        fault("inferring", batch)
         return list(tag_prepared(tagger, batch))
