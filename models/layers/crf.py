@@ -137,7 +137,9 @@ class ConstrainedCRF(nn.Module):
         best F1 is that of a `least` of half of it (Lipton et al. 2014, arXiv:1402.1892).
         """
         scores = self._sums(emissions, mask)
-        marginals = np.exp(scores.forward + scores.backward - scores.log_z[:, None, None])
+        logs = scores.forward + scores.backward - scores.log_z[:, None, None]
+        logs[~mask.cpu().numpy()] = -np.inf  # sums over padding mean nothing, and may be too large for `exp`
+        marginals = np.exp(logs)
         found = []
         for row, length in enumerate(mask.sum(dim=1).tolist()):
             starts, begins = np.nonzero(marginals[row, :length, 1::2] > least)

@@ -2,8 +2,9 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from models.inference.tagger import Prepared, Tagger
     from models.vision.decoding import Picture
     from stream.images.loader import Fetched
+    from stream.images.url_fetcher import ImageUrls
 
 FILE_BATCH = 32
 """Lines of a file that are tagged together; those of a pipe are tagged as they come."""
@@ -60,17 +62,18 @@ def tag(settings: Settings, file: BinaryIO, weights: bool, **flags: Any) -> None
     tagger = Tagger.load(worker.checkpoint, worker.device, worker.threads, worker.image_cache)
     lines, bad = read_lines(file), 0
     size = FILE_BATCH if file.seekable() else 1
-    while batch := list(islice(lines, size)):
-        posts = dict(_posts(batch))
-        fetched = _fetched(settings.fetch, list(posts.values()))
-        bad += len(batch) - len(posts)
-        pictures = [
-            _pictures(number, post, worker.images_root, found)
-            for (number, post), found in zip(posts.items(), fetched, strict=True)
-        ]
-        for line in _tagged(tagger, list(posts.values()), pictures, weights):
-            sys.stdout.buffer.write(line + b"\n")
-        sys.stdout.buffer.flush()
+    with _fetcher(settings.fetch) as fetch:
+        while batch := list(islice(lines, size)):
+            posts = dict(_posts(batch))
+            fetched = fetch(list(posts.values()))
+            bad += len(batch) - len(posts)
+            pictures = [
+                _pictures(number, post, worker.images_root, found)
+                for (number, post), found in zip(posts.items(), fetched, strict=True)
+            ]
+            for line in _tagged(tagger, list(posts.values()), pictures, weights):
+                sys.stdout.buffer.write(line + b"\n")
+            sys.stdout.buffer.flush()
     if bad:
         raise click.ClickException(f"{bad} lines are no posts")
 
@@ -93,22 +96,31 @@ def _plain(line: Line) -> Post:
     return decode_post(orjson.dumps({"id": f"line {line.number}", "text": text}))
 
 
-def _fetched(settings: Fetch, posts: Sequence[Post]) -> "list[Fetched]":
-    """What each post's URLs lead to."""
-    if not any(image.url is not None for post in posts for image in post.images):
-        return [{} for _ in posts]
+@contextmanager
+def _fetcher(settings: Fetch) -> "Iterator[Callable[[Sequence[Post]], list[Fetched]]]":
+    """What each post's URLs lead to: by one fetcher, with its cache and what it knows of hosts, for the whole run. It
+    is made for the first URL, as most inputs have none."""
+    urls: ImageUrls | None = None
+    with asyncio.Runner() as runner, ThreadPoolExecutor(1) as pool:
 
-    from stream.images.url_fetcher import ImageUrls
+        async def fetch_all(posts: Sequence[Post]) -> "list[Fetched]":
+            nonlocal urls
+            if urls is None:
+                from stream.images.url_fetcher import ImageUrls
 
-    async def fetch() -> "list[Fetched]":
-        image_urls = ImageUrls(settings)
+                urls = ImageUrls(settings)
+            return await asyncio.gather(*(urls.fetch(post.images, pool) for post in posts))
+
+        def fetch(posts: Sequence[Post]) -> "list[Fetched]":
+            if any(image.url is not None for post in posts for image in post.images):
+                return runner.run(fetch_all(posts))
+            return [{} for _ in posts]
+
         try:
-            with ThreadPoolExecutor(1) as pool:
-                return await asyncio.gather(*(image_urls.fetch(post.images, pool) for post in posts))
+            yield fetch
         finally:
-            await image_urls.close()
-
-    return asyncio.run(fetch())
+            if urls is not None:
+                runner.run(urls.close())
 
 
 def _pictures(number: int, post: Post, root: Path | None, fetched: "Fetched") -> "list[Picture]":

@@ -93,7 +93,7 @@ HOST_AWAY = ImageOutcome("skipped", "host away")
 
 
 BUSY = ImageOutcome("skipped", "busy")
-"""The post's time was over before the image's turn came."""
+"""The image's turn did not come while the post's time still allowed a fair try."""
 
 
 FAULT = ImageOutcome("broken", "fault")

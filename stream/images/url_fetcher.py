@@ -56,6 +56,11 @@ KEPT_FOR = 600.0
 """Seconds that a picture is kept: what is at a URL may change."""
 
 
+FAIR_TIME = 2.0
+"""Seconds that a host gets at least once it is asked (half of the post's time where that is less): a slot that comes
+later is not taken, or a healthy host would be cut off, and blamed, because our own queue was long."""
+
+
 log = logging.getLogger("trimod.worker")
 
 
@@ -64,6 +69,7 @@ class ImageUrls:
 
     def __init__(self, settings: Fetch, downloader: Downloader | None = None) -> None:
         self._seconds = settings.seconds_per_post
+        self._fair_time = min(FAIR_TIME, settings.seconds_per_post / 2)
         self._downloader = downloader or Downloader(UrlRules(settings.hosts, settings.allow_http))
         self._slots = asyncio.Semaphore(settings.images_at_once)
         self._gates = HostGates(settings.images_per_host)
@@ -121,10 +127,11 @@ class ImageUrls:
 
     @asynccontextmanager
     async def _slot(self, gate: HostGate, deadline: float) -> AsyncIterator[None]:
-        """Wait for the host's turn, then for ours: so a slow host holds no more than its share of ours."""
+        """Wait for the host's turn, then for ours: so a slow host holds no more than its share of ours. From then on
+        a time-out is the host's own: it has had its fair time."""
         async with AsyncExitStack() as held:
             try:
-                async with asyncio.timeout_at(deadline):
+                async with asyncio.timeout_at(deadline - self._fair_time):
                     await held.enter_async_context(gate.slots)
                     await held.enter_async_context(self._slots)
             except TimeoutError:

@@ -28,7 +28,7 @@ def prepare_post(
     for last in (False, True):
         try:
             with busy("preparing a post"):
-                fault("fetching", [post.text])
+                fault("fetching", (post,))
                 pictures, outcomes = fetch_pictures(post, images_root, fetched)
                 prepared: PreparedPost = active.tagger.prepare(PostToTag(post.text, post.hashtags), pictures)
                 return prepared, outcomes

@@ -66,9 +66,11 @@ class Pipeline:
         """The model that posts are prepared for from now on."""
         self._journal, self._metrics, self._image_urls = journal, metrics, image_urls
         self._busy, self._guard = busy, guard
-        self.gate = Gate()
-        """Shared by the stages; alone, while a suspect passes them."""
-        self._suspects = Suspects(journal, self.gate)
+        self._gate = Gate()
+        self.memory_lock = asyncio.Lock()
+        """Held while a post is handled alone and while another model is loaded: if the process runs out of memory, it
+        is known which of the two it was. Other posts need it for neither."""
+        self._suspects = Suspects(journal, self._gate, self.memory_lock)
         self._download_room = asyncio.Semaphore(settings.fetch.posts_at_once)
         self._downloads: set[asyncio.Task[None]] = set()
         self._to_prepare: asyncio.Queue[Work] = asyncio.Queue(2 * HANDFUL)
@@ -196,7 +198,7 @@ class Pipeline:
     async def _download_and_go_on(self, work: Work) -> None:
         try:
             if not work.partition.closed:
-                async with self.gate.together():
+                async with self._gate.together():
                     await self._note([work])
                     await self._download(work)
                 await self._to_prepare.put(work)
@@ -211,7 +213,7 @@ class Pipeline:
             works = [work for work in works if not work.partition.closed]
             if not works:
                 continue
-            async with self.gate.together():
+            async with self._gate.together():
                 await self._note(works)
                 ready = await self._prepare(works)
             for work in ready:
@@ -227,7 +229,7 @@ class Pipeline:
             self._metrics.batch_posts.observe(len(batch))
             self._metrics.batch_tokens.observe(tokens)
             for _, works in itertools.groupby(batch, lambda work: work.active):
-                async with self.gate.together():
+                async with self._gate.together():
                     await self._tag(list(works))
 
     async def _pass_alone(self, work: Work) -> None:

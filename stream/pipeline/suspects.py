@@ -4,6 +4,7 @@ The journal (stream/pipeline/journal.py) says of which. One that was alone in wo
 pass the same stages as every post (stream/pipeline/stages.py), but one at a time and with nothing beside them on any
 thread, so that the next death shows which it was."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from stream.pipeline.item import Work
@@ -15,8 +16,9 @@ from stream.runtime.rwlock import Gate
 class Suspects:
     """Of one worker's pipeline."""
 
-    def __init__(self, journal: Journal, gate: Gate) -> None:
-        self._journal, self._gate = journal, gate
+    def __init__(self, journal: Journal, gate: Gate, memory_lock: asyncio.Lock) -> None:
+        """`memory_lock` keeps apart what may run out of memory by itself: here, and loading another model."""
+        self._journal, self._gate, self._memory_lock = journal, gate, memory_lock
 
     def killed_by(self, work: Work) -> Failed | None:
         """Why the post is given up unseen; None where it is none that was alone at a death."""
@@ -33,7 +35,7 @@ class Suspects:
 
     async def alone(self, work: Work, stages: Callable[[Work], Awaitable[None]]) -> None:
         """Have `work` pass `stages` while nothing else is in work."""
-        async with self._gate.alone():
+        async with self._memory_lock, self._gate.alone():
             claim = work.partition.claim
             if work.partition.closed or claim is None:
                 return

@@ -68,5 +68,5 @@ def _once_more(tagger: AnyTagger, golden: Golden, busy: Busy, prepared: Prepared
 def _work_on(tagger: AnyTagger, busy: Busy, batch: Sequence[PreparedPost]) -> list[Tagged | Failed]:
     with busy("tagging"):
         tagger.on_part = busy.go_on
-        fault("inferring", [prepared.text for prepared in batch])
+        fault("inferring", batch)
         return list(tag_prepared(tagger, batch))

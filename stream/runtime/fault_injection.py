@@ -21,6 +21,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 POINTS = ("fetching", "inferring", "publishing", "counting", "acking")
 
@@ -116,10 +117,30 @@ def happened(file: Path) -> Path:
     return file.with_name(f"{file.name}.happened")
 
 
-_faults = Faults(Path(os.environ[VARIABLE])) if os.environ.get(VARIABLE) else None
+class Post(Protocol):
+    """What a fault with a marker looks for it in."""
+
+    @property
+    def text(self) -> str: ...
 
 
-def fault(point: str, texts: Sequence[str] = ()) -> None:
-    """The worker passes `point`, with the posts of these texts where they are known."""
-    if _faults is not None:
-        _faults.passing(point, texts)
+class Point(Protocol):
+    """The worker passes `point`, with these posts where they are known."""
+
+    def __call__(self, point: str, posts: Sequence[Post] = (), /) -> None: ...
+
+
+def _off(point: str, posts: Sequence[Post] = (), /) -> None:
+    """What production passes: it looks at nothing."""
+
+
+def fault_point(file: str | None) -> Point:
+    """Where the faults in `file` happen; without one, none can."""
+    if not file:
+        return _off
+    faults = Faults(Path(file))
+    return lambda point, posts=(), /: faults.passing(point, [post.text for post in posts])
+
+
+fault = fault_point(os.environ.get(VARIABLE))
+"""Chosen once, when the process starts."""

@@ -1,16 +1,24 @@
 """The log of a worker: one line per event on stderr, and other people's chatter kept short.
 
 Faust and aiokafka are heard from warnings up, and the same complaint of theirs once in a while only: while
-a broker is away, aiokafka logs every one of its hundreds of tries per second."""
+a broker is away, aiokafka logs every one of its hundreds of tries per second. A new broker has no group coordinator
+for a moment: that is an error once it lasts."""
 
 import logging
+import math
 import time
+
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 NOISY = ("faust", "mode", "aiokafka", "kafka", "aiohttp", "asyncio")
 
 
 PAUSE = 5.0
 """Seconds in which the same complaint is not repeated."""
+
+
+START_UP = 10.0
+"""Seconds that Kafka may take to make a group coordinator available without a complaint."""
 
 
 def set_up_log(level: str) -> None:
@@ -23,7 +31,26 @@ def set_up_log(level: str) -> None:
     # a rebalance is a warning to it; we log what is assigned and revoked
     logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.ERROR)
     for handler in logging.getLogger().handlers:
+        handler.addFilter(NoCoordinatorYet())
         handler.addFilter(Repeated())
+
+
+class NoCoordinatorYet(logging.Filter):
+    """Lets aiokafka's complaint that there is no group coordinator through once it has come for START_UP."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._since = self._last = -math.inf
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        arguments = record.args if isinstance(record.args, tuple) else ()
+        if not any(isinstance(each, GroupCoordinatorNotAvailableError) for each in arguments):
+            return True
+        now = time.monotonic()
+        if now - self._last > START_UP:
+            self._since = now
+        self._last = now
+        return now - self._since >= START_UP
 
 
 class Repeated(logging.Filter):

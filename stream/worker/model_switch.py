@@ -1,7 +1,8 @@
 """Another model for a worker that runs: the checkpoint that `trimod checkpoint promote` has pointed to.
 
 The pointer file is looked at every second. What it names is loaded beside the model in use, in a thread of its own
-(of no lower priority: it would be put aside while it holds the interpreter's lock, and hold everybody up); loading
+(of no lower priority: it would be put aside while it holds the interpreter's lock, and hold everybody up), but never
+while a suspect post is handled alone: a process killed for memory by the load would condemn that post. Loading
 verifies the manifest and the golden posts, and tags them. Only then it is the one that posts are
 prepared for from now on; posts in work are tagged by the one that prepared them. Whatever fails: the old one stays,
 and log, /health and /metrics say why, until something else is promoted.
@@ -88,8 +89,9 @@ class ModelSwitch:
     async def _load(self) -> ActiveModel:
         pool = ThreadPoolExecutor(1, thread_name_prefix="switch")
         try:
-            return await asyncio.get_running_loop().run_in_executor(
-                pool, lambda: ActiveModel(self._source.load())
-            )
+            async with self._pipeline.memory_lock:
+                return await asyncio.get_running_loop().run_in_executor(
+                    pool, lambda: ActiveModel(self._source.load())
+                )
         finally:
             pool.shutdown(wait=False)

@@ -174,6 +174,17 @@ def test_padding_changes_nothing(crf: ConstrainedCRF, emissions: torch.Tensor) -
     assert alone[0] == crf.decode(emissions, MASK)[1]
 
 
+def test_what_is_on_padding_is_not_even_computed(crf: ConstrainedCRF, emissions: torch.Tensor) -> None:
+    """A row of 2 tokens beside one of 160: scores sum up over its padding, and their exponentials overflowed."""
+    long = torch.randn(1, 160, len(LABELS), generator=torch.Generator().manual_seed(6))
+    padding = torch.full((1, 158, len(LABELS)), 9.0)
+    padded = torch.cat([emissions[1:2, :2], padding], dim=1)
+    mask = torch.ones(2, 160).bool()
+    mask[1, 2:] = False
+    [_, found] = crf.likely_spans(torch.cat([long, padded]), mask, 0.2)
+    assert crf.likely_spans(emissions[1:2, :2], MASK[1:2, :2], 0.2) == [found]
+
+
 @torch.no_grad()
 def test_marginals_are_sums_over_all_legal_sequences(crf: ConstrainedCRF, emissions: torch.Tensor) -> None:
     """What a student learns from its teacher."""

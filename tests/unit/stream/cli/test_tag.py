@@ -1,5 +1,7 @@
 """`trimod tag`: the worker's settings hold for it too, and it says what it did without."""
 
+from collections.abc import Collection
+from concurrent.futures import Executor
 from pathlib import Path
 
 import orjson
@@ -7,7 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 from stream.cli.tag import tag
+from stream.config.images import Fetch
 from stream.config.settings import Settings
+from stream.images import url_fetcher
+from stream.images.loader import Fetched
+from stream.images.outcomes import HOST_AWAY
+from stream.messages.posts import PostImage
 from tests.support.tiny_checkpoint import tiny_checkpoint
 
 
@@ -52,3 +59,27 @@ def test_images_that_cannot_be_had_are_named(checkpoint: Path, tmp_path: Path) -
         "line 2: images[1] is broken (undecodable): tagged without",
         "line 2: images[2] is skipped (host not allowed): tagged without",
     ] == done.stderr.splitlines()
+
+
+@pytest.mark.usefixtures("checkpoint")
+def test_one_fetcher_serves_the_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else what it has in its cache, and what it knows of hosts that are away, is lost every 32 lines."""
+    life: list[str] = []
+
+    class Fetcher:
+        def __init__(self, settings: Fetch) -> None:
+            life.append("made")
+
+        async def fetch(self, images: Collection[PostImage], pool: Executor) -> Fetched:
+            life.append("asked")
+            return dict.fromkeys(images, HOST_AWAY)
+
+        async def close(self) -> None:
+            life.append("closed")
+
+    monkeypatch.setattr(url_fetcher, "ImageUrls", Fetcher)
+    post = orjson.dumps({"id": "1", "text": "Toronto", "images": [{"url": "https://i.redd.it/a.jpg"}]})
+    done = CliRunner().invoke(tag, ["-", "--device", "cpu"], input=b"plain\n" + (post + b"\n") * 40)
+    assert (0, 41) == (done.exit_code, len(done.stdout.splitlines()))
+    assert ["made", "closed"] == [event for event in life if event != "asked"]
+    assert 40 <= life.count("asked")

@@ -239,6 +239,42 @@ def test_a_host_that_is_away_is_not_waited_for_and_others_are_asked(monkeypatch:
     asyncio.run(run())
 
 
+def test_a_healthy_host_is_not_blamed_for_our_own_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The only slot is another host's until 0.1 s before the post's end: too late for an answer in 0.3 s."""
+    monkeypatch.setattr(host_gates, "FAILURES", 1)
+
+    async def calm(request: web.Request) -> web.Response:
+        await asyncio.sleep(0.3)
+        return web.Response(body=png(), content_type="image/png")
+
+    async def run() -> None:
+        async with fetching({"/hang": hang, "/calm": calm}, seconds_per_post=1, images_at_once=1) as it:
+            hogging = asyncio.create_task(it.post(f"http://slow.test:{it.server.port}/hang"))
+            await asyncio.sleep(0.1)
+            assert [BUSY] == await it.post("/calm")
+            assert [TIMEOUT] == await hogging
+            assert [RED] == await it.post("/red.png")
+
+    asyncio.run(run())
+
+
+def test_a_dead_host_under_load_is_still_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everybody waits for its slot, and each gets it in time for a try that counts."""
+    monkeypatch.setattr(host_gates, "FAILURES", 3)
+
+    async def run() -> None:
+        async with fetching({"/hang": hang}, seconds_per_post=0.4, images_per_host=1) as it:
+            posts = []
+            for number in range(50):
+                posts.append(asyncio.create_task(it.post(f"http://slow.test:{it.server.port}/hang?{number}")))
+                await asyncio.sleep(0.03)
+            found = [outcome for [outcome] in await asyncio.gather(*posts)]
+            assert (TIMEOUT, HOST_AWAY) == (found[0], found[-1])
+            assert {TIMEOUT, BUSY, HOST_AWAY} == set(found)
+
+    asyncio.run(run())
+
+
 def test_a_missing_image_is_no_sign_of_a_host_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_gates, "FAILURES", 1)
 

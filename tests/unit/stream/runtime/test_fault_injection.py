@@ -4,12 +4,19 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from models.core.post import Mention
+from stream.pipeline.model import Tagged
+from stream.pipeline.tagging import _work_on
 from stream.runtime import fault_injection as faults
 from stream.runtime.fault_injection import Fault, Faults
+from stream.runtime.watchdog import Busy
 
 
 def passes(file: Path, point: str, *texts: str, times: int = 1) -> list[str]:
@@ -26,7 +33,35 @@ def passes(file: Path, point: str, *texts: str, times: int = 1) -> list[str]:
 
 def test_without_a_file_nothing_happens(tmp_path: Path) -> None:
     assert [""] == passes(tmp_path / "none", "counting")
-    assert faults._faults is None  # and in this process there are no fault points at all
+    assert faults.fault is faults.fault_point(None)  # and in this process there are no fault points at all
+
+
+class Unread:
+    """A post of which nobody may read the text."""
+
+    @property
+    def text(self) -> str:
+        raise AssertionError("read")
+
+
+def test_where_faults_are_off_a_batch_costs_nothing() -> None:
+    """Not even a look at its posts, of which the worker passes thousands a second."""
+
+    class Tagger:
+        def tag_prepared(self, batch: Sequence[Unread]) -> list[list[Mention]]:
+            return [[] for _ in batch]
+
+    tagger: Any = Tagger()
+    assert [Tagged([])] * 2 == _work_on(tagger, Busy(lambda: 0.0), [Unread()] * 2)
+
+
+def test_where_they_are_on_it_is_looked_for_the_marker(tmp_path: Path) -> None:
+    file = tmp_path / "faults"
+    file.write_text("inferring raise text=BOOM")
+    point = faults.fault_point(str(file))
+    point("inferring", [SimpleNamespace(text="calm")])
+    with pytest.raises(RuntimeError):
+        point("inferring", [SimpleNamespace(text="calm"), SimpleNamespace(text="BOOM")])
 
 
 def test_the_nth_pass_of_its_point(tmp_path: Path) -> None:

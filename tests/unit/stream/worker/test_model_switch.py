@@ -125,7 +125,7 @@ def switched(new: Any) -> tuple[str, str, dict[str, float]]:
         await switch._switch()
         return switch
 
-    pipeline: Any = SimpleNamespace(active=ActiveModel(FakeTagger()))
+    pipeline: Any = SimpleNamespace(active=ActiveModel(FakeTagger()), memory_lock=asyncio.Lock())
     metrics = Metrics(Model("fake", "1"))
     switch = asyncio.run(run())
     outcomes = {
