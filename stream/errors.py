@@ -11,7 +11,14 @@ TrimodError                 (models/core/errors.py) one line on stderr, non-zero
     `-- WorkEndedIt         the same, and a post in work may be to blame: the journal counts it as a death
 """
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from models.core.errors import TrimodError
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
 
 class SettingsError(TrimodError):
@@ -51,3 +58,17 @@ class WorkEndedIt(BrokenWorker):
     """
 
     exit_code = 75
+
+
+def explain(error: "ValidationError", noun: str, detail: "Callable[[str, ErrorDetails], str]") -> str:
+    """What pydantic found, in one line; `detail` words a bad value, given its name such as `images[0].url`."""
+    return "; ".join(_one(each, noun, detail) for each in error.errors())
+
+
+def _one(error: "ErrorDetails", noun: str, detail: "Callable[[str, ErrorDetails], str]") -> str:
+    name = ""
+    for part in error["loc"]:
+        name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else part
+    if error["type"] == "extra_forbidden":
+        return f"unknown {noun} '{name}'"
+    return f"{noun} '{name}' is missing" if error["type"] == "missing" else detail(name, error)

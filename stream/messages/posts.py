@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import orjson
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
-from stream.errors import BadPost
+from stream.errors import BadPost, explain
 from stream.messages.base import MAX_IMAGES, MAX_NAME, MAX_POST_BYTES, MAX_TEXT, Incoming
 
 
@@ -79,13 +80,8 @@ def decode_post(value: bytes | None) -> Post:
     try:
         return Post.model_validate(fields)
     except ValidationError as error:
-        raise BadPost("; ".join(map(_explain, error.errors()))) from None
+        raise BadPost(explain(error, "field", _detail)) from None
 
 
-def _explain(error: Any) -> str:
-    name = ""
-    for part in error["loc"]:
-        name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else str(part)
-    if error["type"] == "missing":
-        return f"field '{name}' is missing"
+def _detail(name: str, error: ErrorDetails) -> str:
     return f"field '{name}': {error['msg'].removeprefix('Value error, ')}"
