@@ -2,7 +2,7 @@
 
 TrimodError                 (models/core/errors.py) one line on stderr, non-zero exit
 |-- SettingsError           unknown or bad setting: stops the start, names the key (exit 2)
-|-- BadPost                 the post's own fault: its bytes go to `posts.dead`, the stream goes on
+|-- BadPost                 (models/core/errors.py) the post's own fault: its bytes go to `posts.dead`
 |-- LocalServerError        a Kafka or Redis of our own does not start, or what it needs is not installed
 |-- PassingFault            Redis or the broker is away: retried with backoff while the partition waits, or by the
 |                           supervisor where it was away at the start (exit 69)
@@ -11,24 +11,14 @@ TrimodError                 (models/core/errors.py) one line on stderr, non-zero
     `-- WorkEndedIt         the same, and a post in work may be to blame: the journal counts it as a death
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
+from models.core.errors import BadPost as BadPost
 from models.core.errors import TrimodError
-
-if TYPE_CHECKING:
-    from pydantic import ValidationError
-    from pydantic_core import ErrorDetails
 
 
 class SettingsError(TrimodError):
     """An unknown key or a value of the wrong type, named as `section.key`."""
 
     exit_code = 2
-
-
-class BadPost(TrimodError):
-    """A record on the posts topic that is no post; the message names the field."""
 
 
 class LocalServerError(TrimodError):
@@ -58,17 +48,3 @@ class WorkEndedIt(BrokenWorker):
     """
 
     exit_code = 75
-
-
-def explain(error: "ValidationError", noun: str, detail: "Callable[[str, ErrorDetails], str]") -> str:
-    """What pydantic found, in one line; `detail` words a bad value, given its name such as `images[0].url`."""
-    return "; ".join(_one(each, noun, detail) for each in error.errors())
-
-
-def _one(error: "ErrorDetails", noun: str, detail: "Callable[[str, ErrorDetails], str]") -> str:
-    name = ""
-    for part in error["loc"]:
-        name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else part
-    if error["type"] == "extra_forbidden":
-        return f"unknown {noun} '{name}'"
-    return f"{noun} '{name}' is missing" if error["type"] == "missing" else detail(name, error)

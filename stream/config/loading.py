@@ -19,8 +19,9 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from models.core.errors import explain
 from stream.config.settings import Settings
-from stream.errors import SettingsError, explain
+from stream.errors import SettingsError
 
 PREFIX = "TRIMOD_"
 
