@@ -2,7 +2,7 @@
 
 TrimodError                 (models/core/errors.py) one line on stderr, non-zero exit
 |-- SettingsError           unknown or bad setting: stops the start, names the key (exit 2)
-|-- BadPost                 the post's own fault: its bytes go to `posts.dead`, the stream goes on
+|-- BadPost                 (models/core/errors.py) the post's own fault: its bytes go to `posts.dead`
 |-- LocalServerError        a Kafka or Redis of our own does not start, or what it needs is not installed
 |-- PassingFault            Redis or the broker is away: retried with backoff while the partition waits, or by the
 |                           supervisor where it was away at the start (exit 69)
@@ -11,6 +11,7 @@ TrimodError                 (models/core/errors.py) one line on stderr, non-zero
     `-- WorkEndedIt         the same, and a post in work may be to blame: the journal counts it as a death
 """
 
+from models.core.errors import BadPost as BadPost
 from models.core.errors import TrimodError
 
 
@@ -18,10 +19,6 @@ class SettingsError(TrimodError):
     """An unknown key or a value of the wrong type, named as `section.key`."""
 
     exit_code = 2
-
-
-class BadPost(TrimodError):
-    """A record on the posts topic that is no post; the message names the field."""
 
 
 class LocalServerError(TrimodError):

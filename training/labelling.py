@@ -17,9 +17,11 @@ from typing import Any, Literal
 
 from rich.progress import Progress
 
-from models.core.errors import BrokenImage
+from models.core.errors import BadPost, BrokenImage
 from models.core.labels import Span, spans, tags_of
 from models.core.post import Mention, Post
+from models.core.post_json import Post as JsonPost
+from models.core.post_json import expand_image, read_fields, to_post
 from models.inference.tagger import Prepared, Tagger
 from models.vision.decoding import Picture, decode_image
 from training.engine.run_state import alone
@@ -27,6 +29,10 @@ from training.errors import DataError
 from training.evaluation.scoring import Score, score
 
 BATCH = 32
+
+
+FIELDS = ("id", "text", "hashtags", "images")
+"""Of a post, what is read: a time that no worker would take costs no label."""
 
 
 log = logging.getLogger(__name__)
@@ -61,21 +67,14 @@ class Written:
     unwritable: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Post:
-    id: str
-    text: str
-    images: tuple[tuple[str, str], ...]
-    """Path from the posts' folder, and alt text, of each."""
-
-
 def labels_file(out: Path) -> Path:
     """Where the labels of CoNLL file `out` are kept."""
     return out.with_name(f"{out.name}.jsonl")
 
 
 def label(posts: Path, tagger: Tagger, out: Path, progress: Progress) -> list[LabelledLine]:
-    """Tag what is not tagged yet of `posts`: JSON lines of `id`, `text` and, where there is one, `image` or `images`.
+    """Tag what is not tagged yet of `posts`: JSON lines of `id`, `text` and, where there are any, `hashtags` and
+    `image` or `images`.
 
     An image is a path from the posts' folder; one that is missing or broken is logged, and its post tagged without.
     Raises DataError for labels in `out` that are another checkpoint's or other posts', and for a line that is no post:
@@ -90,7 +89,7 @@ def label(posts: Path, tagger: Tagger, out: Path, progress: Progress) -> list[La
 def _go_on(
     folder: Path,
     lines: Sequence[str],
-    posts: Sequence[_Post],
+    posts: Sequence[JsonPost],
     tagger: Tagger,
     out: Path,
     progress: Progress,
@@ -107,7 +106,7 @@ def _go_on(
             file.write(json.dumps(header) + "\n")
         left = iter(posts[len(done) :])
         while part := list(islice(left, BATCH)):
-            found = _tagged(tagger, [(each, _pictures(folder, each.images)) for each in part])
+            found = _tagged(tagger, [(each, _pictures(folder, each)) for each in part])
             file.writelines(json.dumps(asdict(each), ensure_ascii=False) + "\n" for each in found)
             file.flush()
             done += found
@@ -188,48 +187,53 @@ def _stored(path: Path) -> Iterator[Any]:
         raise DataError(f"no labels in {path}: {error}") from None
 
 
-def _post(posts: Path, number: int, line: str) -> _Post:
+def _post(posts: Path, number: int, line: str) -> JsonPost:
     try:
-        post = json.loads(line)
-        text = post["text"].encode("utf-8", "replace").decode()  # JSON may hold half a surrogate pair
-        listed = [{"path": post["image"]}] if post.get("image") else post.get("images") or []
-        images = tuple((each["path"], each.get("alt") or "") for each in listed if each.get("path"))
-        if not all(isinstance(given, str) for image in images for given in image):
-            raise TypeError
-        read = _Post(str(post["id"]), text, images)
-    except (ValueError, KeyError, TypeError, AttributeError):
+        fields = read_fields(_whole(line))
+        expand_image(fields)
+        post = to_post({name: fields[name] for name in FIELDS if name in fields})
+    except (ValueError, BadPost) as error:
         raise DataError(
-            f'{posts}:{number}: is no object with an "id", a "text" and, if at all, an "image" or "images" with paths'
+            f'{posts}:{number}: is no object with an "id", a "text" and, if at all, "hashtags" and an "image" or '
+            f'"images": {error}'
         ) from None
-    if len(images) < len(listed):
+    if any(image.path is None for image in post.images):
         log.warning("%s:%d: of its images, those without a path are not read", posts, number)
-    return read
+    return post
 
 
-def _pictures(folder: Path, images: Sequence[tuple[str, str]]) -> list[Picture]:
+def _whole(line: str) -> bytes:
+    """The line with a question mark for each half of a surrogate pair, which JSON may hold and UTF-8 may not."""
+    return json.dumps(json.loads(line), ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _pictures(folder: Path, post: JsonPost) -> list[Picture]:
     pictures = []
-    for path, alt in images:
+    for image in post.images:
+        if image.path is None:
+            continue
         try:
-            pictures.append(decode_image((folder / path).read_bytes(), alt))
+            pictures.append(decode_image((folder / image.path).read_bytes(), image.alt))
         except (OSError, BrokenImage) as error:
-            log.warning("%s: labelled without it: %s", folder / path, error)
+            log.warning("%s: labelled without it: %s", folder / image.path, error)
     return pictures
 
 
-def _tagged(tagger: Tagger, posts: Sequence[tuple[_Post, list[Picture]]]) -> list[LabelledLine]:
-    prepared = [tagger.prepare(Post(given.text), pictures) for given, pictures in posts]
+def _tagged(tagger: Tagger, posts: Sequence[tuple[JsonPost, list[Picture]]]) -> list[LabelledLine]:
+    prepared = [tagger.prepare(Post(given.text, given.hashtags), pictures) for given, pictures in posts]
     return [
         _labelled(given, ready, mentions)
         for (given, _), ready, mentions in zip(posts, prepared, tagger.tag_prepared(prepared), strict=True)
     ]
 
 
-def _labelled(given: _Post, prepared: Prepared, mentions: Sequence[Mention]) -> LabelledLine:
+def _labelled(given: JsonPost, prepared: Prepared, mentions: Sequence[Mention]) -> LabelledLine:
     starts = {token.start: index for index, token in enumerate(prepared.found)}
     ends = {token.end: index + 1 for index, token in enumerate(prepared.found)}
+    paths = [image.path for image in given.images if image.path is not None]
     return LabelledLine(
         given.id,
-        Path(given.images[0][0]).stem if given.images else "",
+        Path(paths[0]).stem if paths else "",
         [token.text for token in prepared.found],
         [(starts[mention.start], ends[mention.end], mention.type) for mention in mentions],
         [mention.confidence for mention in mentions],

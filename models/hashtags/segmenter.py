@@ -12,12 +12,12 @@ characters are part of the configuration, the lexicon of the weights. Trained by
 
 import threading
 import unicodedata
-from collections import OrderedDict
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import torch
+from cachetools import LRUCache
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -96,7 +96,7 @@ class Segmenter(nn.Module):
             self.register_buffer(f"lexicon_{name}", tensor)
         self.ranker = Ranker(config.ranker) if config.ranker else None
         self._lexicon: Lexicon | None = None
-        self._memo: OrderedDict[str, str] = OrderedDict()
+        self._memo: LRUCache[str, str] = LRUCache(config.memo)
         self._memo_lock = threading.Lock()
         self.register_load_state_dict_post_hook(lambda *_: self._loaded())  # type: ignore[no-untyped-call]
 
@@ -150,12 +150,8 @@ class Segmenter(nn.Module):
 
     def _segment_parts(self, parts: Set[str]) -> dict[str, str]:
         """The spaced form of each part; posts repeat hashtags, so the last `memo` answers are kept."""
-        answers: dict[str, str] = {}
         with self._memo_lock:
-            for part in parts:
-                if part in self._memo:
-                    self._memo.move_to_end(part)
-                    answers[part] = self._memo[part]
+            answers = {part: self._memo[part] for part in parts if part in self._memo}
         fresh = sorted((part for part in parts if part not in answers), key=lambda part: (len(part), part))
         for start in range(0, len(fresh), self.config.batch_size):
             batch = fresh[start : start + self.config.batch_size]
@@ -189,10 +185,9 @@ class Segmenter(nn.Module):
         return self.ranker.cut(self._lexicon, text, odds) if self.ranker else self._lexicon.cut(text, odds)
 
     def _remember(self, answers: dict[str, str]) -> None:
-        with self._memo_lock:
-            self._memo.update(answers)
-            while len(self._memo) > self.config.memo:
-                self._memo.popitem(last=False)
+        if self.config.memo:  # a memo of size 0 refuses what it cannot keep
+            with self._memo_lock:
+                self._memo.update(answers)
 
     def _loaded(self) -> None:
         """After load_state_dict: the lexicon's words are read out of its tensors, what was remembered is

@@ -6,11 +6,11 @@ pooled, the mean over a post's pictures; and regions, cells of all pictures' gri
 (their spatial graph is of one picture).
 """
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from cachetools import LRUCache
 from torch import Tensor
 
 from models.core.inputs import Inputs
@@ -63,8 +63,7 @@ class ImageReader:
             grid = inputs.regions == "grid" or captioner is not None
             self._default = ImageEncoder(device, regions=grid)
         self._other = None if inputs.backbone == DEFAULT else backbone(inputs.backbone, device)
-        self._known: OrderedDict[str, _Looked] = OrderedDict()
-        self._cache = cache
+        self._known: LRUCache[str, _Looked] = LRUCache(cache)
 
     @property
     def remembered(self) -> int:
@@ -78,11 +77,8 @@ class ImageReader:
         new = [picture for key, picture in pictures.items() if key not in known]
         if new:
             known |= zip((picture.key for picture in new), self._look(new), strict=True)
-        for key, looked in known.items():
-            self._known[key] = looked
-            self._known.move_to_end(key)
-        while len(self._known) > self._cache:
-            self._known.popitem(last=False)
+        if self._known.maxsize:  # one of size 0 refuses what it cannot keep
+            self._known.update(known)
         return [self._together(post, [known[picture.key] for picture in post]) for post in posts]
 
     def _look(self, pictures: Sequence[Picture]) -> list[_Looked]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 import orjson
 
+from models.core.post_json import to_post
 from stream.cli.options import with_settings
 from stream.config.images import Fetch
 from stream.config.loading import with_flags
@@ -93,7 +94,7 @@ def _plain(line: Line) -> Post:
         text = line.data.decode()
     except UnicodeDecodeError as error:
         raise BadPost(f"is no UTF-8: {error.reason} at byte {error.start}") from None
-    return decode_post(orjson.dumps({"id": f"line {line.number}", "text": text}))
+    return to_post({"id": f"line {line.number}", "text": text})
 
 
 @contextmanager

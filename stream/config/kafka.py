@@ -2,12 +2,15 @@
 
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 
-from stream.config.base import LOGIN_KEYS, TLS_KEYS, OptionalPath, Section, bad, check_secrets, only_with
+from stream.config.base import Section, bad
+from stream.config.secured import LOGIN_KEYS, TLS_KEYS, Secured, check_secrets, only_with
 
 
-class Kafka(Section):
+class Brokers(Section):
+    """The fields before the login."""
+
     bootstrap_servers: str = "127.0.0.1:9092"
     """Comma-separated `host:port` of the brokers to ask first."""
     group: str = "trimod"
@@ -33,22 +36,11 @@ class Kafka(Section):
     """`SSL` is TLS, with a certificate of our own where the brokers want one; `SASL_SSL` TLS with user and password."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     """How SASL_SSL proves the password."""
+
+
+class Kafka(Secured, Brokers):
     username: str = ""
     """User of SASL_SSL."""
-    password: SecretStr = SecretStr("")
-    """The user's password; as TRIMOD_KAFKA__PASSWORD or in the settings file, never by --set."""
-    password_file: OptionalPath = None
-    """File with the password alone, instead of it."""
-    ca_file: OptionalPath = None
-    """PEM file of the authorities that the brokers' certificates must come from; without it, those of the system."""
-    certificate_file: OptionalPath = None
-    """PEM file of our own certificate (and its chain), for brokers that want one."""
-    key_file: OptionalPath = None
-    """PEM file of its private key; without it, the key is in certificate_file."""
-    key_password: SecretStr = SecretStr("")
-    """Password of an encrypted private key."""
-    key_password_file: OptionalPath = None
-    """File with that password alone, instead of it."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -17,7 +17,9 @@ from pydantic import (
     ValidationError,
 )
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
+from models.core.errors import explain
 from stream.config.settings import Settings
 from stream.errors import SettingsError
 
@@ -42,7 +44,7 @@ def load_settings(
     try:
         return Settings.model_validate(merged)
     except ValidationError as error:
-        raise SettingsError("; ".join(map(_explain, error.errors()))) from None
+        raise SettingsError(explain(error, "setting", _detail)) from None
 
 
 def with_flags(settings: Settings, section: str, flags: Mapping[str, Any]) -> Settings:
@@ -52,7 +54,7 @@ def with_flags(settings: Settings, section: str, flags: Mapping[str, Any]) -> Se
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        raise SettingsError("; ".join(map(_explain, error.errors()))) from None
+        raise SettingsError(explain(error, "setting", _detail)) from None
 
 
 def documented_fields() -> list[tuple[str, FieldInfo]]:
@@ -69,12 +71,9 @@ def secret_names() -> set[str]:
     return {name for name, field in documented_fields() if field.annotation is SecretStr}
 
 
-def _explain(error: Any) -> str:
-    key = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        return f"unknown setting '{key}'"
-    shown = "" if key in {"redis.url", *secret_names()} else f", got {error['input']!r}"
-    return f"bad setting '{key}': {error['msg'].lower()}{shown}"
+def _detail(name: str, error: ErrorDetails) -> str:
+    shown = "" if name in {"redis.url", *secret_names()} else f", got {error['input']!r}"
+    return f"bad setting '{name}': {error['msg'].lower()}{shown}"
 
 
 def _from_file(config: Path | None, environ: Mapping[str, str]) -> dict[str, Any]:

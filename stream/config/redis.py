@@ -3,9 +3,10 @@
 from typing import Any, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 
-from stream.config.base import TLS_KEYS, OptionalPath, Section, bad, check_secrets, only_with
+from stream.config.base import Section, bad
+from stream.config.secured import TLS_KEYS, Secured, check_secrets, only_with
 from stream.errors import SettingsError
 
 
@@ -37,25 +38,16 @@ def split_redis_url(values: Any) -> Any:
     return values | {"url": parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()} | login
 
 
-class Redis(Section):
+class Address(Section):
+    """The field before the login."""
+
     url: str = "redis://127.0.0.1:6379/0"
     """`redis://host:port/db`, or `rediss://` for TLS; `user:password@` before the host is taken out of it."""
+
+
+class Redis(Secured, Address):
     username: str = ""
     """Name of an ACL user; empty for Redis's default user."""
-    password: SecretStr = SecretStr("")
-    """The user's password; as TRIMOD_REDIS__PASSWORD or in the settings file, never by --set."""
-    password_file: OptionalPath = None
-    """File with the password alone, instead of it."""
-    ca_file: OptionalPath = None
-    """PEM file of the authorities that Redis's certificate must come from; without it, those of the system."""
-    certificate_file: OptionalPath = None
-    """PEM file of our own certificate (and its chain), for a Redis that wants one."""
-    key_file: OptionalPath = None
-    """PEM file of its private key; without it, the key is in certificate_file."""
-    key_password: SecretStr = SecretStr("")
-    """Password of an encrypted private key."""
-    key_password_file: OptionalPath = None
-    """File with that password alone, instead of it."""
     prefix: str = Field("trimod", pattern=r"^[^{}\s]+$")
     """Hash tag that all keys share: `{prefix}:...`."""
     dedup_window: float = Field(600.0, ge=0.0)

@@ -4,9 +4,10 @@ import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stream.config.base import LOGIN_KEYS, TLS_KEYS, bad
+from stream.config.base import bad
 from stream.config.kafka import Kafka
 from stream.config.redis import Redis
+from stream.config.secured import LOGIN_KEYS, TLS_KEYS
 from stream.config.worker import Worker, check_token
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ more failure sends it away again. Any answer, also "no such image", is a sign of
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Callable
+
+from cachetools import LRUCache
 
 FAILURES = 8
 """Failures in a row, without an answer between."""
@@ -50,14 +51,12 @@ class HostGates:
     def __init__(self, slots: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._slots = slots
         self._clock = clock
-        self._gates: OrderedDict[str, HostGate] = OrderedDict()
+        self._gates: LRUCache[str, HostGate] = LRUCache(MAX_HOSTS)
 
     def __len__(self) -> int:
         return len(self._gates)
 
     def of(self, host: str) -> HostGate:
-        gate = self._gates.pop(host, None) or HostGate(self._slots, self._clock)
-        self._gates[host] = gate
-        if len(self._gates) > MAX_HOSTS:
-            self._gates.popitem(last=False)
-        return gate
+        if host not in self._gates:
+            self._gates[host] = HostGate(self._slots, self._clock)
+        return self._gates[host]

@@ -11,12 +11,12 @@ import asyncio
 import logging
 import random
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection
 from concurrent.futures import Executor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
+from cachetools import TTLCache
 from yarl import URL
 
 from models.core.errors import BrokenImage
@@ -148,26 +148,12 @@ class ImageUrls:
         return await self._downloader.get(url)
 
 
-class _Kept:
+class _Kept(TTLCache[str, Picture]):
     """The pictures used last, by URL; each takes 147 KiB."""
 
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._most = most
-        self._clock = clock
-        self._pictures: OrderedDict[str, tuple[float, Picture]] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._pictures)
-
-    def get(self, url: str) -> Picture | None:
-        found = self._pictures.get(url)
-        if found is None or self._clock() >= found[0]:
-            return None
-        self._pictures.move_to_end(url)
-        return found[1]
+        super().__init__(most, KEPT_FOR, clock)
 
     def put(self, url: str, picture: Picture) -> None:
-        self._pictures[url] = (self._clock() + KEPT_FOR, picture)
-        self._pictures.move_to_end(url)
-        while len(self._pictures) > self._most:
-            self._pictures.popitem(last=False)
+        if self.maxsize:  # one of size 0 refuses what it cannot keep
+            self[url] = picture

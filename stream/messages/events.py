@@ -12,7 +12,7 @@ import orjson
 from pydantic import Field
 
 from models.core.post import Mention
-from stream.messages.base import Record
+from models.core.record import Record
 from stream.messages.posts import Post
 
 

@@ -1,67 +1,13 @@
-"""The record of the `posts` topic: `decode_post` is the way in, and names the field of a bad post."""
+"""The record of the `posts` topic: `decode_post` is the way in, and names the field of a bad post.
 
-from datetime import datetime
-from typing import Annotated, Any
+The record itself is in models/core/post_json.py, since `trimod label` reads posts too.
+"""
 
-import orjson
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
-
+from models.core.post_json import Post, PostImage, read_fields, to_post
 from stream.errors import BadPost
-from stream.messages.base import MAX_IMAGES, MAX_NAME, MAX_POST_BYTES, MAX_TEXT, Incoming
+from stream.messages.base import MAX_POST_BYTES
 
-
-def _milliseconds(value: Any) -> Any:
-    """Epoch milliseconds from an int or an RFC 3339 string with an offset."""
-    if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value.upper())  # RFC 3339 takes `t` and `z` too
-        except ValueError:
-            raise ValueError("must be RFC 3339 or epoch milliseconds") from None
-        if moment.tzinfo is None:
-            raise ValueError("RFC 3339 time needs an offset such as Z")
-        return int(moment.timestamp() * 1000)
-    return value
-
-
-def _identifier(value: Any) -> Any:
-    """Ids of some sources are numbers; JSON's are taken as their digits."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-class PostImage(Incoming):
-    """One image: exactly one of `url`, `path` (below the workers' images root) and `data` (base64)."""
-
-    url: str | None = None
-    path: str | None = None
-    data: str | None = None
-    """Base64; what is none is a broken image and no bad post, so stream/images/loader.py decodes it."""
-    alt: str = ""
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "PostImage":
-        if [self.url, self.path, self.data].count(None) != 2:
-            raise ValueError("needs exactly one of url, path and data")
-        return self
-
-
-class Post(Incoming):
-    """A record of the `posts` topic; its key is `id`. Unknown fields are ignored."""
-
-    id: Annotated[str, BeforeValidator(_identifier, json_schema_input_type=str | int)] = Field(
-        min_length=1, max_length=MAX_NAME
-    )
-    text: str = Field(max_length=MAX_TEXT)
-    created_at: Annotated[
-        int | None, BeforeValidator(_milliseconds, json_schema_input_type=int | str | None)
-    ] = None
-    """RFC 3339 with offset or epoch milliseconds; epoch milliseconds once decoded."""
-    author: str | None = Field(None, max_length=MAX_NAME)
-    lang: str | None = None
-    source: str = Field("", max_length=MAX_NAME)
-    """Where the post comes from (a network, a feed): ids need be unique only within it."""
-    hashtags: tuple[str, ...] | None = Field(None, strict=False, fail_fast=True)
-    """Without `#`; taken from the text where absent."""
-    images: tuple[PostImage, ...] = Field((), max_length=MAX_IMAGES, strict=False, fail_fast=True)
+__all__ = ["Post", "PostImage", "decode_post"]
 
 
 def decode_post(value: bytes | None) -> Post:
@@ -70,22 +16,4 @@ def decode_post(value: bytes | None) -> Post:
         raise BadPost("post is empty (a tombstone)")
     if len(value) > MAX_POST_BYTES:
         raise BadPost(f"post has {len(value)} bytes; at most {MAX_POST_BYTES} are taken")
-    try:
-        fields = orjson.loads(value)
-    except orjson.JSONDecodeError as error:
-        raise BadPost(f"post is no JSON: {error}") from None
-    if not isinstance(fields, dict):
-        raise BadPost(f"post must be a JSON object, got {type(fields).__name__}")
-    try:
-        return Post.model_validate(fields)
-    except ValidationError as error:
-        raise BadPost("; ".join(map(_explain, error.errors()))) from None
-
-
-def _explain(error: Any) -> str:
-    name = ""
-    for part in error["loc"]:
-        name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else str(part)
-    if error["type"] == "missing":
-        return f"field '{name}' is missing"
-    return f"field '{name}': {error['msg'].removeprefix('Value error, ')}"
+    return to_post(read_fields(value))

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from stream.messages.base import Record
+from models.core.record import Record
 
 DEFAULT_GROUP = "trimod"
 """Whose receipts those of schema 1 are, which do not say it."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
+from models.core.record import Record
 from stream.config.kafka import Kafka
-from stream.messages.base import Record
 from stream.messages.events import EntityEvent
 from stream.messages.posts import Post
 from stream.messages.receipts import Receipt

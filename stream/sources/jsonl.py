@@ -12,7 +12,8 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from models.core.errors import BrokenImage
+from models.core.errors import BadPost, BrokenImage
+from models.core.post_json import expand_image, read_fields
 from stream.images.local_files import find_below, read_below
 from stream.messages.base import MAX_POST_BYTES
 
@@ -55,12 +56,10 @@ class Outgoing:
 def prepare(line: Line, root: Path | None, embed: bool) -> Outgoing:
     """What to send for a line: its own bytes, unless an image had to be written differently."""
     try:
-        post = orjson.loads(line.data)
-    except orjson.JSONDecodeError:
-        post = None
-    if not isinstance(post, dict):
+        post = read_fields(line.data)
+    except BadPost:
         return Outgoing(f"line {line.number}", line.data)
-    changed, missing = _expand_image(post), 0
+    changed, missing = expand_image(post), 0
     if root is not None:
         for image in _images_with_path(post):
             try:
@@ -85,15 +84,6 @@ def _key(post: dict[str, Any]) -> str | None:
     return (
         str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) and value != "" else None
     )
-
-
-def _expand_image(post: dict[str, Any]) -> bool:
-    """Turn the short form `image` into `images`; whether there was one."""
-    if "images" in post or not isinstance(post.get("image"), str):
-        return False
-    path = post.pop("image")
-    post["images"] = [{"path": path}] if path else []
-    return True
 
 
 def _images_with_path(post: dict[str, Any]) -> list[dict[str, Any]]:

@@ -7,10 +7,10 @@ import orjson
 import pytest
 
 from models.core.errors import BrokenImage
+from models.core.post_json import MAX_IMAGES
 from models.vision.decoding import decode_image
 from stream.demo.run import SAMPLES
 from stream.errors import BadPost
-from stream.messages.base import MAX_IMAGES
 from stream.messages.posts import decode_post
 from stream.sources.jsonl import prepare, read_lines
 

@@ -41,7 +41,7 @@ def label(
     agreement: Path | None,
     device: str,
 ) -> None:
-    """Tag POSTS.jsonl, an object with id, text and perhaps image (a path) a line, and write a CoNLL file of it.
+    """Tag POSTS.jsonl, an object with id, text and perhaps hashtags and image (a path) a line, and write CoNLL of it.
 
     The labels are the checkpoint's guesses (silver), not a person's.
     """

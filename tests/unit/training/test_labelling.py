@@ -189,3 +189,32 @@ def test_images_are_read_as_everywhere(
     assert [[""], ["Riga"], []] == alts
     assert ["7", "7", ""] == [post.image_id for post in read_conll(out)]
     assert [f"{posts}:2: of its images, those without a path are not read"] == caplog.messages
+
+
+def test_hashtags_are_read_as_everywhere(
+    posts: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were dropped: the labels were those of other posts than the workers see. A time is not read at all."""
+    lines = [
+        {"id": 1, "text": "a #b", "hashtags": ["Riga"], "created_at": "Wed Oct 10 20:19:24 +0000 2018"},
+        {"id": 2, "text": "a #b", "hashtags": None},
+        {"id": 3, "text": "a #b", "hashtags": []},
+    ]
+    posts.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    prepared, read = Tagger.prepare, []
+    monkeypatch.setattr(
+        Tagger,
+        "prepare",
+        lambda self, post, given: (read.append(post.hashtags), prepared(self, post, given))[1],
+    )
+    run(posts, "--checkpoint", checkpoint, "--out", tmp_path / "train.txt")
+    assert [("Riga",), None, ()] == read[-3:]  # before them, the golden posts
+
+
+def test_images_that_are_null_do_not_hide_the_short_form(
+    posts: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    """Many exporters write every column of every row."""
+    posts.write_text(json.dumps({"id": 1, "text": "a", "image": "images/7.jpg", "images": None}) + "\n")
+    run(posts, "--checkpoint", checkpoint, "--out", tmp_path / "train.txt")
+    assert ["7"] == [post.image_id for post in read_conll(tmp_path / "train.txt")]

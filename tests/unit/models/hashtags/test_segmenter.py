@@ -128,6 +128,11 @@ def test_memo_is_bounded() -> None:
     assert len(segmenter._memo) == 3
 
 
+def test_a_memo_of_nothing_remembers_nothing() -> None:
+    segmenter = never_spacing(memo=0)
+    assert (["ab"], 0) == (segmenter.segment(["ab"]), segmenter.remembered)
+
+
 def test_segmenting_in_training_mode_is_refused() -> None:
     """Dropout would make the answers random."""
     with pytest.raises(RuntimeError, match=r"call eval\(\) first"):

@@ -224,6 +224,12 @@ def test_a_kept_picture_has_the_alt_of_its_own_post_and_gets_old() -> None:
     asyncio.run(run())
 
 
+def test_a_cache_of_nothing_keeps_nothing() -> None:
+    kept = image_urls._Kept(0)
+    kept.put("a", Picture.__new__(Picture))
+    assert (None, 0) == (kept.get("a"), len(kept))
+
+
 def test_a_host_that_is_away_is_not_waited_for_and_others_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else every post with an image there would take its full time, and hold up all behind it."""
     monkeypatch.setattr(host_gates, "FAILURES", 3)

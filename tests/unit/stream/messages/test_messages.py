@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.core.post import Mention
+from models.core.post_json import MAX_TEXT
 from stream.errors import BadPost
-from stream.messages.base import MAX_TEXT, encode
+from stream.messages.base import encode
 from stream.messages.events import EntityEvent, entity_event, event_id, utf16_offset
 from stream.messages.posts import Post, decode_post
 
