@@ -120,7 +120,7 @@ def test_specialists_come_last_and_are_told_apart(tmp_path: Path, data: Path) ->
 def test_a_specialist_without_its_set_is_refused(tmp_path: Path, data: Path) -> None:
     given = ["--member", str(tmp_path), "--specialist", "runs/ft17", "--data", str(data)]
     done = CliRunner().invoke(committee, [*given, "--out", str(tmp_path)])
-    assert (2, True) == (done.exit_code, "--specialist runs/ft17: needs the data set's name" in done.output)
+    assert (2, True) == (done.exit_code, "--specialist runs/ft17: expected SET=CHECKPOINT" in done.output)
 
 
 def test_its_least_confidence_is_the_one_asked_for(tmp_path: Path, data: Path) -> None:

@@ -323,4 +323,4 @@ def test_the_command_writes_a_file_that_is_read(tmp_path: Path) -> None:
     assert 0 == result.exit_code, result.output
     assert (17, 8) == tuple(read_vectors(Path(out))[1].shape)
     refused = CliRunner().invoke(command, [*asked, "--frequent", "10"])
-    assert (2, True) == (refused.exit_code, "are for --distill" in refused.output)
+    assert (2, True) == (refused.exit_code, "need --distill" in refused.output)
