@@ -141,7 +141,7 @@ def test_what_an_experiment_does_not_read_is_refused(name: str, given: str) -> N
 
 
 def test_checkpoints_with_one_name_are_refused() -> None:
-    with pytest.raises(DataError, match="differ in name"):
+    with pytest.raises(DataError, match="folder names must differ"):
         experiments.labels_of([Path("a/run/checkpoint"), Path("b/run")])
 
 
