@@ -1,4 +1,4 @@
-"""`trimod checkpoint`: what is in a checkpoint, whether it is whole, and which one is in use."""
+"""`trimod checkpoint`: shows, verifies and promotes checkpoints."""
 
 import json
 from pathlib import Path
@@ -10,14 +10,14 @@ from models import DEFAULT_CHECKPOINT, DEFAULT_POINTER
 
 @click.group(epilog="Example: trimod checkpoint info deploy/checkpoints/trimod")
 def checkpoint() -> None:
-    """Checkpoints: `info` says what one is, `verify` whether it can be trusted; `promote` puts it to use."""
+    """Show (`info`), check (`verify`) or deploy (`promote`) a checkpoint."""
 
 
 @checkpoint.command(epilog="Example: trimod checkpoint info deploy/checkpoints/trimod")
 @click.argument("directory", type=click.Path(path_type=Path), default=DEFAULT_CHECKPOINT)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def info(directory: Path, as_json: bool) -> None:
-    """Model, version, labels, size and measured scores of the checkpoint in DIRECTORY."""
+    """Show model, version, labels, size and measured scores of the checkpoint in DIRECTORY."""
     from models.checkpoints.format import WEIGHTS, load_checkpoint
     from models.checkpoints.pointer import resolve
 
@@ -44,7 +44,7 @@ def info(directory: Path, as_json: bool) -> None:
 @checkpoint.command(epilog="Example: trimod checkpoint verify deploy/checkpoints/trimod")
 @click.argument("directory", type=click.Path(path_type=Path), default=DEFAULT_CHECKPOINT)
 def verify(directory: Path) -> None:
-    """Check every file of DIRECTORY against its manifest, then load the model; say what is wrong, or `ok`."""
+    """Check every file of DIRECTORY against its manifest, then load the model. Print `ok`, or the error."""
     from models.inference.tagger import Tagger
 
     click.echo(f"ok: {Tagger.load(directory, device='cpu').version}")
@@ -53,20 +53,20 @@ def verify(directory: Path) -> None:
 @checkpoint.command(
     epilog="""
 \b
-Example: workers that run with --set worker.checkpoint=/srv/models/current
+Example, for workers that run with --set worker.checkpoint=/srv/models/current
   trimod checkpoint promote /srv/models/trimod-7 --pointer /srv/models/current
 """
 )
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option(
     "--pointer", type=click.Path(path_type=Path), default=DEFAULT_POINTER, envvar="TRIMOD_WORKER__CHECKPOINT",
-    show_default=True, show_envvar=True, help="The file that worker.checkpoint names.",
+    show_default=True, show_envvar=True, help="The file that worker.checkpoint points to.",
 )  # fmt: skip
 def promote(directory: Path, pointer: Path) -> None:
-    """Put the checkpoint in DIRECTORY to use, while workers run.
+    """Deploy the checkpoint in DIRECTORY while workers run.
 
-    It is verified, loaded and tried on its golden posts here first; workers do the same before they switch, and
-    keep what they have if it fails there. The labels must be those of the checkpoint in use.
+    First it is verified, loaded and tested on its golden posts here. Workers load and test it too before they switch.
+    If that fails, they keep the old one. The labels must match the checkpoint in use.
     """
     from models.checkpoints.pointer import resolve
     from models.checkpoints.promotion import check_labels, point
@@ -76,9 +76,9 @@ def promote(directory: Path, pointer: Path) -> None:
     tagger = Tagger.load(directory, device="cpu")
     try:
         before = resolve(pointer)
-    except CheckpointError:  # a pointer that is new, or broken, is what this is to mend
+    except CheckpointError:  # a missing or broken pointer is what this command creates or fixes
         before = None
     if before is not None:
         check_labels(tagger.labels, before)
     point(pointer, resolve(directory))
-    click.echo(f"promoted {tagger.version}: workers with worker.checkpoint={pointer} switch to it now")
+    click.echo(f"{tagger.version} promoted: workers with worker.checkpoint={pointer} switch to it now")

@@ -44,7 +44,7 @@ class SequenceTagger(nn.Module, ABC):
     def decide_by(self, least_confidence: float) -> None:
         """Take a configuration's `least_confidence`. Raises ValueError if it is not from 0 to under 1."""
         if not 0 <= least_confidence < 1:
-            raise ValueError(f"least_confidence is from 0 to under 1: got {least_confidence}")
+            raise ValueError(f"least_confidence: expected at least 0 and under 1, got {least_confidence}")
         self.least_confidence = least_confidence
 
     def word_tables(self) -> list[nn.Embedding]:

@@ -98,15 +98,19 @@ class Committee(SequenceTagger):
         """
         super().__init__()
         if config.full < 1:
-            raise ValueError("a committee needs members that are no specialists: these are weighed by them")
+            raise ValueError(
+                "an ensemble needs a member that is not a specialist: members determine the specialists' weights"
+            )
         if len(set(config.specialists)) == 1:
-            raise ValueError(f"specialists of {config.specialists[0]} alone are members like any other")
+            raise ValueError(
+                f"all specialists are of data set {config.specialists[0]}: add one of another set, or make them members"
+            )
         self.config = config
         self.decide_by(config.least_confidence)
         first, *others = config.trimods
         for other in others:
             if replace(other.inputs, text_encoder=first.text_encoder) != first.inputs:
-                raise ValueError(f"a committee's members must read alike: {first.inputs}, and {other.inputs}")
+                raise ValueError(f"members must read the same input, got {first.inputs} and {other.inputs}")
         self.members = nn.ModuleList(TriMod(each, words, characters) for each in config.trimods)
         self.crf = ConstrainedCRF(config.labels)
         self.register_buffer("parts", torch.tensor(config.parts), persistent=False)
@@ -179,7 +183,7 @@ def piece_ids(first: str, other: str) -> Tensor:
         if piece in known:
             ids[place] = known[piece]
         elif piece not in special:
-            raise ValueError(f"{other} does not cut words into the pieces of {first}: it has no {piece!r}")
+            raise ValueError(f"{other} and {first} have different word pieces: {other} has no {piece!r}")
     for names in ROLES:
         here, there = special_id(ours, names), special_id(theirs, names)
         if here is not None and there is not None:

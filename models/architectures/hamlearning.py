@@ -118,12 +118,14 @@ class HamLearning(SequenceTagger):
         """`words` is the size of the vocabulary of objects' names; characters are not read."""
         super().__init__()
         if not (config.semantic or config.spatial):
-            raise ValueError("hamlearning needs semantic or spatial encoding, both are off")
+            raise ValueError("semantic and spatial are both off: hamlearning needs at least one of them")
         self.config = config
         self.transformer = Transformer(config.text_encoder, config.adapters, config.read_case)
         size = self.transformer.size
         if size % config.heads:
-            raise ValueError(f"{config.heads} heads do not divide {config.text_encoder}'s width of {size}")
+            raise ValueError(
+                f"heads must divide {size}, the width of {config.text_encoder}, got {config.heads}"
+            )
         block = (size, config.heads, config.dropout)
         self.text = CrossTransformer(*block)
         self.scene = VisualSequence(config, words, size)

@@ -34,7 +34,7 @@ def create(name: str, hyper: Mapping[str, Any], words: int, characters: int) -> 
 def configured(name: str, hyper: Mapping[str, Any]) -> Any:
     """A model's configuration. Raises ValueError as `create`."""
     if name not in MODELS:
-        raise ValueError(f"unknown model {name!r}; known are: {', '.join(MODELS)}")
+        raise ValueError(f"unknown model {name!r}; known models: {', '.join(MODELS)}")
     config_class, _ = MODELS[name]
     known = {field.name for field in fields(config_class)}
     if unknown := sorted(set(hyper) - known):

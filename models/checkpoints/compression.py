@@ -43,7 +43,7 @@ def restored(stream: Tensor) -> dict[str, Tensor]:
     try:
         found = reader.decompress(written, MOST)
         if not reader.eof:
-            raise ValueError(f"a stream that is cut short, or of more than {MOST:,} bytes")
+            raise ValueError(f"the compressed stream is cut short or has more than {MOST:,} bytes")
         return load(found)
     except (lzma.LZMAError, zlib.error, SafetensorError) as error:
-        raise ValueError(f"no compressed tensors: {error}") from None
+        raise ValueError(f"not compressed tensors: {error}") from None

@@ -84,7 +84,7 @@ def save_checkpoint(
     """
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor.half()).all()):
-            raise CheckpointError(f"weight {name} is not finite in float16: nothing was written")
+            raise CheckpointError(f"weight {name} is not finite in float16; nothing was written")
     directory.mkdir(parents=True, exist_ok=True)
     (directory / MANIFEST).unlink(missing_ok=True)
     if bits is not None:
@@ -123,11 +123,11 @@ def verify(path: Path) -> dict[str, Any]:
     manifest = _read_json(directory / MANIFEST)
     files = manifest.get("files")
     if manifest.get("format") != FORMAT or not isinstance(files, dict):
-        raise CheckpointError(f"checkpoint {directory}: {MANIFEST} is not of format {FORMAT}")
+        raise CheckpointError(f"checkpoint {directory}: {MANIFEST} does not have format {FORMAT}")
     for name in files:
         if name not in PARTS:
             raise CheckpointError(
-                f"checkpoint {directory}: {MANIFEST} lists {name!r}, which is no part of one"
+                f"checkpoint {directory}: {MANIFEST} lists {name!r}, which is not a checkpoint file"
             )
     for name in PARTS:
         if name not in files:
@@ -137,7 +137,7 @@ def verify(path: Path) -> dict[str, Any]:
         _refuse_links(directory, name)
         if _fingerprint(directory / name) != files[name]:
             raise CheckpointError(
-                f"checkpoint {directory}: {name} is damaged (its SHA-256 is not the manifest's)"
+                f"checkpoint {directory}: {name} is damaged (its SHA-256 differs from the manifest)"
             )
     return manifest
 
@@ -151,7 +151,7 @@ def refuse_pickles(directory: Path) -> None:
         if path.suffix.lower() in PICKLES or (path.is_file() and _begins_like_a_pickle(path)):
             name = path.relative_to(directory)
             raise CheckpointError(
-                f"checkpoint {directory}: {name} looks like a pickle, which could run code: remove it"
+                f"checkpoint {directory}: {name} looks like a pickle, which can run code; remove it"
             )
 
 
@@ -167,7 +167,7 @@ def _begins_like_a_pickle(path: Path) -> bool:
 
 def _refuse_links(directory: Path, name: str) -> None:
     if not (directory / name).resolve().is_relative_to(directory.resolve()):
-        raise CheckpointError(f"checkpoint {directory}: {name} is a link that leads out of the folder")
+        raise CheckpointError(f"checkpoint {directory}: {name} is a link that leads out of the directory")
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -190,7 +190,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     config = _read_json(directory / CONFIG)
     if config.get("format") != FORMAT:
         raise CheckpointError(
-            f"checkpoint {directory}: {CONFIG} is of format {config.get('format')!r}, not {FORMAT}"
+            f"checkpoint {directory}: {CONFIG} has format {config.get('format')!r}, expected {FORMAT}"
         )
     identity = json.dumps(manifest, sort_keys=True).encode()
     return Checkpoint(
@@ -225,7 +225,7 @@ def _read_json(path: Path) -> dict[str, Any]:
             f"checkpoint {path.parent}: {path.name} cannot be read: {error.strerror}"
         ) from None
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"checkpoint {path.parent}: {path.name} is no JSON: {error}") from None
+        raise CheckpointError(f"checkpoint {path.parent}: {path.name} is not valid JSON: {error}") from None
     if not isinstance(value, dict):
-        raise CheckpointError(f"checkpoint {path.parent}: {path.name} must hold an object")
+        raise CheckpointError(f"checkpoint {path.parent}: {path.name} must contain a JSON object")
     return value

@@ -70,7 +70,7 @@ def check(tagger: Tags, golden: Sequence[dict[str, Any]]) -> None:
         off = [abs(m.confidence - given[3]) for m, given in zip(found, post["mentions"], strict=False)]
         if _spans(found) != expected or max(off, default=0.0) > CONFIDENCE:
             raise CheckpointError(
-                f"the golden post {post['text']!r} is tagged {_spans(found)} here, and was {expected}"
+                f"golden post {post['text']!r}: tagged {_spans(found)} here, expected {expected}"
             )
 
 

@@ -29,13 +29,13 @@ def resolve(path: Path) -> Path:
         with path.open("rb") as file:
             text = file.read(LONGEST + 1).decode("utf-8")
     except FileNotFoundError:
-        raise CheckpointError(f"no checkpoint at {path}: no such folder, and no pointer file") from None
+        raise CheckpointError(f"no checkpoint at {path}: neither a directory nor a pointer file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise CheckpointError(f"pointer file {path} cannot be read: {error}") from None
     lines = text.splitlines()
     if len(lines) != 1 or not lines[0].strip() or len(text) > LONGEST or "\0" in text:
-        raise CheckpointError(f"{path} is no pointer file: it must hold one line, the path of a checkpoint")
+        raise CheckpointError(f"{path} is not a pointer file: expected one line, the path of a checkpoint")
     directory = path.parent / lines[0].strip()
     if not directory.is_dir():
-        raise CheckpointError(f"pointer file {path} names {directory}: no such folder")
+        raise CheckpointError(f"pointer file {path} points to {directory}, which is not a directory")
     return directory

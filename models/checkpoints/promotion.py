@@ -17,7 +17,7 @@ def check_same_labels(new: Sequence[str], used: Sequence[str], what: str) -> Non
     if set(new) != set(used):
         missing, more = sorted(set(used) - set(new)), sorted(set(new) - set(used))
         raise CheckpointError(
-            f"the checkpoint's labels are not those of {what}: it lacks {missing or 'none'} and adds {more or 'none'}"
+            f"the checkpoint's labels differ from {what}: it lacks {missing or 'none'} and adds {more or 'none'}"
         )
 
 
@@ -29,7 +29,7 @@ def labels_of(path: Path) -> list[str]:
     try:
         return list(config[config["model"]]["labels"])
     except (KeyError, TypeError):
-        raise CheckpointError(f"checkpoint {path}: its configuration names no labels") from None
+        raise CheckpointError(f"checkpoint {path}: its configuration has no labels") from None
 
 
 def check_labels(labels: Sequence[str], used: Path) -> None:
@@ -44,7 +44,9 @@ def check_labels(labels: Sequence[str], used: Path) -> None:
 def point(pointer: Path, directory: Path) -> None:
     """Make `pointer` name `directory`; whoever reads it meanwhile finds the old or the new. Raises CheckpointError."""
     if pointer.is_dir():
-        raise CheckpointError(f"{pointer} is a folder: name the pointer file that worker.checkpoint names")
+        raise CheckpointError(
+            f"{pointer} is a directory: give the pointer file that worker.checkpoint points to"
+        )
     home, target = pointer.parent.resolve(), directory.resolve()
     text = str(target.relative_to(home) if target.is_relative_to(home) else target)
     new = ""

@@ -61,10 +61,10 @@ class LexiconConfig:
     def __post_init__(self) -> None:
         unknown = sorted(set(self.weights) - set(FEATURES))
         if unknown:
-            raise ValueError(f"the lexicon has no features {unknown}: it was stored by another version")
+            raise ValueError(f"lexicon: unknown features {unknown}; it was stored by another version")
         if self.sources != len(Word._fields):
             raise ValueError(
-                f"the lexicon has {self.sources} log probabilities per word: it was stored by another version"
+                f"lexicon: {self.sources} log probabilities per word; it was stored by another version"
             )
 
 

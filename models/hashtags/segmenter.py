@@ -69,7 +69,7 @@ class SegmenterConfig:
             object.__setattr__(self, "lexicon", LexiconConfig(**self.lexicon))
         object.__setattr__(self, "kernels", tuple(self.kernels))
         if not self.kernels or any(width % 2 == 0 for width in self.kernels):
-            raise ValueError(f"kernels must be odd widths, got {self.kernels}")
+            raise ValueError(f"kernels must have odd widths, got {self.kernels}")
 
 
 class Segmenter(nn.Module):

@@ -127,5 +127,5 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in (("builtins", "set"), ("__builtin__", "set")):
-            raise PretrainedError(f"the tagger's weights ask for {module}.{name}: not loaded")
+            raise PretrainedError(f"the part-of-speech tagger's weights refer to {module}.{name}: not loaded")
         return set

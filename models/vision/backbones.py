@@ -78,8 +78,8 @@ def feature_size(name: str) -> int:
 def _check(name: str) -> None:
     if name not in (DEFAULT, *TORCHVISION):
         raise PretrainedError(
-            f"unknown image classifier {name!r}: it is {DEFAULT} or one of torchvision's that has a grid, as "
-            "resnet50, inception_v3 or vgg16"
+            f"unknown image classifier {name!r}: use {DEFAULT} or a torchvision classifier with a feature grid, such "
+            "as resnet50, inception_v3 or vgg16"
         )
 
 

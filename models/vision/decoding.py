@@ -79,13 +79,13 @@ def decode_image(data: bytes, alt: str = "") -> Picture:
     if not data:
         raise BrokenImage("image is empty")
     if len(data) > MAX_BYTES:
-        raise BrokenImage(f"image has {len(data)} bytes; at most {MAX_BYTES} are taken")
+        raise BrokenImage(f"image has {len(data)} bytes; at most {MAX_BYTES} are accepted")
     try:
         pixels = _pixels(data)
     except BrokenImage:
         raise
     except UnidentifiedImageError:
-        raise BrokenImage("image is no JPEG, PNG, WebP or GIF") from None
+        raise BrokenImage("image is not a JPEG, PNG, WebP or GIF") from None
     except Exception as error:  # on bytes made to break them, Pillow's readers raise nearly any class
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise BrokenImage(f"image cannot be decoded ({reason[:200]})") from None

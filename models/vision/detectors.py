@@ -85,7 +85,7 @@ def feature_size(name: str) -> int:
 
 def _check(name: str) -> None:
     if name not in NAMES:
-        raise PretrainedError(f"unknown object detector {name!r}; known are: {', '.join(NAMES)}")
+        raise PretrainedError(f"unknown object detector {name!r}; known detectors: {', '.join(NAMES)}")
 
 
 def object_detector(name: str = CLASS_ACTIVATION, device: str | torch.device = "cpu") -> ObjectDetector:

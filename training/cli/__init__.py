@@ -1,1 +1,1 @@
-"""The `trimod` commands of training. Each parses options and prints; the work is elsewhere."""
+"""The `trimod` commands for training. Each parses options and prints; other packages do the work."""

@@ -1,4 +1,4 @@
-"""`trimod evaluate`: how well a checkpoint tags a labelled file."""
+"""`trimod evaluate`: scores a checkpoint on a labelled file."""
 
 import json
 from pathlib import Path
@@ -13,18 +13,24 @@ from rich.table import Table
     epilog="Example: trimod evaluate deploy/checkpoints/trimod --data valid.txt --captions captions.blip2.json --raw"
 )
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="CoNLL file: token<TAB>BIO tag.")
-@click.option("--captions", type=click.Path(path_type=Path), help="JSON object of image id to caption.")
-@click.option("--images", type=click.Path(path_type=Path), help="Folder of <image id>.jpg, through the CNN.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), required=True, help="CoNLL file: token<TAB>BIO tag per line."
+)
+@click.option(
+    "--captions",
+    type=click.Path(path_type=Path),
+    help="JSON object that maps image ids to captions.",
+)
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of <image id>.jpg, read by the CNN.")
 @click.option(
     "--random-images",
     type=int,
     metavar="SEED",
-    help="Control: give each post a random image of --images instead.",
+    help="Control experiment: give each post a random image from --images instead of its own.",
 )
-@click.option("--raw", is_flag=True, help="Join the tokens by spaces and tag the text as a worker does.")
+@click.option("--raw", is_flag=True, help="Join the tokens with spaces and tag the text as a worker does.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def evaluate(
     checkpoint: Path,
     data: Path,
@@ -35,7 +41,7 @@ def evaluate(
     device: str,
     as_json: bool,
 ) -> None:
-    """Precision, recall and F1 (exact spans, in percent) of CHECKPOINT on a labelled file."""
+    """Print precision, recall and F1 (exact spans, in percent) of CHECKPOINT on a labelled file."""
     from models.inference.tagger import Tagger
     from training.data.conll import read_conll
     from training.data.datasets import captions_of
@@ -44,7 +50,7 @@ def evaluate(
     from training.evaluation.evaluate import evaluate as run
 
     if random_images is not None and images is None:
-        raise click.UsageError("--random-images needs --images FOLDER to draw from")
+        raise click.UsageError("--random-images: add --images FOLDER, from which the images are drawn")
     posts = read_conll(data)
     known = captions_of(posts, captions) if captions else {}
     tagger = Tagger.load(checkpoint, device)
@@ -65,7 +71,7 @@ def evaluate(
 
 
 def _table(report: dict[str, Any]) -> Table:
-    title = f"{report['data']}: {report['posts']} posts, {report['posts_with_image_words']} with words about an image"
+    title = f"{report['data']}: {report['posts']} posts, {report['posts_with_image_words']} with image words"
     table = Table("", "precision", "recall", "F1", "support", title=title, title_justify="left")
     for name, each in report["scores"].items():
         figures = (f"{each[key]:.2f}" for key in ("precision", "recall", "f1"))

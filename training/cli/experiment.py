@@ -1,5 +1,5 @@
-"""`trimod experiment`: one experiment of training/experiments/registry.py, its table and figure into a results
-folder."""
+"""`trimod experiment`: runs one experiment of training/experiments/registry.py and writes its table and figure to a
+results folder."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ READ = {
     "silver": ("checkpoints", "runs", "seeds", "epochs", "vectors", "device"),
     "with training": ("visual", "runs", "seeds", "epochs", "encoder", "vectors", "device"),
 }
-"""What each kind of experiment reads beside --data and --out; the rest is refused, not passed over."""
+"""The options that each kind of experiment reads besides --data and --out. Others are rejected, not ignored."""
 
 
 @click.command(
@@ -21,37 +21,48 @@ READ = {
 )
 @click.argument("name", required=False)
 @click.argument("checkpoints", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--list", "show", is_flag=True, help="Name the experiments, and end.")
-@click.option("--data", type=click.Path(path_type=Path), help="Folder that holds a folder for each set.")
+@click.option("--list", "show", is_flag=True, help="List the experiments and exit.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder with one subfolder per data set.")
 @click.option(
     "--set", "sets", multiple=True, default=("twitter2015", "twitter2017"), show_default=True,
-    help="On checkpoints: the sets to measure on.",
+    help="On checkpoints: the data sets to measure on.",
 )  # fmt: skip
-@click.option("--visual", default="captions:blip2", show_default=True, help="none, captions:NAME, or pixels.")
 @click.option(
-    "--images", type=click.Path(path_type=Path), help="Folder of strangers' pictures (shuffled-images)."
+    "--visual",
+    default="captions:blip2",
+    show_default=True,
+    help="Image input: none, captions:NAME or pixels.",
+)
+@click.option(
+    "--images", type=click.Path(path_type=Path), help="Folder of unrelated pictures (for shuffled-images)."
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Result folder  [default: training/results/NAME]",
+    help="Folder for the results  [default: training/results/NAME]",
 )
 @click.option(
     "--runs", type=click.Path(path_type=Path), default=Path("runs/experiments"), show_default=True,
-    help="With training: folder for the runs; what is in it is not trained again.",
+    help="With training: folder for the runs; finished runs in it are reused.",
 )  # fmt: skip
 @click.option(
-    "--seeds", type=click.IntRange(1), default=1, show_default=True, help="With training: how many."
+    "--seeds",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="With training: number of random seeds.",
 )
-@click.option("--epochs", type=click.IntRange(1), help="With training: instead of the presets' own.")
 @click.option(
-    "--encoder", default="", metavar="NAME", help="With training: the text encoder, where one is used."
+    "--epochs", type=click.IntRange(1), help="With training: epochs, instead of the presets' values."
+)
+@click.option(
+    "--encoder", default="", metavar="NAME", help="With training: text encoder for the models that use one."
 )
 @click.option(
     "--vectors",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="With training: word vectors for the models with word tables.",
+    help="With training: file of word vectors for the models with word tables; repeatable.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 def experiment(
@@ -70,7 +81,7 @@ def experiment(
     vectors: tuple[Path, ...],
     device: str,
 ) -> None:
-    """Run the experiment NAME, on CHECKPOINTS or with training of its own; print and store its table and figure."""
+    """Run experiment NAME on CHECKPOINTS, or train its models. Print its table; store the table and figure."""
     from models import DEFAULT_CHECKPOINT
     from training.experiments import registry as experiments
     from training.experiments.with_training import Setting
@@ -82,11 +93,10 @@ def experiment(
             click.echo(f"{each:20} {experiments.kind_of(each):15} {about}")
         return
     if name not in known:
-        raise click.UsageError(
-            f"{name or 'no name'}: is no experiment; `trimod experiment --list` names them"
-        )
+        problem = f"{name}: unknown experiment" if name else "NAME is missing"
+        raise click.UsageError(f"{problem}; list them with `trimod experiment --list`")
     if data is None:
-        raise click.UsageError("--data: the folder with the sets is needed")
+        raise click.UsageError("--data is missing: give the folder with the data sets")
     out = out or RESULTS / name
     kind = experiments.kind_of(name)
     _refuse_unread(name, kind)
@@ -117,9 +127,9 @@ def experiment(
 
 
 def _refuse_unread(name: str, kind: str) -> None:
-    """Raises UsageError for what was given and would not be read."""
+    """Raises UsageError for an option that was given but would not be read."""
     context = click.get_current_context()
     for parameter in context.command.params:
         given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
         if given and parameter.name not in ("name", "data", "out", *READ[kind]):
-            raise click.UsageError(f"{name} ({kind}) does not read {parameter.opts[0]}")
+            raise click.UsageError(f"{parameter.opts[0]}: not used by experiment {name} ({kind})")

@@ -1,4 +1,4 @@
-"""`trimod label`: posts tagged by a checkpoint, to train on."""
+"""`trimod label`: tags posts with a checkpoint, to make silver training data."""
 
 from pathlib import Path
 
@@ -13,23 +13,23 @@ from models import DEFAULT_CHECKPOINT
 @click.argument("posts", type=click.Path(path_type=Path), metavar="POSTS.jsonl")
 @click.option(
     "--checkpoint", type=click.Path(path_type=Path), default=DEFAULT_CHECKPOINT,
-    help="The one that tags  [default: the shipped one]",
+    help="Checkpoint that tags the posts  [default: the shipped one]",
 )  # fmt: skip
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), required=True,
-    help="CoNLL file to write; FILE.jsonl beside it has the confidences, and a run in it goes on.",
+    help="CoNLL file to write. FILE.jsonl beside it holds the confidences; an interrupted run continues from it.",
 )  # fmt: skip
 @click.option(
     "--least", type=click.FloatRange(0, 1), default=0.0, show_default=True,
-    help="Confidence that every mention must have.",
+    help="Minimum confidence of a mention.",
 )  # fmt: skip
 @click.option(
     "--drop", type=click.Choice(["post", "mention"]), default="post", show_default=True,
-    help="What is left out where a mention has less: its post, or the mention alone (it becomes O).",
+    help="Drop the whole post of a mention below that confidence, or only the mention (it becomes O).",
 )  # fmt: skip
 @click.option(
     "--agreement", type=click.Path(path_type=Path), metavar="OTHER",
-    help="The --out of another checkpoint on the same posts: say how far the two agree.",
+    help="The --out file of another checkpoint on the same posts: report the agreement (F1) of the two.",
 )  # fmt: skip
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 def label(
@@ -41,9 +41,10 @@ def label(
     agreement: Path | None,
     device: str,
 ) -> None:
-    """Tag POSTS.jsonl, an object with id, text and perhaps hashtags and image (a path) a line, and write CoNLL of it.
+    """Tag POSTS.jsonl and write the result as a CoNLL file.
 
-    The labels are the checkpoint's guesses (silver), not a person's.
+    Each line of POSTS.jsonl is an object with id, text and optionally hashtags and image (a path). The labels are silver labels:
+    predicted by the checkpoint, not checked by a person.
     """
     from models.inference.tagger import Tagger
     from training import labelling
@@ -54,10 +55,10 @@ def label(
         labelled = labelling.label(posts, tagger, out, progress)
     written = labelling.write_conll(labelled, out, least, "mention" if drop == "mention" else "post")
     click.echo(
-        f"{written.posts} posts with {written.mentions} mentions in {out}; left out: {written.unsure} unsure {drop}s, "
-        f"{written.unwritable} posts that no CoNLL file can hold"
+        f"{out}: {written.posts} posts with {written.mentions} mentions; dropped: {written.unsure} unsure {drop}s, "
+        f"{written.unwritable} posts that CoNLL cannot represent"
     )
     if agreement is not None:
         agreed = labelling.agreement(labelling.read_labels(agreement), labelled)
         figures = ", ".join(f"{type_} {each.f1:.2f}" for type_, each in agreed.items())
-        click.echo(f"agreement with {agreement} on all {len(labelled)} posts, F1: {figures}")
+        click.echo(f"agreement with {agreement} (F1, all {len(labelled)} posts): {figures}")

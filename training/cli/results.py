@@ -1,10 +1,10 @@
-"""training/RESULTS.md and its figures, from the JSON files under training/results/ alone: `python -m training.results`.
+"""Makes training/RESULTS.md and its figures from the JSON files under training/results/ alone.
 
-    python -m training.results collect RUN... --data DATA   what a run measured, into training/results/runs/
-    python -m training.results inputs CHECKPOINT --data DATA   a checkpoint with each kind of input, into .../inputs/
-    python -m training.results page                         RESULTS.md and PNGs from those and the experiments' tables
+    python -m training.cli.results collect RUN... --data DATA   store a run's scores in training/results/runs/
+    python -m training.cli.results inputs CHECKPOINT --data DATA   score each kind of input into .../inputs/
+    python -m training.cli.results page   write RESULTS.md and its PNGs from these and the experiments' tables
 
-No figure of ours is typed in anywhere; the papers' are training/papers.py's.
+None of our figures is typed in by hand; the papers' figures are in training/experiments/published.py.
 """
 
 from pathlib import Path
@@ -18,20 +18,20 @@ from training.reports.tables import RESULTS
 OUT = Path(__file__).parents[1] / "RESULTS.md"
 
 
-@click.group(epilog="Example: python -m training.results collect runs/cwi --data ../shared/data")
+@click.group(epilog="Example: python -m training.cli.results collect runs/cwi --data ../shared/data")
 def main() -> None:
-    """What was measured, into small files, and the page of results out of them."""
+    """Store measurements in small JSON files, and make the results page from them."""
 
 
-@main.command(epilog="Example: python -m training.results collect runs/cwi --data ../shared/data")
+@main.command(epilog="Example: python -m training.cli.results collect runs/cwi --data ../shared/data")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--data", type=click.Path(path_type=Path),
-    help="Folder of the sets: score the checkpoint as it is served, partial scores and confusion matrix too.",
+    help="Folder of the data sets: also score the checkpoint as served (strict, partial, confusion matrix).",
 )  # fmt: skip
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 def collect(runs: tuple[Path, ...], data: Path | None, device: str) -> None:
-    """Keep what RUNS (folders of `trimod train`, or checkpoints) measured."""
+    """Store the measurements of RUNS (output folders of `trimod train`, or checkpoints)."""
     for run in runs:
         found = collecting.collect(run, data, device)
         path = collecting.RUNS / f"{found['name']}.json"
@@ -40,22 +40,24 @@ def collect(runs: tuple[Path, ...], data: Path | None, device: str) -> None:
 
 
 @main.command(
-    epilog="Example: python -m training.results inputs deploy/checkpoints/trimod --data ../shared/data"
+    epilog="Example: python -m training.cli.results inputs deploy/checkpoints/trimod --data ../shared/data"
 )
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder of the sets, and mvsa/.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), required=True, help="Folder of the data sets and mvsa/."
+)
 def inputs(checkpoint: Path, data: Path) -> None:
-    """Keep how CHECKPOINT scores with each kind of input (`trimod evaluate`, some 20 minutes)."""
+    """Score CHECKPOINT with each kind of input (`trimod evaluate`) and store it; takes about 20 minutes."""
     path = collecting.INPUTS / f"{collecting.name_of(checkpoint)}.json"
     collecting.store(collecting.inputs(checkpoint, data), path)
     click.echo(str(path))
 
 
-@main.command(epilog="Example: python -m training.results page")
+@main.command(epilog="Example: python -m training.cli.results page")
 def page() -> None:
-    """Write RESULTS.md and its figures; needs no data and no checkpoint."""
+    """Write RESULTS.md and its figures. No data and no checkpoint are needed."""
     if not any(collecting.RUNS.glob("*.json")):
-        raise click.ClickException(f"no run was kept in {collecting.RUNS}: `collect` some first")
+        raise click.ClickException(f"{collecting.RUNS}: no stored runs; run `collect` first")
     OUT.write_text(made_page(RESULTS), encoding="utf-8")
     click.echo(str(OUT))
 

@@ -1,4 +1,4 @@
-"""`trimod train`: from data to a checkpoint. One command for each preset, and for the parts trained apart."""
+"""`trimod train`: from data to a checkpoint. One command per preset, and one per separately trained component."""
 
 import importlib
 import json
@@ -17,11 +17,11 @@ PARTS = {
     "segmenter": "training.cli.train_segmenter:segmenter",
     "vectors": "training.cli.train_vectors:vectors",
 }
-"""Commands of their own, loaded when called: what models are made with, and what is made of models."""
+"""Separate commands, loaded when called: for components of models, and for ensembles of models."""
 
 
 class _Train(click.Group):
-    """The presets of training/runs/presets.py as commands, beside PARTS."""
+    """The presets of training/runs/presets.py as commands, and PARTS."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         from training.runs.presets import PRESETS
@@ -44,9 +44,9 @@ class _Train(click.Group):
     "--data ../shared/data/twitter2017 --out runs/small",
 )
 def train() -> None:
-    """Train a system by name and write the best epoch's checkpoint; or a part of models; or join models.
+    """Train a system by name and write the best epoch's checkpoint. Or train a component, or join models.
 
-    A run can be stopped and goes on where it was: give the same command again (vectors and committee begin anew).
+    A stopped run continues when you repeat the same command; `vectors` and `committee` start over.
     """
 
 
@@ -66,42 +66,48 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
     options = [
         click.option(
             "--data", "folders", type=folder, required=True, multiple=True,
-            help="Folder with train.txt and valid.txt (or .conll); repeat to train on several.",
+            help="Folder with train.txt and valid.txt (or .conll); repeatable.",
         ),
         click.option(
             "--more", type=folder, multiple=True,
-            help="Folder of which only the training text is read; types it has none of count as not looked for.",
+            help="Extra folder; only its training text is read. Types absent from it count as unlabelled, not as O. "
+            "Repeatable.",
         ),
         click.option(
             "--rename", "renamed", multiple=True, metavar="TYPE=TYPE",
-            help="Type of --more folders, and what --data calls it, e.g. corporation=ORG; repeat.",
+            help="Entity type of the --more folders and its name in --data, e.g. corporation=ORG; repeatable.",
         ),
         click.option(
             "--visual", default="captions:blip2", show_default=True, metavar="INPUT",
-            help="none, captions:NAME (captions.NAME.json in each folder), or pixels (images/).",
+            help="Image input: none, captions:NAME (captions.NAME.json in each folder) or pixels (images/).",
         ),
-        click.option("--out", type=to_write, required=True, help="Folder to write; a run in it goes on."),
+        click.option(
+            "--out", type=to_write, required=True, help="Folder to write; an interrupted run in it continues.",
+        ),
         click.option(
             "--segmenter", type=folder,
-            help="Folder of `train segmenter`, or a checkpoint.  [default: the shipped checkpoint's]",
+            help="Folder of `train segmenter`, or a checkpoint.  [default: the shipped checkpoint]",
         ),
-        click.option("--vectors", type=file, multiple=True, help="Word vectors for the word table (each, if several)."),
-        click.option("--start-from", type=folder, help="Checkpoint to begin with; labels may differ."),
+        click.option(
+            "--vectors", type=file, multiple=True,
+            help="File of word vectors; for a model with several word tables, give one for all or one for each.",
+        ),
+        click.option("--start-from", type=folder, help="Checkpoint for a warm start; its labels may differ."),
         click.option(
             "--teacher", "teachers", multiple=True, metavar="[SET=]PATH",
-            help="Checkpoint to learn from beside the tags, of all posts or of data folder SET's alone; repeat for an "
-            "ensemble. Tags of --more are not read then.",
+            help="Checkpoint to distil from, besides the tags: on all posts, or only on those of data folder SET. "
+            "Repeat for an ensemble of teachers. With a teacher, tags of --more are not read.",
         ),
-        click.option("--text-encoder", metavar="NAME", help="Another transformer: package, folder or hub name."),
+        click.option("--text-encoder", metavar="NAME", help="Text encoder to use: package, folder or hub name."),
         click.option("--captioner", type=folder, help="Folder of `train captioner`, or a checkpoint with one."),
         click.option("--epochs", type=click.IntRange(1)),
         click.option("--batch-size", type=click.IntRange(1)),
-        click.option("--rate", type=float, help="Peak learning rate of all but the text encoder."),
+        click.option("--rate", type=float, help="Peak learning rate of everything but the text encoder."),
         click.option("--encoder-rate", type=float, help="Peak learning rate of the text encoder."),
         click.option("--dropout", type=click.FloatRange(0, 1, max_open=True)),
         click.option(
             "--set", "changes", multiple=True, metavar="NAME=VALUE",
-            help="Any field of the recipe, the noise or the model's configuration, e.g. fusion=cross no_image=0.5.",
+            help="Set any field of the recipe, the noise or the model's configuration, e.g. fusion=cross; repeatable.",
         ),
         click.option("--seed", type=int, help="[default: 1]"),
         click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
@@ -112,12 +118,12 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _changes(changes: Sequence[str]) -> dict[str, Any]:
-    """NAME=VALUE, where a value is JSON (numbers, lists, true) or else a word."""
+    """Parses NAME=VALUE; a value that is not JSON (number, list, true) is taken as a string."""
     found = {}
     for change in changes:
         name, equals, value = change.partition("=")
         if not equals or not name:
-            raise click.UsageError(f"--set wants NAME=VALUE, got {change!r}")
+            raise click.UsageError(f"--set: expected NAME=VALUE, got {change!r}")
         try:
             found[name] = json.loads(value)
         except ValueError:
@@ -128,7 +134,7 @@ def _changes(changes: Sequence[str]) -> dict[str, Any]:
 def _renamed(pair: str) -> tuple[str, str]:
     there, equals, here = pair.partition("=")
     if not (there and equals and here):
-        raise click.UsageError(f"--rename wants TYPE=TYPE, got {pair!r}")
+        raise click.UsageError(f"--rename: expected TYPE=TYPE, got {pair!r}")
     return there, here
 
 
@@ -139,7 +145,7 @@ def _teacher(given: str, folders: Sequence[Path]) -> "Teacher":
     if not equals:
         return Teacher(Path(given))
     if name not in [folder.name for folder in folders]:
-        raise click.UsageError(f"--teacher {given}: {name} is none of the --data folders")
+        raise click.UsageError(f"--teacher {given}: {name} is not one of the --data folders")
     return Teacher(Path(path), name)
 
 
@@ -163,7 +169,7 @@ def _run(
     others = _changes(changes)
     if twice := settings.keys() & others:
         raise click.UsageError(
-            f"--set {min(twice)} is given beside --{min(twice).replace('_', '-')}: which one?"
+            f"--set {min(twice)} conflicts with --{min(twice).replace('_', '-')}: give only one of them"
         )
     preset = changed(PRESETS[name], **settings, **others)
     with alone(out / LOCK):

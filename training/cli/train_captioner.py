@@ -1,4 +1,4 @@
-"""`trimod train captioner`: photographs and their captions to the decoder that words images at serving time."""
+"""`trimod train captioner`: trains the decoder that captions images at serving time, on captioned photographs."""
 
 from pathlib import Path
 
@@ -11,18 +11,18 @@ import click
 )
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), required=True,
-    help="Folder to write; a run in it goes on. Region features are kept there too (1 GB for Flickr8k).",
+    help="Folder to write; an interrupted run in it continues. Also stores region features (1 GB for Flickr8k).",
 )  # fmt: skip
 @click.option(
     "--objects", type=click.IntRange(1, 49), default=16, show_default=True,
-    help="k: the image regions, of 49, that the decoder attends to.",
+    help="k: how many of the 49 image regions the decoder attends to.",
 )  # fmt: skip
 @click.option(
     "--epochs",
     type=click.IntRange(1),
     default=12,
     show_default=True,
-    help="At most; a run that stops improving ends sooner.",
+    help="Maximum number of epochs; a run that stops improving stops earlier.",
 )
 @click.option("--seed", default=1, show_default=True)
 def captioner(data: Path, out: Path, objects: int, epochs: int, seed: int) -> None:

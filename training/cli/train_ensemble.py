@@ -1,4 +1,4 @@
-"""`trimod train committee`: several trained TriMods joined into one checkpoint, whose mean decides."""
+"""`trimod train committee`: joins several trained TriMods into one ensemble checkpoint that averages them."""
 
 from pathlib import Path
 
@@ -11,34 +11,35 @@ import click
 )
 @click.option(
     "--member", "members", type=click.Path(path_type=Path), required=True, multiple=True, metavar="CHECKPOINT",
-    help="A trained TriMod; give two or more. The first brings segmenter and captioner.",
+    help="A trained TriMod; give two or more. Segmenter and captioner are taken from the first.",
 )  # fmt: skip
 @click.option(
     "--data", "folders", type=click.Path(path_type=Path), required=True, multiple=True, metavar="FOLDER",
-    help="Folder with valid.txt (or .conll) to score it on; repeatable.",
+    help="Folder with valid.txt (or .conll), on which the ensemble is scored; repeatable.",
 )  # fmt: skip
 @click.option(
     "--visual", default="captions:blip2", show_default=True, metavar="INPUT",
-    help="none, or captions:NAME (captions.NAME.json in each folder).",
+    help="Image input: none or captions:NAME (captions.NAME.json in each folder).",
 )  # fmt: skip
 @click.option(
     "--specialist", "specialists", multiple=True, metavar="SET=CHECKPOINT",
-    help="A TriMod trained on data set SET alone (any name), which tags in its ways: give one or more for each set. "
-    "Together they have half of the say, those of a set by how far they agree with the members in the post at hand.",
+    help="A TriMod trained only on data set SET (any name); give one or more per set. Together the specialists have "
+    "half of the total weight. Each set's share depends on its agreement with the members on the current post.",
 )  # fmt: skip
 @click.option(
     "--rank", "ranks", type=click.IntRange(min=1), multiple=True, metavar="R",
-    help="Keep what training did to the encoders as adapters of this rank: small. Once for all, or for each member "
-    "and then each specialist: the longer one was trained, the more it needs (16 to 64).",
+    help="Store the changes that training made to the encoders as LoRA adapters of this rank, to save space. Give it "
+    "once for all, or once per member and then per specialist. Longer training needs a higher rank (16 to 64).",
 )  # fmt: skip
 @click.option(
     "--bits", type=click.IntRange(3, 8), metavar="B",
-    help="Store weights in B bits each, 3 to 8, not in sixteen. What it scores is what it stores.",
+    help="Quantize the weights to B bits each (3 to 8) instead of 16. The quantized model is scored.",
 )  # fmt: skip
 @click.option(
     "--least-confidence", type=click.FloatRange(0, 1, max_open=True), metavar="P",
-    help="Mentions are all spans likelier than P, and of two that overlap the likelier one; the best F1 is near half "
-    "of what it then is, such as 0.45 for 90. 0: the likeliest sequence's.  [default: the first member's]",
+    help="Return every span above this probability instead of the Viterbi path; of overlapping spans, keep the "
+    "likelier. The best P is near half the F1 that results, such as 0.45 for an F1 of 90. "
+    "0: use the Viterbi path.  [default: the first member's]",
 )  # fmt: skip
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write."
@@ -55,7 +56,10 @@ def committee(
     out: Path,
     device: str,
 ) -> None:
-    """Join trained TriMods into one whose mean decides: better than each, as slow as all of them. Trains nothing."""
+    """Join trained TriMods into an averaging ensemble: more accurate than any member; as slow as all combined.
+
+    Nothing is trained.
+    """
     from training.runs.ensemble import join
 
     named = [_specialist(given) for given in specialists]
@@ -66,5 +70,5 @@ def committee(
 def _specialist(given: str) -> tuple[str, Path]:
     name, equals, path = given.partition("=")
     if not (name and equals and path):
-        raise click.UsageError(f"--specialist {given}: needs the data set's name too, as twitter2017={given}")
+        raise click.UsageError(f"--specialist {given}: expected SET=CHECKPOINT, such as twitter2017={given}")
     return name, Path(path)

@@ -7,13 +7,16 @@ import click
 
 @click.command(epilog="Example: trimod train segmenter --data ../shared/data --out runs/segmenter")
 @click.option(
-    "--data", type=click.Path(path_type=Path), required=True, help="Folder with hashtags/ and the text sets."
+    "--data",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder with hashtags/ and the text data sets.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
-    help="Folder to write; a run in it goes on.",
+    help="Folder to write; an interrupted run in it continues.",
 )
 @click.option("--seed", default=1, show_default=True)
 def segmenter(data: Path, out: Path, seed: int) -> None:
@@ -25,7 +28,7 @@ def segmenter(data: Path, out: Path, seed: int) -> None:
 
     torch.set_num_threads(1)  # so small a network only loses by sharing its work
     metrics = train_segmenter(out, data, SegmenterRecipe(seed=seed), resume=(out / STATE).exists())
-    click.echo("exactly right, ignoring case:")
+    click.echo("exact match, ignoring case:")
     for name, share in metrics["exact_match"].items():
         beside = metrics.get("exact_match_wordninja", {}).get(name)
         click.echo(f"  {name:18} {share:.1%}" + (f"  (wordninja {beside:.1%})" if beside is not None else ""))

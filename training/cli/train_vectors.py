@@ -1,4 +1,4 @@
-"""`trimod train vectors`: word vectors for the models' word tables, learned from posts or distilled from an encoder."""
+"""`trimod train vectors`: makes word vectors for word tables, learned from posts or distilled from an encoder."""
 
 from pathlib import Path
 
@@ -17,34 +17,40 @@ POSITIVE = click.IntRange(1)
 )  # fmt: skip
 @click.option(
     "--captions", default="", metavar="NAME",
-    help="Read captions.NAME.json beside each CoNLL file too, for its posts' images.",
+    help="Also read captions.NAME.json beside each CoNLL file, for its posts' images.",
 )  # fmt: skip
 @click.option(
     "--distill", default="", metavar="ENCODER",
-    help="Distil this pretrained encoder (package, folder or hub name); without it, word2vec's skip-gram learns.",
+    help="Distil this pretrained encoder (package, folder or hub name). Without it, word2vec (skip-gram) is trained.",
 )  # fmt: skip
 @click.option(
     "--vocabulary", type=click.Path(path_type=Path, exists=True), multiple=True, metavar="FILE",
-    help="Words to distil beside the corpus's, one per line.",
+    help="File of more words to distil, one per line; repeatable.",
 )  # fmt: skip
 @click.option(
-    "--frequent", type=click.IntRange(0), default=0, show_default=True,
-    help="Distil as many frequent English words as well: new posts have words that the corpus lacks, and training "
-    "reads a file's first 100,000.",
+    "--frequent", type=click.IntRange(0), default=0, show_default=True, metavar="N",
+    help="Also distil the N most frequent English words, since new posts have words that the corpus lacks. Training "
+    "reads the first 100,000 of a file.",
 )  # fmt: skip
 @click.option(
-    "--least", type=POSITIVE, default=2, show_default=True, help="Times that a word of the corpus must occur."
+    "--least",
+    type=POSITIVE,
+    default=2,
+    show_default=True,
+    help="Minimum count of a word in the corpus.",
 )
 @click.option(
     "--size", type=POSITIVE, default=200, show_default=True, help="Width of the vectors (TriMod: 200)."
 )
-@click.option("--epochs", type=POSITIVE, default=20, show_default=True, help="Of word2vec.")
-@click.option("--seed", default=1, show_default=True, help="Of word2vec; distilling draws nothing.")
+@click.option("--epochs", type=POSITIVE, default=20, show_default=True, help="Epochs of word2vec.")
+@click.option(
+    "--seed", default=1, show_default=True, help="Random seed of word2vec; distillation is deterministic."
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     required=True,
-    help="File to write, in word2vec's text format.",
+    help="File to write, in word2vec text format.",
 )
 def vectors(
     corpus: tuple[Path, ...],
@@ -58,7 +64,7 @@ def vectors(
     seed: int,
     out: Path,
 ) -> None:
-    """Make word vectors (word2vec by gensim, or distilled) and write them to OUT."""
+    """Make word vectors (gensim's word2vec, or distilled) and write them to OUT."""
     from rich.console import Console
 
     from training.provenance import sign
@@ -67,7 +73,7 @@ def vectors(
 
     if not distill and (vocabulary or frequent):
         raise click.UsageError(
-            "--vocabulary and --frequent are for --distill: word2vec knows its corpus only"
+            "--vocabulary and --frequent need --distill: word2vec learns only words of its corpus"
         )
     console, posts = Console(stderr=True), Corpus(corpus, captions)
     if distill:
@@ -81,4 +87,4 @@ def vectors(
         words, table = train_word2vec(posts, Word2VecRecipe(size=size, epochs=epochs, least=least, seed=seed))
     write_vectors(out, words, table)
     sign(out)
-    console.print(f"{len(words)} words, {size} wide: {out}")
+    console.print(f"{out}: {len(words)} words, {size} dimensions")

@@ -42,16 +42,18 @@ def read_conll(path: Path) -> list[LabelledPost]:
         raise DataError(f"cannot read {path}: {error}") from None
     posts = list(_posts(path, text.split("\n")))
     if not posts:
-        raise DataError(f"{path} holds no posts")
+        raise DataError(f"{path} contains no posts")
     if {f"B-{OTHER}", f"B-{MISC}"} <= {tag for post in posts for tag in post.tags}:
-        raise DataError(f"{path} has both {MISC} and {OTHER}, which is read as {MISC}: give one another name")
+        raise DataError(
+            f"{path} has both {MISC} and {OTHER}, but {OTHER} is read as {MISC}: rename one of them"
+        )
     for post in posts:
         post.tags[:] = [tag[:2] + MISC if tag[2:] == OTHER else tag for tag in post.tags]
     begun = sum(tag.startswith("B-") for post in posts for tag in post.tags)
     orphans = sum(_orphans(post) for post in posts)
     if orphans > begun:
         raise DataError(
-            f"{path}: {orphans} entities begin with I-, and {begun} with B-: it is IOB1, where BIO is wanted, with B- "
+            f"{path}: {orphans} entities begin with I- and {begun} with B-, as in IOB1. Convert it to BIO, with B- "
             "on the first token of every entity"
         )
     return posts
@@ -76,9 +78,9 @@ def _posts(path: Path, lines: list[str]) -> Iterator[LabelledPost]:
         columns = line.split("\t") if "\t" in line else line.split()
         token, tag = columns[0], columns[-1].strip()
         if len(columns) == 2 and not token and tag == "O":  # BTC has some
-            log.warning("%s:%d: a tag without a token is left out", path, number)
+            log.warning("%s:%d: skipped a tag without a token", path, number)
             continue
         if len(columns) < 2 or not token or (tag != "O" and (tag[:2] not in ("B-", "I-") or not tag[2:])):
-            raise DataError(f"{path}:{number}: {line!r} is no token<TAB>BIO tag")
+            raise DataError(f"{path}:{number}: expected token<TAB>BIO tag, got {line!r}")
         tokens.append(token)
         tags.append(tag)

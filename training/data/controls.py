@@ -27,9 +27,7 @@ def without_hashtags(samples: Sequence[Sample]) -> list[Sample]:
 def with_images(samples: Sequence[Sample]) -> list[Sample]:
     """The samples as they are. Raises DataError if none has an image: there is nothing to take away, or to replace."""
     if not any(map(has_image, samples)):
-        raise DataError(
-            "nothing is seen in an image of any of the posts: give --visual captions:NAME, or pixels"
-        )
+        raise DataError("no post has image input: give --visual captions:NAME or --visual pixels")
     return list(samples)
 
 

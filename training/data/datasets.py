@@ -20,7 +20,7 @@ from training.errors import DataError
 log = logging.getLogger(__name__)
 
 
-NO_IMAGES = "the posts name no images (a line IMGID:NAME before each post)"
+NO_IMAGES = "the posts have no image ids (expected a line IMGID:NAME before each post)"
 
 
 Look = Callable[[Path, Sequence[str]], Mapping[str, Seen]]
@@ -54,7 +54,7 @@ def _read_captions(path: Path) -> dict[str, str]:
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read captions {path}: {error}") from None
     if not isinstance(captions, dict) or not all(isinstance(text, str) for text in captions.values()):
-        raise DataError(f"captions {path} must be an object of image id to caption")
+        raise DataError(f"captions {path} must be a JSON object that maps image ids to captions")
     return captions
 
 
@@ -70,7 +70,9 @@ def captions_of(posts: Sequence[LabelledPost], path: Path) -> dict[str, str]:
     if missing := ids - captions.keys():
         example = min(missing)
         if missing == ids:
-            raise DataError(f"captions {path} has none of the posts' {len(ids)} images, such as {example!r}")
+            raise DataError(
+                f"captions {path} has no caption for any of the posts' {len(ids)} images, such as {example!r}"
+            )
         log.warning("%s: %d of %d images have no caption, such as %r", path, len(missing), len(ids), example)
     return captions
 
@@ -98,7 +100,7 @@ def read_folder(folder: Path, split: str, visual: str, look: Look | None = None)
             raise DataError(f"{folder}, {split}: {NO_IMAGES}")
         seen = look(folder, ids)
         return [_looked_at(post, seen.get(post.image_id, NOTHING_SEEN)) for post in posts]
-    raise DataError(f"visual input {visual!r} is none of none, captions:NAME and pixels")
+    raise DataError(f"invalid visual input {visual!r}: use none, captions:NAME or pixels")
 
 
 def captions_file(folder: Path, name: str) -> Path:
@@ -106,7 +108,7 @@ def captions_file(folder: Path, name: str) -> Path:
     short, given = folder / f"captions.{name}.json", folder / name
     if not (short.exists() or given.exists()):
         raise DataError(
-            f"{folder} has no {short.name}: give it one, or --visual none, or pixels, or another captions:NAME"
+            f"{folder} has no {short.name}: add it, or pass --visual none, pixels or another captions:NAME"
         )
     return short if short.exists() else given
 
@@ -126,7 +128,7 @@ def _labelled_file(folder: Path, split: str) -> Path:
     for name in (f"{split}.txt", f"{split}.conll"):
         if (folder / name).exists():
             return folder / name
-    raise DataError(f"{folder} holds neither {split}.txt nor {split}.conll")
+    raise DataError(f"{folder} contains neither {split}.txt nor {split}.conll")
 
 
 def further(samples: Sequence[Sample], names: Mapping[str, str], types: Collection[str]) -> list[Sample]:

@@ -43,7 +43,7 @@ def read_features(store: Path, images: Mapping[str, Path], reader: ImageReader) 
     known = {name: seen for name, state, seen in _read(store) if states.get(name, ()) in (state, None)}
     new = [name for name in images if name not in known]
     groups = [new[start : start + TOGETHER] for start in range(0, len(new), TOGETHER)]
-    for group in track(groups, description=f"looking at {len(new)} images") if new else ():
+    for group in track(groups, description=f"reading {len(new)} images") if new else ():
         pictures = [_picture(images[name]) for name in group]
         looked = dict(zip(group, reader.read(pictures), strict=True))
         _write(store, looked, states)

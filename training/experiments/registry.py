@@ -43,7 +43,7 @@ def labels_of(checkpoints: Sequence[Path]) -> dict[str, Path]:
     """A short label for each checkpoint: its folder's name, or its run's. Raises DataError if two are the same."""
     labelled = {(path.parent.name if path.name == "checkpoint" else path.name): path for path in checkpoints}
     if len(labelled) < len(checkpoints):
-        raise DataError("the checkpoints' folders must differ in name: rows are labelled by it")
+        raise DataError("checkpoint folder names must differ, because rows are labelled by name")
     return labelled
 
 

@@ -100,7 +100,9 @@ def summary(found: Sequence[Mapping[str, Value]]) -> dict[str, Value]:
 def preset_of(row: Row, setting: Setting, seed: int) -> Preset:
     """The row's preset with the user's and the row's overrides. Raises DataError for an unknown preset or setting."""
     if row.preset not in PRESETS:
-        raise DataError(f"row {row.label!r}: no preset {row.preset!r}; known are: {', '.join(PRESETS)}")
+        raise DataError(
+            f"row {row.label!r}: unknown preset {row.preset!r}; known presets: {', '.join(PRESETS)}"
+        )
     preset = PRESETS[row.preset]
     noise = without_noise(row.visual or setting.visual)
     settings = {**noise, **setting.overrides, **row.overrides, "seed": seed}
@@ -158,7 +160,7 @@ def _scores(row: Row, trial: Trial, setting: Setting, seed: int, progress: Progr
             train_preset(preset, run, setting.device, folder)
             progress.start()
     if finished and _is_other(json.loads((checkpoint / METRICS).read_text("utf-8")), run.identity()):
-        raise DataError(f"{folder} holds a run on other data: move it away, or give another --runs")
+        raise DataError(f"{folder} contains a run on other data: move it, or choose another --runs folder")
     return _measured(checkpoint, row, trial, setting, visual, progress)
 
 

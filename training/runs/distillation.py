@@ -60,7 +60,7 @@ class School:
         """The teachers of posts like those of `folders`. Raises DataError if there are none."""
         found = [each.path for each in self.teachers if not each.folder or each.folder in folders]
         if not found:
-            raise DataError(f"no teacher was given for posts like those of {', '.join(sorted(folders))}")
+            raise DataError(f"--teacher: none was given for posts like those of {', '.join(sorted(folders))}")
         return found
 
 
@@ -129,7 +129,9 @@ def _opinion(path: Path, samples: Sequence[Sample], school: School) -> list[Tens
         return list(torch.split(load_file(kept)["marginals"].float(), lengths))
     parts = build(stored)
     if list(school.labels) != parts.model.crf.labels:
-        raise DataError(f"teacher {path} has the labels {', '.join(parts.model.crf.labels)}, not this run's")
+        raise DataError(
+            f"teacher {path}: its labels {', '.join(parts.model.crf.labels)} differ from this run's"
+        )
     found = [each.half() for each in marginals(parts, samples, school.device, f"teacher {path}")]
     school.store.mkdir(parents=True, exist_ok=True)
     save_tensors({"marginals": torch.cat(found)}, kept)

@@ -49,16 +49,18 @@ def join(
     with them. Raises DataError, naming the member, for one that does not go with the first."""
     members = [*members, *(path for _, path in specialists)]
     if len(members) < 2:
-        raise DataError("a committee has two members or more")
+        raise DataError("an ensemble needs at least two members")
     if len(ranks) not in (0, 1, len(members)):
-        raise DataError(f"{len(ranks)} ranks for {len(members)} members: give one for all, or one for each")
+        raise DataError(
+            f"--rank: {len(ranks)} ranks for {len(members)} members; give one for all or one for each"
+        )
     if visual == "pixels":
-        raise DataError("--visual pixels: a committee is scored on captions:NAME, or none")
+        raise DataError("--visual pixels: an ensemble can only be scored on captions:NAME or none")
     stored = [load_checkpoint(path) for path in members]
     joined = [build(each) for each in stored]
     for path, parts in zip(members, joined, strict=True):
         if reason := _unlike(joined[0], parts):
-            raise DataError(f"{path} cannot be in a committee with {members[0]}: {reason}")
+            raise DataError(f"{path} cannot be in an ensemble with {members[0]}: {reason}")
     if ranks:
         joined = [_of_rank(each, rank) for each, rank in zip(joined, cycle(ranks), strict=False)]
     parts = _parts(joined, [name for name, _ in specialists], least_confidence)
@@ -86,11 +88,11 @@ def join(
 def _unlike(first: Parts, other: Parts) -> str:
     """Why the two cannot sit together; empty if they can. The encoders are the model's business."""
     if other.name != "trimod":
-        return f"it is of model {other.name}, and a committee is of TriMods"
+        return f"it is a {other.name} model, but members must be TriMods"
     if first.model.crf.labels != other.model.crf.labels:
-        return f"it has the labels {', '.join(other.model.crf.labels)}"
+        return f"it has different labels, {', '.join(other.model.crf.labels)}"
     if first.words != other.words:
-        return "it knows other words: train both on the same data"
+        return "it has a different vocabulary; train both on the same data"
     return ""
 
 

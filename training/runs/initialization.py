@@ -56,8 +56,10 @@ def _say_covered(path: Path, entries: Sequence[str], words: Vocabulary, console:
     """Raises DataError if the file has a vector of none of the words: their random ones would be left as they are."""
     covered = len({*entries} & {*words.entries})
     if not covered:
-        raise DataError(f"--vectors {path} has none of the training posts' {len(words.entries)} words")
-    console.print(f"{path.name}: vectors of {covered} of the training posts' {len(words.entries)} words")
+        raise DataError(
+            f"--vectors {path} has no vector for any of the training posts' {len(words.entries)} words"
+        )
+    console.print(f"{path.name}: vectors for {covered} of the training posts' {len(words.entries)} words")
 
 
 def _fill(
@@ -70,18 +72,20 @@ def _fill(
     """
     tables = model.word_tables()
     if vectors and not tables:
-        raise DataError("--vectors: this model has no word table, it reads its text encoder's pieces")
+        raise DataError(
+            "--vectors: this model has no word table; it reads the word pieces of its text encoder"
+        )
     if len(vectors) == 1:
         vectors = [vectors[0]] * len(tables)
     if vectors and len(vectors) != len(tables):
         raise DataError(
-            f"this model has {len(tables)} word tables, but --vectors was given {len(vectors)} times"
+            f"--vectors was given {len(vectors)} times, but this model has {len(tables)} word tables"
         )
     places = {word: index for index, word in enumerate(words.entries, start=SPECIAL)}
     for table, (entries, rows) in zip(tables, vectors, strict=False):
         width = table.embedding_dim
         if rows.shape[1] < width:
-            raise DataError(f"vectors of size {rows.shape[1]} do not fill a word table of size {width}")
+            raise DataError(f"--vectors: {rows.shape[1]} dimensions are too few for a word table of {width}")
         known = [(places[word], row) for row, word in enumerate(entries) if word in places]
         with torch.no_grad():
             table.weight[[place for place, _ in known]] = rows[[row for _, row in known], :width]

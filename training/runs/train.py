@@ -89,11 +89,13 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
 def _check(preset: Preset, run: Run) -> None:
     """Raises DataError for what does not go together."""
     if len({folder.name for folder in run.folders}) < len(run.folders):
-        raise DataError("the data folders must differ in name: scores are reported by it")
+        raise DataError("--data: folder names must differ, because scores are reported by name")
     if run.start_from and run.vectors:
-        raise DataError("--vectors: the checkpoint of --start-from brings its own")
+        raise DataError("--vectors: not allowed with --start-from, whose checkpoint brings its own")
     if preset.hyper.get("mismatch_penalty") and not preset.noise.other_image:
-        raise DataError("mismatch_penalty is on posts with another post's image: set other_image above 0 too")
+        raise DataError(
+            "mismatch_penalty needs posts with another post's image: also set other_image above 0"
+        )
 
 
 def _read(run: Run, look: Look | None) -> Posts:
@@ -106,7 +108,7 @@ def _read(run: Run, look: Look | None) -> Posts:
     types = types_of(tagged if run.teachers else tagged + more)
     if unknown := types_of([s for each in valid for s in each.samples]) - types:
         raise DataError(
-            f"the validation sets have labels that training does not: {', '.join(sorted(unknown))}"
+            f"the validation sets have types that the training sets lack: {', '.join(sorted(unknown))}"
         )
     return Posts(by_folder, more, valid, types)
 
@@ -146,7 +148,7 @@ def _further(run: Run, types: set[str]) -> list[Sample]:
         )
     more = [sample for samples in read for sample in further(samples, names, types)]
     if added := sorted(types_of(more) - types):
-        log.warning("--more adds types that --data has not: %s", ", ".join(added))
+        log.warning("--more adds types that --data lacks: %s", ", ".join(added))
     return more
 
 
@@ -164,7 +166,7 @@ def _look(preset: Preset, run: Run, device: torch.device, captioner: Captioner |
         seen = read_features(run.features / f"{folder.name}.{looking}", images, reader)
         missing = sum(each.pixels is None for each in seen.values())
         if seen and missing == len(seen):
-            raise DataError(f"{folder / 'images'} has none of the {len(seen)} images that the posts name")
+            raise DataError(f"{folder / 'images'} has none of the posts' {len(seen)} images")
         if missing:
             log.warning("%s: %d of %d images are missing or broken", folder / "images", missing, len(seen))
         return seen

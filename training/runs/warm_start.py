@@ -47,14 +47,16 @@ def begin(path: Path, preset: Preset, name: str) -> tuple[Begun, Preset]:
     stored = load_checkpoint(path)
     parts = build(stored)
     if parts.name != preset.model:
-        raise DataError(f"--start-from {path} is of model {parts.name}, and this trains {preset.model}")
+        raise DataError(
+            f"--start-from {path} has the model {parts.name}, but this preset trains {preset.model}"
+        )
     config = asdict(parts.model.config)
     trained = stored.config["name"]
     if trained != name and (other := _another_kind(config, preset)):
         instead = f"train {trained}, or " if trained in PRESETS else ""
         raise DataError(
-            f"--start-from {path} has {other}={config[other]!r}, and {name} has not: {instead}say what you want by "
-            f"--set {other}=..."
+            f"--start-from {path}: {other}={config[other]!r} differs from preset {name}; {instead}set it explicitly "
+            f"with --set {other}=..."
         )
     asked = {name: preset.hyper[name] for name in ("dropout", *preset.asked) if name in preset.hyper}
     if asked.keys() & {"backbone", "detector"}:
@@ -96,7 +98,5 @@ def go_on(
     except (ValueError, RuntimeError) as error:
         raise DataError(f"--start-from {begun.path}: {one_line(error)[:300]}") from None
     if unknown:
-        raise DataError(
-            f"--start-from {begun.path}: this model has no place for its weights {unknown[0]}, ..."
-        )
+        raise DataError(f"--start-from {begun.path}: this model does not have the weights {unknown[0]}, ...")
     return Parts(preset.model, model, before.words, characters, segmenter)

@@ -96,7 +96,7 @@ def _jsonl(path: Path) -> Iterator[str]:
         try:
             text = json.loads(line)["text"]
         except (ValueError, KeyError, TypeError):
-            raise DataError(f'{path}:{number}: is no object with a "text"') from None
+            raise DataError(f'{path}:{number}: expected a JSON object with a "text" field') from None
         yield str(text)
 
 

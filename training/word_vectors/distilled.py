@@ -67,7 +67,7 @@ def listed_words(path: Path) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read the words of {path}: {error}") from None
     if wrong := next((word for word in words if " " in word), None):
-        raise DataError(f"{path} is no list of words: one line holds {wrong!r}")
+        raise DataError(f"{path}: expected one word per line, got {wrong!r}")
     return [word for word in words if word]
 
 
@@ -75,7 +75,9 @@ def distill(words: Sequence[str], corpus: Corpus, recipe: DistillRecipe, console
     """The vectors of `words` [n, size], float32; the same for the same words, corpus and encoder."""
     reader = _Reader(recipe.encoder)
     if recipe.size > reader.hidden:
-        raise DataError(f"{recipe.encoder} is {reader.hidden} wide: choose a --size of at most that")
+        raise DataError(
+            f"--size: expected at most {reader.hidden}, the width of {recipe.encoder}, got {recipe.size}"
+        )
     index = {word: row for row, word in enumerate(words)}
     with Progress(console=console) as progress:
         alone = reader.means(

@@ -38,7 +38,7 @@ def read_vectors(
     DataError that names file and line.
     """
     if not path.is_file():
-        raise DataError(f"there are no word vectors at {path}")
+        raise DataError(f"no word vectors at {path}: no such file")
     wanted = None if vocabulary is None else frozenset(vocabulary)
     exact: dict[str, Row] = {}
     folded: dict[str, Row] = {}
@@ -101,7 +101,7 @@ class _Lines:
                     continue
             words += 1
             if line.count(b" ") < self.size:
-                raise self._error(f"has {line.count(b' ')} numbers, not {self.size}")
+                raise self._error(f"expected {self.size} numbers, got {line.count(b' ')}")
             # Most lines end here. A word with spaces is wanted by nobody: it goes on if its first part is.
             if self._is_wanted(_decoded(line[: line.index(b" ")])):
                 word, row = self._parsed(line)
@@ -110,7 +110,9 @@ class _Lines:
         if not self.size:
             raise DataError(f"{self.path} is empty")
         if promised is not None and promised != words:
-            raise DataError(f"{self.path}:1: promises {promised} words, but {words} follow: damaged?")
+            raise DataError(
+                f"{self.path}:1: the header says {promised} words, but {words} follow; the file may be damaged"
+            )
 
     def _first(self, line: bytes) -> tuple[int | None, int]:
         """(words or None, size) by the first line: a header of two whole numbers, or the first word's own line."""
@@ -118,7 +120,7 @@ class _Lines:
         if len(columns) == 2 and columns[0].isdigit() and columns[1].isdigit() and int(columns[1]):
             return int(columns[0]), int(columns[1])
         if len(columns) < 2:
-            raise self._error("is neither `words size` nor a word with its vector")
+            raise self._error("expected `words size`, or a word with its vector")
         return None, len(columns) - 1
 
     def _parsed(self, line: bytes) -> tuple[str, Row]:
@@ -127,11 +129,11 @@ class _Lines:
         try:
             row = np.array(numbers, dtype=np.float32)
         except ValueError:
-            raise self._error(f"has something that is no number behind {word!r}") from None
+            raise self._error(f"expected numbers after {word!r}") from None
         if not np.isfinite(row).all():
-            raise self._error(f"has a number that is not finite behind {word!r}")
+            raise self._error(f"a number after {word!r} is not finite")
         if " " in word and _is_number(word.rsplit(" ", 1)[1]):
-            raise self._error(f"has more than {self.size} numbers")
+            raise self._error(f"expected {self.size} numbers, got more")
         return word, row
 
     def _is_wanted(self, word: str) -> bool:

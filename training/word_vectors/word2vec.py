@@ -36,7 +36,7 @@ def train_word2vec(corpus: Corpus, recipe: Word2VecRecipe) -> tuple[list[str], T
     words = corpus.words(recipe.least)
     if not words:
         raise DataError(
-            f"no word of the corpus occurs {recipe.least} times: lower --least, or add to --corpus"
+            f"no word of the corpus occurs {recipe.least} times: lower --least or extend --corpus"
         )
     model = Word2Vec(
         vector_size=recipe.size,

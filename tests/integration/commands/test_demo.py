@@ -105,5 +105,6 @@ def test_a_missing_checkpoint_is_said_before_anything_starts(tmp_path):
     done = subprocess.run(command, env=environment(tmp_path), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert (
-        done.stderr == f"trimod: no checkpoint at {tmp_path / 'none'}: no such folder, and no pointer file\n"
+        done.stderr
+        == f"trimod: no checkpoint at {tmp_path / 'none'}: neither a directory nor a pointer file\n"
     )

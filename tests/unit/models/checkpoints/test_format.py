@@ -139,15 +139,18 @@ def test_the_umask_says_who_may_read_a_checkpoint(tmp_path: Path, umask: int, mo
         (flip_a_byte, "model.safetensors is damaged"),
         (lambda d: (d / WEIGHTS).unlink(), "model.safetensors is missing"),
         (lambda d: (d / MANIFEST).unlink(), "manifest.json cannot be read"),
-        (lambda d: (d / MANIFEST).write_text("{"), "manifest.json is no JSON"),
-        (lambda d: (d / MANIFEST).write_text("{}"), "not of format 1"),
-        (lambda d: forge_manifest(d, model="other"), "unknown model 'other'; known are: committee, cwi"),
+        (lambda d: (d / MANIFEST).write_text("{"), "manifest.json is not valid JSON"),
+        (lambda d: (d / MANIFEST).write_text("{}"), "does not have format 1"),
+        (lambda d: forge_manifest(d, model="other"), "unknown model 'other'; known models: committee, cwi"),
         (lambda d: forge_manifest(d, vocabulary={"words": [], "characters": []}), "do not fit"),
         (lambda d: (d / "extra.pt").write_bytes(b"PK"), "extra.pt looks like a pickle"),
         (lambda d: (d / "notes").write_bytes(pickle.dumps({})), "notes looks like a pickle"),
-        (lambda d: list_more(d, "../../etc/passwd"), "lists '../../etc/passwd', which is no part"),
-        (lambda d: list_more(d, "model.py"), "lists 'model.py', which is no part"),
-        (lambda d: link_out(d), "config.json is a link that leads out of the folder"),
+        (
+            lambda d: list_more(d, "../../etc/passwd"),
+            "lists '../../etc/passwd', which is not a checkpoint file",
+        ),
+        (lambda d: list_more(d, "model.py"), "lists 'model.py', which is not a checkpoint file"),
+        (lambda d: link_out(d), "config.json is a link that leads out of the directory"),
         (lambda d: forge_weights(d, one_is_no_number), "is not finite"),
         (
             lambda d: forge_weights(d, steps_do_not_fit),
@@ -155,7 +158,7 @@ def test_the_umask_says_who_may_read_a_checkpoint(tmp_path: Path, umask: int, mo
         ),
         (
             lambda d: forge_weights(d, lambda found: found[SEGMENTER_STREAM].add_(1)),
-            "model.safetensors cannot be read: no compressed tensors",
+            "model.safetensors cannot be read: not compressed tensors",
         ),
         (lambda d: relabel(d, ["O", "B-PER", "I-PER"]), "do not fit"),
     ],
@@ -168,7 +171,7 @@ def test_what_is_wrong_is_named(directory: Path, damage: Callable[[Path], None],
 
 
 def test_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="no such folder"):
+    with pytest.raises(CheckpointError, match="neither a directory nor a pointer file"):
         Tagger.load(tmp_path / "none")
 
 

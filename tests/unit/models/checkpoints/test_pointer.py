@@ -54,12 +54,12 @@ def test_what_is_no_pointer_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_nothing_there(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="no such folder, and no pointer file"):
+    with pytest.raises(CheckpointError, match="neither a directory nor a pointer file"):
         resolve(tmp_path / "none")
 
 
 def test_a_folder_is_not_overwritten(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="is a folder"):
+    with pytest.raises(CheckpointError, match="is a directory"):
         point(tmp_path, tmp_path)
 
 

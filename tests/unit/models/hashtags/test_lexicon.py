@@ -161,5 +161,5 @@ def test_configuration_survives_json_and_refuses_what_it_does_not_know() -> None
     assert EVERY == LexiconConfig(**asdict(EVERY))
     with pytest.raises(ValueError, match="stored by another version"):
         LexiconConfig(sources=1)
-    with pytest.raises(ValueError, match=r"no features \['colour'\]"):
+    with pytest.raises(ValueError, match=r"unknown features \['colour'\]"):
         LexiconConfig(weights={"colour": 1.0})

@@ -105,7 +105,7 @@ def test_importing_and_making_one_loads_nothing() -> None:
 def test_a_pickle_with_code_in_it_is_refused() -> None:
     evil = pickle.dumps(Path("x"))
 
-    with pytest.raises(PretrainedError, match=r"ask for pathlib.*: not loaded"):
+    with pytest.raises(PretrainedError, match=r"refer to pathlib.*: not loaded"):
         part_of_speech._Unpickler(io.BytesIO(evil), encoding="utf-8").load()
 
 

@@ -78,6 +78,6 @@ def test_weights_that_cannot_be_downloaded(monkeypatch, tmp_path):
 def test_unknown_names_are_named():
     for name in ("alexnett", "vit_b_16"):  # a transformer's patches are no map of features
         with pytest.raises(
-            PretrainedError, match=f"unknown image classifier '{name}': it is efficientnet_lite0 or"
+            PretrainedError, match=f"unknown image classifier '{name}': use efficientnet_lite0 or"
         ):
             backbone(name)

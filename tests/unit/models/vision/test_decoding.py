@@ -177,10 +177,10 @@ def test_text_that_poses_as_a_picture_is_broken(head, text):
     ("data", "reason"),
     [
         (b"", "image is empty"),
-        (b"<html>404</html>", "image is no JPEG, PNG, WebP or GIF"),
-        (bytes(MAX_BYTES + 1), f"image has {MAX_BYTES + 1} bytes; at most {MAX_BYTES} are taken"),
-        (saved(scene(), "BMP"), "image is no JPEG, PNG, WebP or GIF"),
-        (saved(scene(), "TIFF"), "image is no JPEG, PNG, WebP or GIF"),
+        (b"<html>404</html>", "image is not a JPEG, PNG, WebP or GIF"),
+        (bytes(MAX_BYTES + 1), f"image has {MAX_BYTES + 1} bytes; at most {MAX_BYTES} are accepted"),
+        (saved(scene(), "BMP"), "image is not a JPEG, PNG, WebP or GIF"),
+        (saved(scene(), "TIFF"), "image is not a JPEG, PNG, WebP or GIF"),
     ],
 )
 def test_reasons(data, reason):

@@ -101,5 +101,7 @@ def _no_network(*args, **kwargs):
 
 
 def test_unknown_detectors_are_named():
-    with pytest.raises(PretrainedError, match="unknown object detector 'yolo'; known are: class_activation"):
+    with pytest.raises(
+        PretrainedError, match="unknown object detector 'yolo'; known detectors: class_activation"
+    ):
         object_detector("yolo")

@@ -88,5 +88,5 @@ def test_features_are_computed_once_and_in_order(
 def test_a_broken_photograph_is_named(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "0.jpg").write_bytes(b"no picture")
-    with pytest.raises(DataError, match=r"0\.jpg cannot be used: image is no JPEG"):
+    with pytest.raises(DataError, match=r"0\.jpg cannot be used: image is not a JPEG"):
         region_features(tmp_path, photos(1), tmp_path, QUIET)

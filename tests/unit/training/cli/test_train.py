@@ -30,7 +30,7 @@ def test_a_preset_is_trained_by_its_name(tmp_path: Path) -> None:
 
 def test_a_setting_without_a_value_is_refused(tmp_path: Path) -> None:
     given = ["trimod", "--data", str(tmp_path), "--out", str(tmp_path), "--set", "fusion"]
-    assert "--set wants NAME=VALUE, got 'fusion'" in CliRunner().invoke(train, given).output
+    assert "--set: expected NAME=VALUE, got 'fusion'" in CliRunner().invoke(train, given).output
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_setting_without_a_value_is_refused(tmp_path: Path) -> None:
         (["--rate", "-1"], "rate=-1.0: Input should be greater than or equal to 0"),
         (["--set", "no_image=5"], "no_image=5: Input should be less than or equal to 1"),
         (["--set", "average=1"], "average=1: Input should be less than 1"),
-        (["--epochs", "3", "--set", "epochs=4"], "--set epochs is given beside --epochs: which one?"),
+        (["--epochs", "3", "--set", "epochs=4"], "--set epochs conflicts with --epochs: give only one"),
     ],
 )
 def test_a_setting_that_trains_nothing_or_nonsense_is_refused(

@@ -30,7 +30,7 @@ def test_where_no_post_has_an_image_there_is_nothing_to_control() -> None:
     """Three equal rows would say that the control holds."""
     bare = controls.without_images(SAMPLES)
     for control in (controls.with_images, lambda samples: controls.with_others_images(samples, 1)):
-        with pytest.raises(DataError, match="nothing is seen in an image of any of the posts"):
+        with pytest.raises(DataError, match="no post has image input"):
             control(bare)
 
 

@@ -46,8 +46,8 @@ def test_in_a_batch_the_others_have_their_tags_alone() -> None:
 @pytest.mark.parametrize(
     ("before", "captions", "told"),
     [
-        ("IMGID:1\n", {"1.jpg": "a dog"}, "has none of the posts' 1 images, such as '1'"),
-        ("", {"1": "a dog"}, "the posts name no images"),
+        ("IMGID:1\n", {"1.jpg": "a dog"}, "has no caption for any of the posts' 1 images, such as '1'"),
+        ("", {"1": "a dog"}, "the posts have no image ids"),
     ],
 )
 def test_captions_that_fit_no_post_stop_training(
@@ -70,5 +70,5 @@ def test_a_caption_that_is_missing_is_said(tmp_path: Path, caplog: pytest.LogCap
 def test_a_folder_without_the_captions_says_what_to_give(tmp_path: Path) -> None:
     """It is the first thing that somebody with data of his own meets, as captions are the default."""
     (tmp_path / "train.txt").write_text("Ann\tB-PER\n")
-    with pytest.raises(DataError, match=r"has no captions\.blip2\.json: give it one, or --visual none"):
+    with pytest.raises(DataError, match=r"has no captions\.blip2\.json: add it, or pass --visual none"):
         read_folder(tmp_path, "train", "captions:blip2")

@@ -118,7 +118,7 @@ def test_the_list_names_every_experiment() -> None:
 def test_an_unknown_experiment_is_named() -> None:
     result = CliRunner().invoke(experiment, ["nothing"])
     assert 2 == result.exit_code
-    assert "nothing: is no experiment" in result.output
+    assert "nothing: unknown experiment" in result.output
 
 
 @pytest.mark.parametrize(
@@ -137,11 +137,11 @@ def test_what_an_experiment_does_not_read_is_refused(name: str, given: str) -> N
     result = CliRunner().invoke(experiment, [name, given, "--data", "nowhere"])
     assert 2 == result.exit_code
     option = given.partition("=")[0] if given.startswith("--") else "checkpoints"
-    assert f"does not read {option}" in result.output
+    assert f"{option}: not used by experiment {name}" in result.output
 
 
 def test_checkpoints_with_one_name_are_refused() -> None:
-    with pytest.raises(DataError, match="differ in name"):
+    with pytest.raises(DataError, match="folder names must differ"):
         experiments.labels_of([Path("a/run/checkpoint"), Path("b/run")])
 
 

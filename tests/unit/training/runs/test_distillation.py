@@ -65,7 +65,7 @@ def test_a_sets_teacher_speaks_of_its_posts_and_of_those_cut_like_them(
 
 
 def test_posts_that_no_teacher_knows_are_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no teacher was given for posts like those of fifteen"):
+    with pytest.raises(DataError, match="none was given for posts like those of fifteen"):
         taught({"fifteen": [plain(TOKENS)]}, [], school(tmp_path, Teacher(Path("t17"), "seventeen")))
 
 

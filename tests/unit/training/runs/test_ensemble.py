@@ -57,25 +57,25 @@ def test_what_cannot_sit_together_is_refused(tmp_path: Path) -> None:
     parts = build(load_checkpoint(first))
     cwi = {"labels": tuple(parts.model.crf.labels), "glove_size": 6, "fasttext_size": 6}
     others = {
-        "of model cwi": Parts(
+        "a cwi model": Parts(
             "cwi", create("cwi", cwi, WORDS.size, CHARACTERS.size), WORDS, CHARACTERS, parts.segmenter
         ),
-        "knows other words": Parts(
+        "a different vocabulary": Parts(
             "trimod", tiny_model(), Vocabulary(WORDS.entries[::-1]), CHARACTERS, parts.segmenter
         ),
     }
-    with pytest.raises(DataError, match="two members or more"):
+    with pytest.raises(DataError, match="at least two members"):
         join([first], [], "none", "cpu", tmp_path / "out")
     with pytest.raises(DataError, match="3 ranks for 2 members"):
         join([first, first], [], "none", "cpu", tmp_path / "out", (1, 2, 3))
-    with pytest.raises(DataError, match="specialists of a alone are members like any other"):
+    with pytest.raises(DataError, match="all specialists are of data set a:"):
         join([first], [], "none", "cpu", tmp_path / "out", specialists=[("a", first)])
-    with pytest.raises(DataError, match="captions:NAME, or none"):
+    with pytest.raises(DataError, match="captions:NAME or none"):
         join([first, first], [], "pixels", "cpu", tmp_path / "out")
     for reason, other in others.items():
         path = tmp_path / reason.replace(" ", "-")
         export(path, other, {}, {}, "")
-        with pytest.raises(DataError, match=f"{path} cannot be in a committee with .*{reason}"):
+        with pytest.raises(DataError, match=f"{path} cannot be in an ensemble with .*{reason}"):
             join([first, path], [], "none", "cpu", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -120,7 +120,7 @@ def test_specialists_come_last_and_are_told_apart(tmp_path: Path, data: Path) ->
 def test_a_specialist_without_its_set_is_refused(tmp_path: Path, data: Path) -> None:
     given = ["--member", str(tmp_path), "--specialist", "runs/ft17", "--data", str(data)]
     done = CliRunner().invoke(committee, [*given, "--out", str(tmp_path)])
-    assert (2, True) == (done.exit_code, "--specialist runs/ft17: needs the data set's name" in done.output)
+    assert (2, True) == (done.exit_code, "--specialist runs/ft17: expected SET=CHECKPOINT" in done.output)
 
 
 def test_its_least_confidence_is_the_one_asked_for(tmp_path: Path, data: Path) -> None:

@@ -89,13 +89,13 @@ def test_a_checkpoint_to_start_from_takes_what_is_asked_for_or_says_why_not(
     seeing = changed(PRESETS["trimod"], **{**SMALL, "epochs": 1}, **HYPER, use_pixels=True)
     begun = train_preset(seeing, first, "cpu", tmp_path / "begun")
     again, tried = replace(first, start_from=begun), tmp_path / "tried"
-    with pytest.raises(DataError, match="is of model trimod, and this trains cwi"):
+    with pytest.raises(DataError, match="has the model trimod, but this preset trains cwi"):
         train_preset(PRESETS["cwi"], again, "cpu", tried)
     with pytest.raises(DataError, match="no setting depth"):
         train_preset(changed(PRESETS["trimod"], depth=2), again, "cpu", tried)
     with pytest.raises(DataError, match=r"start-from .*size mismatch"):
         train_preset(changed(PRESETS["trimod"], word_hidden=24), again, "cpu", tried)
-    with pytest.raises(DataError, match="no place for its weights"):
+    with pytest.raises(DataError, match="does not have the weights"):
         train_preset(changed(PRESETS["trimod"], use_pixels=False), again, "cpu", tried)
     with pytest.raises(DataError, match="set other_image above 0"):
         train_preset(changed(PRESETS["trimod"], mismatch_penalty=0.5, other_image=0), again, "cpu", tried)
@@ -112,7 +112,7 @@ def test_a_checkpoint_of_another_system_is_not_gone_on_from(tmp_path: Path, segm
     )
     again = replace(first, name="bilstm-crf", start_from=begun)
     with pytest.raises(
-        DataError, match="has character_encoder='gru', and bilstm-crf has not: train trimod, or"
+        DataError, match="character_encoder='gru' differs from preset bilstm-crf; train trimod, or"
     ):
         train_preset(changed(PRESETS["bilstm-crf"], **SMALL), again, "cpu", tmp_path / "b")
 
@@ -129,7 +129,7 @@ def test_a_type_to_rename_that_no_further_folder_has_is_refused(
     ):
         train_preset(small, run, "cpu", tmp_path / "out")
     train_preset(small, replace(run, renamed=(("person", "PER"),)), "cpu", tmp_path / "out")
-    assert "--more adds types that --data has not: place" in caplog.messages
+    assert "--more adds types that --data lacks: place" in caplog.messages
 
 
 def test_vectors_that_know_no_word_of_the_data_are_refused(tmp_path: Path, segmenter: Path) -> None:
@@ -137,7 +137,7 @@ def test_vectors_that_know_no_word_of_the_data_are_refused(tmp_path: Path, segme
     vectors = tmp_path / "vectors.txt"
     write_vectors(vectors, ["zz1", "zz2"], torch.randn(2, 12))
     run = Run("trimod", (folder(tmp_path / "data"),), "none", segmenter=segmenter, vectors=(vectors,))
-    with pytest.raises(DataError, match=r"vectors\.txt has none of the training posts' 9 words"):
+    with pytest.raises(DataError, match=r"vectors\.txt has no vector for any of the training posts' 9 words"):
         train_preset(changed(PRESETS["trimod"], **SMALL, **HYPER), run, "cpu", tmp_path / "out")
 
 
@@ -191,7 +191,7 @@ def test_word_vectors_that_nothing_would_read_are_refused(tmp_path: Path, segmen
     vectors = (tmp_path / "vectors.txt",)
     write_vectors(vectors[0], ["visits"], torch.ones(1, 14))
     run = Run("trimod", (folder(tmp_path / "data"),), "none", segmenter=segmenter, vectors=vectors)
-    with pytest.raises(DataError, match="--start-from brings its own"):
+    with pytest.raises(DataError, match="--start-from, whose checkpoint brings its own"):
         train_preset(PRESETS["trimod"], replace(run, start_from=segmenter), "cpu", tmp_path / "out")
     with pytest.raises(DataError, match="no word table"):
         train_preset(PRESETS["transformer-crf"], run, "cpu", tmp_path / "out")
@@ -237,7 +237,7 @@ def test_only_a_model_that_reads_the_words_of_training_ships_them(
 
 def test_what_does_not_fit_is_named_before_training(tmp_path: Path, segmenter: Path) -> None:
     run = Run("trimod", (folder(tmp_path / "data"),), "none", segmenter=segmenter)
-    with pytest.raises(DataError, match="none of none, captions:NAME and pixels"):
+    with pytest.raises(DataError, match="use none, captions:NAME or pixels"):
         train_preset(PRESETS["trimod"], replace(run, visual="video"), "cpu", tmp_path / "out")
     with pytest.raises(DataError, match="no setting text_encode"):
         train_preset(changed(PRESETS["trimod"], text_encode="x"), run, "cpu", tmp_path / "out")
@@ -247,7 +247,7 @@ def test_what_does_not_fit_is_named_before_training(tmp_path: Path, segmenter: P
         train_preset(changed(PRESETS["trimod"], recurrent="bilstm"), run, "cpu", tmp_path / "out")
     (other := tmp_path / "other").mkdir()
     twice = replace(run, folders=(tmp_path / "data", folder(other / "data")))
-    with pytest.raises(DataError, match="differ in name"):
+    with pytest.raises(DataError, match="folder names must differ"):
         train_preset(PRESETS["trimod"], twice, "cpu", tmp_path / "out")
 
 
@@ -335,7 +335,7 @@ def test_training_on_pixels_wants_images(
     data = folder(tmp_path / "data")
     run = Run("trimod", (data,), "pixels", segmenter=segmenter, features=tmp_path / "features")
     small = changed(PRESETS["trimod"], **{**SMALL, "epochs": 1}, **HYPER)
-    with pytest.raises(DataError, match="images has none of the 16 images that the posts name"):
+    with pytest.raises(DataError, match="images has none of the posts' 16 images"):
         train_preset(small, run, "cpu", tmp_path / "out")
     (data / "images").mkdir()
     Image.fromarray(np.full((64, 64, 3), 90, dtype=np.uint8)).save(data / "images" / "3.png")
@@ -345,7 +345,7 @@ def test_training_on_pixels_wants_images(
     for file in (bare / "train.txt", bare / "valid.txt"):
         lines = file.read_text().splitlines(keepends=True)
         file.write_text("".join(line for line in lines if not line.startswith("IMGID")))
-    with pytest.raises(DataError, match="the posts name no images"):
+    with pytest.raises(DataError, match="the posts have no image ids"):
         train_preset(small, replace(run, folders=(bare,)), "cpu", tmp_path / "none")
 
 
