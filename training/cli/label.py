@@ -43,8 +43,8 @@ def label(
 ) -> None:
     """Tag POSTS.jsonl and write the result as a CoNLL file.
 
-    Each line of POSTS.jsonl is an object with id, text and optionally hashtags and image (a path). The labels are silver labels:
-    predicted by the checkpoint, not checked by a person.
+    Each line of POSTS.jsonl is an object with id, text and optionally hashtags and image (a path). The labels are
+    silver labels: predicted by the checkpoint, not checked by a person.
     """
     from models.inference.tagger import Tagger
     from training import labelling
