@@ -1,1 +1,1 @@
-"""The Tagger: a checkpoint ready to tag posts on a device."""
+"""The Tagger: a checkpoint ready to tag posts on a device, and the engine that computes for it."""

@@ -1,4 +1,4 @@
-"""Which device tags, and in which precision."""
+"""Which device tags."""
 
 import torch
 
@@ -17,11 +17,3 @@ def choose_device(name: str) -> torch.device:
             f"device {name} was asked for, but torch sees {torch.cuda.device_count()} CUDA devices"
         )
     return torch.device(name)
-
-
-def _precision(device: torch.device) -> str:
-    """Part of the version: float32 on a CPU, bfloat16 by autocast on a GPU that computes in it."""
-    if device.type != "cuda":
-        return "fp32"
-    with torch.cuda.device(device):
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"

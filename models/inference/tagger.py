@@ -15,20 +15,21 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from models.architectures.base import SequenceTagger
 from models.checkpoints.components import build
 from models.checkpoints.format import load_checkpoint, refuse_pickles
 from models.checkpoints.golden import TEXTS, check
 from models.checkpoints.pointer import resolve
-from models.core.batch import Encoded, collate
+from models.core.batch import Encoded
 from models.core.errors import BrokenImage, CheckpointError
 from models.core.labels import Span
 from models.core.post import Mention, Post
 from models.core.visual_context import Seen
 from models.hashtags.segmenter import Segmenter
-from models.inference.device import _precision, choose_device
+from models.inference.device import choose_device
+from models.inference.engine import InferenceEngine, Scores
+from models.inference.torch_engine import TorchEngine
 from models.layers.lora import merge_adapters
 from models.layers.transformer import MAX_GROUP_PIECES
 from models.text.canonical import canonical
@@ -89,10 +90,9 @@ class Tagger:
         version: str,
     ) -> None:
         self.model, self.encoder, self.segmenter = model.eval(), encoder, segmenter.eval()
-        self.device = next(model.parameters()).device
+        self._engine: InferenceEngine = TorchEngine(self.model)
         self.name = name
-        self._precision = _precision(self.device)
-        self.version = f"{version}.{self.device.type}.{self._precision}"
+        self.version = f"{version}.{self._engine.device.type}.{self._engine.precision}"
         self._images = images
         self.on_part: Callable[[], None] = lambda: None
         """Called after each part of a batch, on the device's thread: one very long post may take minutes on a CPU, and
@@ -204,10 +204,10 @@ class Tagger:
         """
         cut, names = _cut(batch), self.model.modalities
         weighed: list[list[dict[str, float]]] = [[{} for _ in prepared.found] for prepared in batch]
-        for group, _, _, weights in self._forward(self._encoded(batch, self.look(batch), cut)):
+        for group, scores in self._scored(self._encoded(batch, self.look(batch), cut)):
             for row, window in enumerate(cut[index] for index in group):
                 for token in range(window.first, window.last):
-                    shares = weights[:, row, token - window.start].tolist()
+                    shares = scores.weights[:, row, token - window.start].tolist()
                     weighed[window.post][token] = dict(zip(names, shares, strict=True))
         return weighed
 
@@ -226,25 +226,20 @@ class Tagger:
     def _tag_encoded(self, encoded: Sequence[Encoded]) -> list[list[tuple[Span, float, list[float]]]]:
         """Spans over each window's tokens, with confidence and the modalities' mean weights."""
         results: list[list[tuple[Span, float, list[float]]]] = [[] for _ in encoded]
-        for group, mask, emissions, weights in self._forward(encoded):
-            found = self.model.find(emissions, mask)
+        for group, scores in self._scored(encoded):
+            found = self.model.find(scores.emissions, scores.mask)
             for row, index in enumerate(group):
                 results[index] = [
-                    (span, confidence, weights[:, row, span.start : span.end].mean(dim=1).tolist())
+                    (span, confidence, scores.weights[:, row, span.start : span.end].mean(dim=1).tolist())
                     for span, confidence in found[row]
                 ]
             self.on_part()
         return results
 
-    def _forward(self, encoded: Sequence[Encoded]) -> Iterator[tuple[Sequence[int], Tensor, Tensor, Tensor]]:
-        """Windows of like length together: places, mask, emissions, weights [modalities, rows, length] on the CPU."""
+    def _scored(self, encoded: Sequence[Encoded]) -> Iterator[tuple[Sequence[int], Scores]]:
+        """Windows of like length together: their places in `encoded`, and their scores."""
         for group in split_by_length([sum(post.rows) for post in encoded], MAX_GROUP_PIECES):
-            rows = collate([encoded[index] for index in group], self.model.config.inputs.image_size)
-            batch = rows.to(self.device)
-            half = torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._precision == "bf16")
-            with torch.inference_mode(), half:
-                emissions, weights = self.model(batch)
-            yield group, batch.mask, emissions, weights.float().cpu()
+            yield group, self._engine.run([encoded[index] for index in group])
 
 
 def _decoded(post: Post) -> Iterable[Picture]:

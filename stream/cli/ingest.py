@@ -21,8 +21,9 @@ from models.core.errors import TrimodError
 from stream.cli.options import with_settings
 from stream.config.settings import Settings
 from stream.kafka.topics import ensure_topics
+from stream.sources.base import Sourced
 from stream.sources.ingest import Report, ingest_lines
-from stream.sources.jsonl import Line, read_lines
+from stream.sources.jsonl import read_lines
 
 SHOWN = 10
 """Problems that are named one by one."""
@@ -53,8 +54,8 @@ def ingest(
         ensure_topics(settings.kafka)
         task = bar.add_task("posts", total=size)
 
-        def advance(line: Line) -> None:
-            bar.update(task, advance=len(line.data) + 1, description=f"{line.number} lines")
+        def advance(sourced: Sourced) -> None:
+            bar.update(task, advance=sourced.size, description=f"{sourced.cursor} lines")
 
         report = ingest_lines(read_lines(stream), settings.kafka, rate, images_root, embed_images, advance)
     _show(report)

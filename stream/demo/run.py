@@ -27,8 +27,9 @@ from stream.local.stack import LocalStack, free_port
 from stream.local.supervisor import Service, Supervisor, worker_children
 from stream.messages.events import EntityEvent
 from stream.messages.receipts import Receipt
+from stream.sources.base import Sourced
 from stream.sources.ingest import Report, ingest_lines
-from stream.sources.jsonl import Line, read_lines
+from stream.sources.jsonl import read_lines
 
 SAMPLES = ROOT / "deploy" / "samples"
 """Sample posts (posts.jsonl) and the root of their pictures."""
@@ -170,7 +171,7 @@ class _Run:
         """What was sent, and when the first was (epoch seconds)."""
         times: list[float] = []
 
-        def sent(line: Line) -> None:
+        def sent(post: Sourced) -> None:
             times.append(time.time())
 
         with (SAMPLES / "posts.jsonl").open("rb") as posts:

@@ -1,4 +1,4 @@
-"""Posts from lines of JSON onto the posts topic, as they come.
+"""Posts of a source (stream/sources/base.py) onto the posts topic, as they come; today, lines of JSON.
 
 A line that is no post is sent too (without a key where it has no id), so that it ends up in the dead-letter topic with
 its reason and nothing is lost. Blank lines are skipped, and a line too large for the topic is named and left out.
@@ -12,7 +12,8 @@ from pathlib import Path
 from stream.config.kafka import Kafka
 from stream.kafka.sender import open_sender
 from stream.messages.base import MAX_POST_BYTES
-from stream.sources.jsonl import Line, prepare
+from stream.sources.base import Source, Sourced
+from stream.sources.jsonl import JsonLines, Line
 
 ENVELOPE = 1024
 """Bytes that Kafka's own framing of a record, besides its key, may add to it."""
@@ -40,38 +41,60 @@ def ingest_lines(
     rate: float | None = None,
     images_root: Path | None = None,
     embed_images: bool = False,
-    progress: Callable[[Line], None] = lambda line: None,
+    progress: Callable[[Sourced], None] = lambda sourced: None,
 ) -> Report:
-    """Send every line to the posts topic and wait until the broker has confirmed them.
+    """`ingest` with lines of JSON as the source.
 
-    rate: posts per second at most, evenly. images_root: where paths of images lead; with it, missing
-    pictures are counted. embed_images: send the pictures' bytes instead of their paths. Ctrl-C ends the
-    input, not the sending of what was read. Raises PassingFault where no broker answers.
+    images_root: where paths of images lead; with it, missing pictures are counted. embed_images: send the pictures'
+    bytes instead of their paths.
+    """
+    return ingest(JsonLines(lines, images_root, embed_images), kafka, rate, progress)
+
+
+def ingest(
+    source: Source,
+    kafka: Kafka,
+    rate: float | None = None,
+    progress: Callable[[Sourced], None] = lambda sourced: None,
+) -> Report:
+    """Send every post of `source` to the posts topic and wait until the broker has confirmed them.
+
+    rate: posts per second at most, evenly. Ctrl-C ends the input, not the sending of what was read. Raises PassingFault
+    where no broker answers.
     """
     report = Report()
     with open_sender(kafka) as sender:
         started = time.monotonic()
         pace = _pace(rate)
+        source.start()
         try:
-            for line in lines:
+            for sourced in source.posts():
                 next(pace)
-                post = prepare(line, images_root, embed_images)
+                post = sourced.post
                 report.missing_images += post.missing_images
-                size = len(post.value) + len(post.key or b"") + ENVELOPE
-                if line.cut or size > MAX_POST_BYTES:
-                    more = "more than " if line.cut else ""
-                    reason = f"{more}{size} bytes with its envelope, at most {MAX_POST_BYTES} are taken"
+                if reason := _too_large(sourced):
                     report.problems.append((post.name, reason))
                 else:
                     sender.send(post.name, kafka.posts_topic, post.value, post.key)
-                progress(line)
+                progress(sourced)
         except KeyboardInterrupt:
             report.interrupted = True
+        finally:
+            source.stop()
         sender.finish()
         report.seconds = time.monotonic() - started
     report.sent = sender.sent
     report.problems += sender.failures
     return report
+
+
+def _too_large(sourced: Sourced) -> str:
+    """Why the topic would not take the post; empty where it would."""
+    size = len(sourced.post.value) + len(sourced.post.key or b"") + ENVELOPE
+    if not sourced.cut and size <= MAX_POST_BYTES:
+        return ""
+    more = "more than " if sourced.cut else ""
+    return f"{more}{size} bytes with its envelope, at most {MAX_POST_BYTES} are taken"
 
 
 def _pace(rate: float | None) -> Iterator[None]:

@@ -16,6 +16,7 @@ from models.core.errors import BadPost, BrokenImage
 from models.core.post_json import expand_image, read_fields
 from stream.images.local_files import find_below, read_below
 from stream.messages.base import MAX_POST_BYTES
+from stream.sources.base import Outgoing, Sourced
 
 MAX_LINE = 4 * MAX_POST_BYTES
 """Bytes of a line of which more is not even read into memory."""
@@ -43,14 +44,26 @@ def read_lines(stream: BinaryIO) -> Iterator[Line]:
             yield Line(number, data, cut)
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A line as it is sent; `missing_images` of its pictures are not below the images root."""
+class JsonLines:
+    """Lines as a source of posts: the cursor is the line's number. Whoever opened their stream closes it."""
 
-    name: str
-    value: bytes
-    key: bytes | None = None
-    missing_images: int = 0
+    def __init__(self, lines: Iterator[Line], images_root: Path | None, embed_images: bool) -> None:
+        self._lines, self._root, self._embed = lines, images_root, embed_images
+        self._after = 0
+
+    def start(self, cursor: str | None = None) -> None:
+        """Begin at the first line, or skip those up to `cursor`."""
+        self._after = int(cursor or 0)
+
+    def posts(self) -> Iterator[Sourced]:
+        """What to send for each line."""
+        for line in self._lines:
+            if line.number > self._after:
+                post = prepare(line, self._root, self._embed)
+                yield Sourced(post, str(line.number), len(line.data) + 1, line.cut)
+
+    def stop(self) -> None:
+        """Nothing is held."""
 
 
 def prepare(line: Line, root: Path | None, embed: bool) -> Outgoing:
