@@ -1,5 +1,7 @@
 """Settings from flags (`--set section.key=value`) over environment over one TOML file over defaults.
 
+Own code: pydantic-settings passes over a variable whose section is misspelt, and takes secrets from flags.
+
 An environment variable is `TRIMOD_SECTION__KEY` (`TRIMOD_KAFKA__PARTITIONS=16`); the file is what
 `--config FILE` or `TRIMOD_CONFIG` names. An unknown key, a bad value or a combination that cannot work stops the start
 with the key's name. Secrets are never shown, and not taken from flags, which every user of the machine can read.

@@ -1,5 +1,7 @@
 """Which addresses may be connected to: the public internet's, and no others.
 
+Own code: no library that we know of guards aiohttp up to the socket, which DNS rebinding calls for.
+
 A URL comes from strangers, and a worker stands inside somebody's network: the name in it must not lead to
 the machine itself, to its neighbours or to a cloud's metadata service. The tables are IANA's registries of
 special-purpose addresses, strictly read; not `ipaddress.is_global`, which differs between Python's releases

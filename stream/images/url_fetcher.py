@@ -9,7 +9,6 @@ kept on disk.
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import AsyncIterator, Callable, Collection
 from concurrent.futures import Executor
@@ -17,6 +16,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 from cachetools import TTLCache
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random
 from yarl import URL
 
 from models.core.errors import BrokenImage
@@ -139,13 +139,18 @@ class ImageUrls:
             yield
 
     async def _data(self, url: URL) -> bytes:
-        try:
-            return await self._downloader.get(url)
-        except NotFetched as error:
-            if error.outcome not in PASSING:
-                raise
-        await asyncio.sleep(PAUSE * random.uniform(0.5, 1.0))
-        return await self._downloader.get(url)
+        retrying = AsyncRetrying(
+            sleep=asyncio.sleep,
+            retry=retry_if_exception(_passes),
+            stop=stop_after_attempt(2),
+            wait=wait_random(PAUSE / 2, PAUSE),
+            reraise=True,
+        )
+        return await retrying(self._downloader.get, url)
+
+
+def _passes(error: BaseException) -> bool:
+    return isinstance(error, NotFetched) and error.outcome in PASSING
 
 
 class _Kept(TTLCache[str, Picture]):

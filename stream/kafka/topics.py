@@ -5,7 +5,6 @@ time; a broker that does not answer is a PassingFault that names the address.
 """
 
 import socket
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError, RetriableError, TopicAlreadyExistsError, for_code
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from models.core.errors import TrimodError
 from stream.config.kafka import Kafka
@@ -151,11 +151,10 @@ def ensure_topics(kafka: Kafka) -> list[str]:
 
 def patiently(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """The answer; asked again for some seconds where the broker is only just setting up its groups."""
-    deadline = time.monotonic() + REQUEST_TIMEOUT
-    while True:
-        try:
-            return ask()
-        except RetriableError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
+    retrying = Retrying(
+        retry=retry_if_exception_type(RetriableError),
+        stop=stop_after_delay(REQUEST_TIMEOUT),
+        wait=wait_fixed(0.2),
+        reraise=True,
+    )
+    return retrying(ask)

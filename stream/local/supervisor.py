@@ -1,5 +1,7 @@
 """Keeps the workers of this machine running: starts them, starts again those that end, stops them all.
 
+Own code: supervisord and its like count restarts; this one must tell a bad setting from a post that kills workers.
+
 A process that ends soon after its start, time and again, has a reason that no restart removes (a bad setting, a damaged
 checkpoint): then the supervisor gives up and says what the process said; later where a post may have killed it, which
 the next starts find out (stream/pipeline/journal.py), and never where it found Kafka away, which passes. Kafka and

@@ -1,4 +1,7 @@
-"""Many at once, or one alone: posts are worked on together, but a suspect post with nothing else beside it."""
+"""Many at once, or one alone: posts are worked on together, but a suspect post with nothing else beside it.
+
+Own code: aiorwlock 1.5 lets who waited behind a cancelled writer wait on while readers come (test_rwlock.py).
+"""
 
 import asyncio
 from collections.abc import AsyncIterator

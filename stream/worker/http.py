@@ -17,7 +17,8 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
+from prometheus_client.aiohttp import make_aiohttp_handler
 
 from stream.config.worker import Worker
 from stream.connections.credentials import metrics_token
@@ -62,12 +63,6 @@ async def serve(
     the token cannot be used."""
     token = metrics_token(settings)
 
-    async def metrics(request: web.Request) -> web.Response:
-        return web.Response(
-            body=generate_latest(registry),
-            headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
-        )
-
     def answer(request: web.Request, look: Health, well: bool) -> web.Response:
         body = look.body()
         shown = (
@@ -84,7 +79,13 @@ async def serve(
         return answer(request, look, look.live and not look.reasons)
 
     app = web.Application(middlewares=[guard(token)])
-    app.add_routes([web.get("/metrics", metrics), web.get("/health", healthy), web.get("/ready", ready)])
+    app.add_routes(
+        [
+            web.get("/metrics", make_aiohttp_handler(registry)),
+            web.get("/health", healthy),
+            web.get("/ready", ready),
+        ]
+    )
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:

@@ -4,10 +4,12 @@ import subprocess
 import sys
 
 import pytest
+from kafka.errors import CoordinatorLoadInProgressError
 
 from stream.config.kafka import Kafka
 from stream.errors import PassingFault, SettingsError
-from stream.kafka.topics import ensure_topics
+from stream.kafka import topics
+from stream.kafka.topics import ensure_topics, patiently
 from stream.local.server import free_port
 
 
@@ -23,3 +25,21 @@ def test_no_broker_is_one_line_that_names_the_address_in_bounded_time() -> None:
 def test_an_address_that_is_none_names_the_setting() -> None:
     with pytest.raises(SettingsError, match=r"kafka\.bootstrap_servers"):
         ensure_topics(Kafka(bootstrap_servers="somewhere:else"))
+
+
+def test_a_broker_that_sets_up_its_groups_is_asked_again_for_some_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def ask() -> dict[str, str]:
+        asked.append(1)
+        if len(asked) == 2:
+            return {"group": "Stable"}
+        raise CoordinatorLoadInProgressError
+
+    assert {"group": "Stable"} == patiently(ask)
+    monkeypatch.setattr(topics, "REQUEST_TIMEOUT", 0.0)
+    with pytest.raises(CoordinatorLoadInProgressError):
+        patiently(ask)
+    assert 3 == len(asked)

@@ -41,3 +41,48 @@ def test_anything_else_is_not_tried_again() -> None:
     with pytest.raises(BrokenWorker):
         asyncio.run(Backoff().persist("counting", action))
     assert 1 == len(tries)
+
+
+def test_of_two_that_wait_under_one_name_the_first_to_go_on_leaves_the_other_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else /health and the watchdog would take the other for a worker that hangs."""
+    monkeypatch.setattr(backoff, "FIRST", 0.001)
+
+    async def run() -> list[dict[str, str]]:
+        waits, passed = Backoff(), {"first": False, "second": False}
+
+        async def action(who: str) -> None:
+            if not passed[who]:
+                raise PassingFault(f"{who} fault")
+
+        tasks = {
+            who: asyncio.create_task(waits.persist("checking", lambda w=who: action(w))) for who in passed
+        }
+        await asyncio.sleep(0.01)
+        seen = []
+        for who, task in tasks.items():
+            passed[who] = True
+            await task
+            seen.append(waits.waiting)
+        return seen
+
+    assert [{"checking": "second fault"}, {}] == asyncio.run(run())
+
+
+def test_who_is_cancelled_waits_no_more() -> None:
+    async def run() -> dict[str, str]:
+        waits = Backoff()
+
+        async def action() -> None:
+            raise PassingFault("Redis is away")
+
+        task = asyncio.create_task(waits.persist("counting", action))
+        await asyncio.sleep(0.01)
+        assert {"counting": "Redis is away"} == waits.waiting
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return waits.waiting
+
+    assert {} == asyncio.run(run())

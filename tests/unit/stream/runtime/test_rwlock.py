@@ -49,3 +49,29 @@ def test_who_is_cancelled_leaves_the_gate_open() -> None:
             return True
 
     assert asyncio.run(run())
+
+
+def test_who_is_cancelled_keeps_nobody_waiting_while_others_are_inside() -> None:
+    """Posts never stop coming: whoever waited until all are outside would wait for ever."""
+
+    async def run() -> bool:
+        gate = Gate()
+
+        async def alone() -> None:
+            async with gate.alone():
+                await asyncio.sleep(60)
+
+        async def together() -> bool:
+            async with gate.together():
+                return True
+
+        async with gate.together():
+            cancelled = asyncio.create_task(alone())
+            await asyncio.sleep(0)
+            behind = asyncio.create_task(together())
+            await asyncio.sleep(0)
+            cancelled.cancel()
+            async with asyncio.timeout(1):
+                return await behind
+
+    assert asyncio.run(run())

@@ -6,7 +6,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from stream.worker.http import guard
+from stream.config.worker import Worker
+from stream.pipeline.metrics import Metrics
+from stream.pipeline.model import Model
+from stream.worker.http import guard, serve
 
 TOKEN = "0123456789abcdef"
 
@@ -67,3 +70,33 @@ def test_probes_need_no_token(path: str) -> None:
 
 def test_without_a_token_in_the_settings_nobody_is_asked() -> None:
     assert 200 == status("", "/metrics", "")
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind", "openmetrics"),
+    [
+        ("*/*", "text/plain; version=0.0.4; charset=utf-8", False),
+        ("application/openmetrics-text;version=1.0.0,*/*;q=0.1", "application/openmetrics-text", True),
+    ],
+)
+def test_metrics_come_in_the_format_that_is_asked_for(accept: str, kind: str, openmetrics: bool) -> None:
+    metrics = Metrics(Model("tiny", "1"))
+    metrics.gauges("trimod_queue_depth", "Posts waiting.", "stage", lambda: {"work": 3.0})
+
+    async def run() -> tuple[str, list[str]]:
+        settings = Worker(metrics_token=TOKEN)
+        headers = {"Authorization": f"Bearer {TOKEN}", "Accept": accept}
+        serving = serve(settings, metrics.registry, lambda: pytest.fail("nobody asked"))
+        async with serving as url, aiohttp.ClientSession() as session:
+            async with session.get(f"{url}/metrics") as refused:
+                assert 401 == refused.status
+            async with session.get(f"{url}/metrics", headers=headers) as answer:
+                return answer.headers["Content-Type"], (await answer.text()).split("\n")
+
+    found, lines = asyncio.run(run())
+    assert found.startswith(kind)
+    assert {
+        'trimod_posts_total{error="",outcome="tagged"} 0.0',
+        'trimod_queue_depth{stage="work"} 3.0',
+    } <= set(lines)
+    assert openmetrics == ("# EOF" in lines)
