@@ -78,7 +78,7 @@ def test_up_leaves_no_process_when_it_is_told_to_end(running: subprocess.Popen[s
     running.terminate()
     output, _ = running.communicate(timeout=60)
     assert (0, []) == (running.returncode, processes_of(here.local.directory))
-    assert output.endswith(f"stopped; the data stay in {here.local.directory / 'data'}\n")
+    assert output.endswith(f"stopped; the data are kept in {here.local.directory / 'data'}\n")
 
 
 def test_no_process_survives_a_kill_but_the_data_do(running: subprocess.Popen[str], here: Settings) -> None:
