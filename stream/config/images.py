@@ -48,8 +48,8 @@ class Fetch(Section):
         "*.cdninstagram.com",
         "*.fbcdn.net",
     )
-    """Hosts that images may be fetched from by URL: `name`, `*.name` for its subdomains, or `*` for any host. If empty, no
-    images are fetched."""
+    """Hosts that images may be fetched from by URL: `name`, `*.name` for its subdomains, or `*` for any host. If empty,
+    no images are fetched."""
     allow_http: bool = False
     """Whether `http://` URLs and redirects are allowed. Such images can be read and replaced in transit."""
     seconds_per_post: float = Field(5.0, gt=0, le=60)

@@ -25,8 +25,8 @@ class Kafka(Section):
     replication_factor: int = Field(1, ge=1)
     """Replication factor of new topics. Use 3 in production."""
     isolation_level: Literal["read_committed", "read_uncommitted"] = "read_committed"
-    """`read_committed` reads posts of a transaction once it is committed, and skips those of an aborted one. As in every
-    Kafka consumer, posts behind an open transaction wait until it ends. `read_uncommitted` reads all posts at once."""
+    """`read_committed` reads posts of a transaction once it is committed, and skips those of an aborted one. As in
+    every Kafka consumer, posts behind an open transaction wait until it ends. `read_uncommitted` reads all at once."""
     session_timeout: float = Field(10.0, ge=1.0)
     """Seconds without a heartbeat after which a worker's partitions are reassigned."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL"] = "PLAINTEXT"

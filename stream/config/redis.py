@@ -39,7 +39,7 @@ def split_redis_url(values: Any) -> Any:
 
 class Redis(Section):
     url: str = "redis://127.0.0.1:6379/0"
-    """`redis://host:port/db`, or `rediss://` for TLS. `user:password@` before the host is moved to the settings below."""
+    """`redis://host:port/db`, or `rediss://` for TLS. `user:password@` is moved to the settings below."""
     username: str = ""
     """Name of an ACL user; empty for Redis's default user."""
     password: SecretStr = SecretStr("")
