@@ -160,7 +160,7 @@ def test_a_server_that_dies_is_quoted(tmp_path: Path) -> None:
     (tmp_path / "appendonlydir").mkdir()
     (tmp_path / "appendonlydir" / "appendonly.aof.manifest").write_text("no manifest\n")
     with pytest.raises(
-        LocalServerError, match=r"^Redis ended with exit code 1: .*manifest.* \(log: .*redis.log\)$"
+        LocalServerError, match=r"^Redis exited with code 1: .*manifest.* \(log: .*redis.log\)$"
     ):
         LocalRedis(tmp_path, free_port()).start()
 
@@ -170,6 +170,6 @@ def test_two_stacks_do_not_share_a_folder(here: Settings) -> None:
     other = here.model_copy(update={"local": here.local.model_copy(update={"redis_port": free_port()})})
     first, second = LocalStack(here), LocalStack(other)
     first._lock_directory()
-    with pytest.raises(LocalServerError, match="run already"):
+    with pytest.raises(LocalServerError, match="are already running"):
         second.start()
     first.stop()
