@@ -1,5 +1,4 @@
-"""`trimod counters`: look after the counts in Redis. The work is in stream/counters/rebuild.py,
-stream/counters/store.py."""
+"""`trimod counters`: show and rebuild the counts in Redis (stream/counters/rebuild.py, store.py)."""
 
 import asyncio
 
@@ -9,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from stream.cli.options import with_settings
+from stream.cli.terminal import plural
 from stream.config.settings import Settings
 from stream.counters.rebuild import rebuild
 from stream.counters.store import Counters
@@ -20,14 +20,14 @@ def counters() -> None:
 
 
 @counters.command("rebuild", epilog="Example: trimod counters rebuild")
-@click.option("--incomplete", is_flag=True, help="Also where the oldest receipts are no longer kept.")
+@click.option("--incomplete", is_flag=True, help="Rebuild even if the oldest receipts are no longer kept.")
 @with_settings
 def rebuild_command(settings: Settings, incomplete: bool) -> None:
-    """Count anew from the receipts of all tagged posts, exactly, while workers go on.
+    """Recompute exact counts from the receipts of all tagged posts, while workers run.
 
-    For when a worker says that the counters are not to be trusted, or Redis lost its data. Readers see the
-    old counts until the new ones are complete. Refused where the oldest receipts are no longer kept (a
-    retention of their topic), as what they counted would be lost.
+    Use it if a worker reports that the counters are not to be trusted, or if Redis lost its data. Readers see
+    the old counts until the new ones are complete. Fails if the oldest receipts are no longer kept (topic
+    retention), because their counts would be lost.
     """
     console = Console(stderr=True)
     columns = (TextColumn("receipts"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -36,24 +36,25 @@ def rebuild_command(settings: Settings, incomplete: bool) -> None:
         done = asyncio.run(
             rebuild(settings, lambda read, total: bar.update(task, completed=read, total=total), incomplete)
         )
-    click.echo(f"rebuilt from {done.receipts} receipts in {done.seconds:.1f} s")
+    click.echo(f"rebuilt from {plural(done.receipts, 'receipt')} in {done.seconds:.1f} s")
     if done.others:
         click.echo(
-            f"{done.others} receipts are of other groups than {settings.kafka.group}; left out", err=True
+            f"left out {plural(done.others, 'receipt')} of groups other than {settings.kafka.group}", err=True
         )
     if done.unreadable:
         click.echo(
-            f"{done.unreadable} records of {settings.kafka.tagged_topic} are no receipts; left out", err=True
+            f"left out {plural(done.unreadable, 'record')} of {settings.kafka.tagged_topic}: invalid receipts",
+            err=True,
         )
     if done.incomplete:
-        click.echo("the oldest receipts are no longer kept: what they counted is gone", err=True)
+        click.echo("the oldest receipts are no longer kept: their counts are lost", err=True)
 
 
 @counters.command(epilog="Example: trimod counters show --json")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @with_settings
 def show(settings: Settings, as_json: bool) -> None:
-    """Show how many posts and mentions are counted, how many repeats passed over, and up to which offsets."""
+    """Show the number of counted posts, mentions and skipped duplicates, and the last counted offsets."""
     tallies, marks = asyncio.run(_state(settings))
     if as_json:
         click.echo(orjson.dumps({"tallies": tallies, "marks": marks}).decode())

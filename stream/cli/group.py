@@ -1,4 +1,4 @@
-"""`trimod group`: the workers' consumer group, and the entity types that it emits (stream/counters/group_types.py)."""
+"""`trimod group`: the workers' consumer group, and the entity types it emits (stream/counters/group_types.py)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,6 +9,7 @@ import click
 
 from models.core.errors import TrimodError
 from stream.cli.options import with_settings
+from stream.cli.terminal import plural
 from stream.config.settings import Settings
 from stream.consumer.group import members
 from stream.counters.group_types import GroupLabels, types_of
@@ -19,13 +20,13 @@ T = TypeVar("T")
 
 @click.group(epilog="Example: trimod group show")
 def group() -> None:
-    """The workers' consumer group (kafka.group) and the entity types that it emits."""
+    """The workers' consumer group (kafka.group) and the entity types it emits."""
 
 
 @group.command(epilog="Example: trimod group show --set kafka.group=mine")
 @with_settings
 def show(settings: Settings) -> None:
-    """Show the group's members, and the entity types that every worker of it must emit."""
+    """Show the number of members of the group, and the entity types that all its workers must emit."""
     types = _with_labels(settings, lambda labels: labels.read())
     click.echo(f"group    {settings.kafka.group}")
     click.echo(f"members  {members(settings.kafka)}")
@@ -35,24 +36,24 @@ def show(settings: Settings) -> None:
 @group.command(
     epilog="""
 \b
-Example: from now on the group tags with another model's types
+Example: switch the group to the types of another model
   trimod group relabel runs/mine/checkpoint
 """
 )
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @with_settings
 def relabel(settings: Settings, checkpoint: Path) -> None:
-    """Let the group emit the entity types of CHECKPOINT. Stop its workers first.
+    """Change the group's entity types to those of CHECKPOINT. Stop its workers first.
 
-    A worker whose model emits other types than its group cannot join it: half of the partitions would emit other types.
-    Counts of types that are no longer emitted stay.
+    A worker cannot join a group that has other types: part of the partitions would emit different types.
+    Counts of types that are no longer emitted are kept.
     """
     from models.checkpoints.promotion import labels_of
 
     types = types_of(labels_of(checkpoint))
     if count := members(settings.kafka):
         raise TrimodError(
-            f"group {settings.kafka.group} has {count} members: stop its workers first, nothing was changed"
+            f"group {settings.kafka.group} has {plural(count, 'member')}: stop its workers first (nothing was changed)"
         )
     before = _with_labels(settings, lambda labels: labels.read())
     _with_labels(settings, lambda labels: labels.write(types))

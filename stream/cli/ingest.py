@@ -1,4 +1,4 @@
-"""`trimod ingest`: posts from a file or a pipe onto the posts topic. The work is in stream/sources/ingest.py."""
+"""`trimod ingest`: send posts from a file or a pipe to the posts topic (stream/sources/ingest.py)."""
 
 import sys
 from collections.abc import Iterator
@@ -19,6 +19,7 @@ from rich.progress import (
 
 from models.core.errors import TrimodError
 from stream.cli.options import with_settings
+from stream.cli.terminal import plural
 from stream.config.settings import Settings
 from stream.kafka.topics import ensure_topics
 from stream.sources.base import Sourced
@@ -26,30 +27,36 @@ from stream.sources.ingest import Report, ingest_lines
 from stream.sources.jsonl import read_lines
 
 SHOWN = 10
-"""Problems that are named one by one."""
+"""Problems that are reported one by one."""
 
 
 @click.command(epilog="Example: trimod ingest posts.jsonl --images-root pictures --rate 200")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Posts per second at most, evenly.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Send at most this many posts per second, evenly spaced.",
+)
 @click.option(
     "--images-root",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder below which image paths lead; pictures that are not there are counted.",
+    help="Directory that image paths are relative to; missing images are reported.",
 )
-@click.option("--embed-images", is_flag=True, help="Send the pictures' bytes instead of their paths.")
+@click.option("--embed-images", is_flag=True, help="Send the bytes of images instead of their paths.")
 @with_settings
 def ingest(
     settings: Settings, file: Path, rate: float | None, images_root: Path | None, embed_images: bool
 ) -> None:
-    """Send the posts of FILE, one JSON object per line, to the posts topic (- reads a pipe as it comes).
+    """Send the posts of FILE, one JSON object per line, to the posts topic. Use - to read a pipe live.
 
-    A post is {"id", "text"} and maybe created_at, author, lang, source, hashtags, images; "image" is short
-    for one image path. Lines that are no posts are sent too: the worker puts them aside with the reason
-    (trimod dead list). Topics that do not exist are created.
+    A post has "id" and "text", and optionally created_at, author, lang, source, hashtags and images. "image"
+    is short for one image path. Invalid lines are sent too: the worker moves them to the dead-letter topic
+    with the reason (trimod dead list). Missing topics are created.
     """
     if embed_images and images_root is None:
-        raise click.UsageError("--embed-images needs --images-root, the folder that the paths lead into")
+        raise click.UsageError(
+            "--embed-images needs --images-root, the directory that image paths are relative to"
+        )
     with _opened(file) as (stream, size), _progress(size) as bar:
         ensure_topics(settings.kafka)
         task = bar.add_task("posts", total=size)
@@ -62,7 +69,7 @@ def ingest(
     if report.interrupted:
         raise KeyboardInterrupt
     if report.problems:
-        raise TrimodError(f"{len(report.problems)} posts were not sent")
+        raise TrimodError(f"{plural(len(report.problems), 'post')} not sent")
 
 
 def _show(report: Report) -> None:
@@ -72,14 +79,15 @@ def _show(report: Report) -> None:
         click.echo(f"not sent: {len(report.problems) - SHOWN} more", err=True)
     if report.missing_images:
         click.echo(
-            f"{report.missing_images} images are not below the images root; their posts were sent", err=True
+            f"{plural(report.missing_images, 'image')} not found below --images-root; the posts were sent anyway",
+            err=True,
         )
-    click.echo(f"sent {report.sent} posts in {report.seconds:.1f} s ({report.rate:.0f}/s)")
+    click.echo(f"sent {plural(report.sent, 'post')} in {report.seconds:.1f} s ({report.rate:.0f}/s)")
 
 
 @contextmanager
 def _opened(file: Path) -> Iterator[tuple[BinaryIO, int | None]]:
-    """The input and its size in bytes where it has one."""
+    """The input and its size in bytes, if it has one."""
     if str(file) == "-":
         yield sys.stdin.buffer, None
         return

@@ -1,7 +1,7 @@
 """`trimod`: one command over stream, models and training.
 
-Commands are entry points (pyproject.toml), each loaded only when called. What every command shares is here: one-line
-errors with a non-zero exit, and the `--config` and `--set` options that become one typed Settings.
+Commands are entry points (pyproject.toml), each loaded only when called. This file has what all commands share:
+errors are one line, and exit with a non-zero code.
 """
 
 import sys
@@ -26,15 +26,15 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Begin with `make demo`; then `trimod up` in one terminal and `trimod ingest FILE` in another.",
+    epilog="Start with `make demo`. Then run `trimod up` in one terminal and `trimod ingest FILE` in another.",
 )
 @click.version_option(package_name="trimod-stream", prog_name="trimod")
 def group() -> None:
-    """Named entities out of a social-media firehose as it flows: posts in, entity events out."""
+    """Extract named entities from a social-media firehose in real time: posts in, entity events out."""
 
 
 def main() -> None:
-    """Run `trimod`; our own errors become one line on stderr, a closed pipe ends quietly."""
+    """Run `trimod`; TriMod's errors become one line on stderr; a closed pipe is not an error."""
     try:
         group(standalone_mode=False)
     except click.exceptions.Exit as done:

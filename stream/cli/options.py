@@ -1,4 +1,4 @@
-"""Options that commands share: `--config` and `--set`, spans of time."""
+"""Options that commands share: `--config` and `--set`, durations."""
 
 import functools
 import re
@@ -14,10 +14,10 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of a number and a unit (s, m, h or d). Raises ValueError with a sentence for the user."""
+    """Seconds, from a number and a unit (s, m, h or d). Raises ValueError with a message for the user."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", text.strip().lower(), re.ASCII)
     if not match or not float(match[1]):
-        raise ValueError(f"{text!r} is no span of time: write 90s, 15m, 1h or 7d")
+        raise ValueError(f"invalid duration {text!r}: use a number and s, m, h or d, such as 15m")
     return float(match[1]) * UNITS[match[2]]
 
 
@@ -25,10 +25,14 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator: adds --config and --set to a command and passes it `settings: Settings`."""
 
     @click.option(
-        "--config", type=click.Path(path_type=Path), help="TOML file of settings (or TRIMOD_CONFIG)."
+        "--config", type=click.Path(path_type=Path), help="TOML file with settings (or set TRIMOD_CONFIG)."
     )
     @click.option(
-        "--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; repeatable."
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="SECTION.KEY=VALUE",
+        help="Change one setting; can be repeated.",
     )
     @functools.wraps(command)
     def wrapper(*args: Any, config: Path | None, overrides: tuple[str, ...], **kwargs: Any) -> Any:

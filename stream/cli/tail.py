@@ -1,7 +1,4 @@
-"""Entity events as they come: a live reader of the entities topic and one readable line per event.
-
-`trimod tail`: entity events as they come. The reading is in stream/cli/tail.py.
-"""
+"""`trimod tail`: entity events as they arrive, one readable line each (the reader is stream/kafka/reader.py)."""
 
 import select
 import sys
@@ -18,12 +15,12 @@ from stream.messages.events import EntityEvent
 
 
 def describe(value: bytes) -> str:
-    """One coloured line: type, mention, confidence, what weighed how much, post. Foreign records say so."""
+    """One coloured line: type, mention, confidence, modality weights, post. Marks records that are not events."""
     try:
         event = EntityEvent.model_validate_json(value)
     except ValidationError:
         start = value[:200].decode("utf-8", "backslashreplace")
-        return click.style(f"no entity event: {_visible(start)}", dim=True)
+        return click.style(f"not an entity event: {_visible(start)}", dim=True)
     weights = " ".join(f"{name} {weight:.0%}" for name, weight in event.weights.items())
     kind = click.style(f"{event.type:<4}", fg=COLOURS.get(event.type, "cyan"), bold=True)
     mention = click.style(_visible(event.text), bold=True)
@@ -35,22 +32,22 @@ def describe(value: bytes) -> str:
 
 
 def _pipe_closed() -> bool:
-    """Whether nobody reads our pipe any more: else `tail | head` would wait for one more event."""
+    """Whether the reader of our pipe has gone: otherwise `tail | head` would wait for one more event."""
     poll = select.poll()
     poll.register(sys.stdout.fileno(), 0)
     return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 @click.command(epilog="Example: trimod tail --from-beginning --max 20")
-@click.option("--json", "as_json", is_flag=True, help="The events as they are, one JSON object per line.")
-@click.option("--from-beginning", is_flag=True, help="Also the events that are there already.")
-@click.option("--max", "limit", type=click.IntRange(min=1), help="End after so many events.")
+@click.option("--json", "as_json", is_flag=True, help="Print the original events, one JSON object per line.")
+@click.option("--from-beginning", is_flag=True, help="Include events that are already in the topic.")
+@click.option("--max", "limit", type=click.IntRange(min=1), metavar="N", help="Stop after N events.")
 @with_settings
 def tail(settings: Settings, as_json: bool, from_beginning: bool, limit: int | None) -> None:
-    """Show entity events as they come, one per line, until --max or Ctrl-C.
+    """Show entity events as they arrive, one per line, until --max or Ctrl-C.
 
-    A line has type, mention (and the form it is counted under), confidence, how much each modality weighed,
-    post id.
+    A line has the type, the mention (and the form it is counted as), the confidence, the weight of each
+    modality and the post id.
     """
     with closing(follow(settings.kafka, from_beginning, limit, _pipe_closed)) as events:
         for value in events:

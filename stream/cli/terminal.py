@@ -1,8 +1,13 @@
-"""Strangers' words on a terminal: colours of types, and text without characters that would steer it."""
+"""Text on a terminal: colours of types, numbers of things, and posts without terminal control characters."""
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 post`, `2 posts`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _printable(text: str) -> str:
-    """Control characters as escapes: a stranger's bytes must not steer the terminal."""
+    """Escapes control characters: the bytes of a post must not control the terminal."""
     kept = (c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
     return "".join(kept)
 
@@ -11,7 +16,7 @@ COLOURS = {"PER": "yellow", "LOC": "green", "ORG": "blue", "MISC": "magenta"}
 
 
 def _visible(text: str) -> str:
-    """On one line, and without characters that would steer the terminal: the words are strangers'."""
+    """On one line and without control characters: the text of a post must not control the terminal."""
     return "".join(
         c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text
     )

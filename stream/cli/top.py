@@ -1,4 +1,4 @@
-"""`trimod top`: what is mentioned most. Reads Redis only; the counting is in stream/counters/store.py."""
+"""`trimod top`: the most mentioned entities. Reads only Redis; stream/counters/store.py counts."""
 
 import asyncio
 
@@ -17,14 +17,14 @@ from stream.counters.store import Counters
 
 @click.command(epilog="Example: trimod top PER --window 1h --limit 5")
 @click.argument("type_", metavar="[TYPE]", required=False)
-@click.option("--window", type=Duration(), help="Only posts of this last span of time, as 15m, 1h or 7d.")
-@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, help="Rows of each type.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--window", type=Duration(), help="Only posts of this recent period, such as 15m, 1h or 7d.")
+@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, help="Rows per type.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @with_settings
 def top(settings: Settings, type_: str | None, window: float | None, limit: int, as_json: bool) -> None:
-    """Show the most mentioned entities, of one TYPE (PER, LOC, ORG, MISC) or of each.
+    """Show the most mentioned entities of one TYPE (PER, LOC, ORG, MISC) or of every type.
 
-    Without --window: of all time. A post counts under its own time, so an old one is not in a short window.
+    Without --window, all posts count. A post counts under its own time: a short window has no old posts.
     """
     ranking = asyncio.run(read_top(settings, type_.upper() if type_ else None, window, limit))
     if as_json:
@@ -40,7 +40,7 @@ def top(settings: Settings, type_: str | None, window: float | None, limit: int,
 async def read_top(
     settings: Settings, type_: str | None, window: float | None, limit: int
 ) -> dict[str, list[tuple[str, int]]]:
-    """Type -> (canonical, mentions), most first, from Redis. TrimodError for a type that no model has."""
+    """Type -> (canonical, mentions), most first, from Redis. Raises TrimodError for an unknown type."""
     counters = Counters(settings.redis, settings.kafka.group)
     try:
         if type_:
@@ -51,10 +51,10 @@ async def read_top(
 
 
 def _check_type(type_: str, tallies: dict[str, int]) -> None:
-    """A model of ours may know types beyond the usual: what was counted is a type too."""
+    """A model may have other types than the usual ones: every counted type is valid."""
     known = {*TYPES, *(name.removeprefix("mentions:") for name in tallies if name.startswith("mentions:"))}
     if type_ not in known:
-        raise TrimodError(f"no type {type_}: there are {', '.join(sorted(known))}")
+        raise TrimodError(f"unknown type {type_}: expected one of {', '.join(sorted(known))}")
 
 
 def top_table(ranking: dict[str, list[tuple[str, int]]]) -> Table:

@@ -1,4 +1,4 @@
-"""`trimod topics` and `trimod lag`: the topics, their partitions, and how far the workers are behind."""
+"""`trimod topics` and `trimod lag`: the topics, their partitions, and the consumer lag."""
 
 import click
 import orjson
@@ -6,13 +6,18 @@ from rich.console import Console
 from rich.table import Table
 
 from stream.cli.options import with_settings
+from stream.cli.terminal import plural
 from stream.config.settings import Settings
 from stream.kafka.lag import Lag, read_lag
 from stream.kafka.topics import describe_topics, ensure_topics, topic_names
 
 
 @click.command(epilog="Example: trimod topics --create --set kafka.partitions=16")
-@click.option("--create", is_flag=True, help="Make the topics that are missing, as the settings say.")
+@click.option(
+    "--create",
+    is_flag=True,
+    help="Create missing topics, as set in kafka.partitions and kafka.replication_factor.",
+)
 @with_settings
 def topics(settings: Settings, create: bool) -> None:
     """List the posts, entities, receipts and dead-letter topics with their partitions and records."""
@@ -24,18 +29,17 @@ def topics(settings: Settings, create: bool) -> None:
             state = "created now" if name in created else ""
             table.add_row(name, str(info.partitions), str(info.records), state)
         else:
-            table.add_row(name, "-", "-", "missing: `trimod topics --create` makes it")
+            table.add_row(name, "-", "-", "missing: run `trimod topics --create`")
     Console().print(table)
 
 
 @click.command(epilog="Example: trimod lag --json")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @with_settings
 def lag(settings: Settings, as_json: bool) -> None:
-    """Show how far the workers are behind: end, committed offset and lag of each partition, and who has it.
+    """Show the consumer lag: end, committed offset, lag and worker of each partition.
 
-    Committed is what is tagged, published and counted. Add workers while the lag grows, up to one per
-    partition.
+    Committed posts are tagged, published and counted. If the lag grows, add workers, up to one per partition.
     """
     found = read_lag(settings.kafka)
     if as_json:
@@ -43,7 +47,8 @@ def lag(settings: Settings, as_json: bool) -> None:
     else:
         Console().print(_table(found))
         click.echo(
-            f"{found.total} posts wait; group {found.group}: {found.members} workers, {found.state.lower()}"
+            f"{plural(found.total, 'post')} waiting; "
+            f"group {found.group}: {plural(found.members, 'worker')}, {found.state.lower()}"
         )
 
 

@@ -20,13 +20,13 @@ from stream.local.supervisor import Supervisor, worker_children
 @click.option(
     "--images-root",
     type=click.Path(path_type=Path),
-    help="Folder that image paths start from (worker.images_root).",
+    help="Directory that image paths are relative to (worker.images_root).",
 )
 @with_settings
 def up(settings: Settings, images_root: Path | None) -> None:
-    """Run Kafka, Redis and workers here until Ctrl-C, which stops all of them; the data stay.
+    """Run Kafka, Redis and workers until Ctrl-C, which stops all of them. The data are kept.
 
-    Ports, folder, heap and number of workers are settings (local.*); a worker that ends is started again.
+    Ports, directory, heap and number of workers are settings (local.*). A worker that exits is restarted.
     """
     settings = with_flags(settings, "worker", {"images_root": images_root})
     check_root(settings.worker.images_root)
@@ -34,7 +34,7 @@ def up(settings: Settings, images_root: Path | None) -> None:
         try:
             _run(settings)
         except KeyboardInterrupt:
-            click.echo(f"stopped; the data stay in {settings.local.directory / 'data'}")
+            click.echo(f"stopped; the data are kept in {settings.local.directory / 'data'}")
 
 
 def _run(settings: Settings) -> None:
@@ -72,9 +72,9 @@ def _status(stack: LocalStack, supervisor: Supervisor) -> str:
     if stack.redis.url != Redis().url:
         lines.append(f"  export TRIMOD_REDIS__URL={stack.redis.url}")
     lines += [
-        "  trimod tail                 entity events as they come",
-        "  trimod ingest FILE          posts in, as JSON lines",
-        "  trimod top                  the most mentioned entities",
+        "  trimod tail                 show entity events as they arrive",
+        "  trimod ingest FILE          send posts (JSON lines)",
+        "  trimod top                  show the most mentioned entities",
         "Ctrl-C here stops everything.",
     ]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""`trimod worker`: tag posts as they come, until SIGTERM or Ctrl-C."""
+"""`trimod worker`: tag posts as they arrive, until SIGTERM or Ctrl-C."""
 
 from pathlib import Path
 from typing import Any
@@ -19,20 +19,20 @@ Example: a worker on the second GPU, with metrics on a fixed port
 """
 )
 @click.option(
-    "--checkpoint", type=click.Path(path_type=Path), help="Folder of the checkpoint (worker.checkpoint)."
+    "--checkpoint", type=click.Path(path_type=Path), help="Directory of the checkpoint (worker.checkpoint)."
 )
 @click.option("--device", help="auto, cpu, cuda or cuda:N (worker.device).")
 @click.option(
     "--images-root",
     type=click.Path(path_type=Path),
-    help="Folder that image paths start from (worker.images_root).",
+    help="Directory that image paths are relative to (worker.images_root).",
 )
 @with_settings
 def worker(settings: Settings, **flags: Any) -> None:
     """Read posts, tag their entities, publish and count them.
 
-    Start as many as there are devices: they share the partitions of the posts topic. Topics that are
-    missing are created. SIGTERM or Ctrl-C finishes the posts in work, commits, and leaves the group.
+    Start one worker per device: workers share the partitions of the posts topic. Missing topics are
+    created. SIGTERM or Ctrl-C finishes the posts in progress, commits, and leaves the group.
     """
     settings = with_flags(settings, "worker", flags)
     check_root(settings.worker.images_root)

@@ -11,8 +11,8 @@ from stream.config.base import ROOT
 from stream.config.loading import documented_fields
 
 HEAD = """\
-# All settings with their defaults. Copy, keep the lines that you change, and name the file with `--config FILE` or
-# TRIMOD_CONFIG. The environment (TRIMOD_KAFKA__PARTITIONS=16) and flags (--set kafka.partitions=16) go before it.
+# All settings with their defaults. Copy the file, keep the lines that you change, and pass it with `--config FILE` or
+# TRIMOD_CONFIG. The environment (TRIMOD_KAFKA__PARTITIONS=16) and flags (--set kafka.partitions=16) override it.
 """
 
 

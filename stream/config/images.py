@@ -22,7 +22,7 @@ def _split(value: Any) -> Any:
 
 def _host(name: str) -> str:
     if not re.fullmatch(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)+", name):
-        raise ValueError("a host is a name such as pbs.twimg.com in lower case, *.twimg.com, or *")
+        raise ValueError("expected a host name in lower case, such as pbs.twimg.com or *.twimg.com, or *")
     return name
 
 
@@ -48,16 +48,17 @@ class Fetch(Section):
         "*.cdninstagram.com",
         "*.fbcdn.net",
     )
-    """Hosts that images are fetched from by URL: names; `*.name`, all below it; `*`, any. Empty: none."""
+    """Hosts that images may be fetched from by URL: `name`, `*.name` for its subdomains, or `*` for any host. If empty,
+    no images are fetched."""
     allow_http: bool = False
-    """Whether URLs, and redirects, may be `http://` too: such images can be read and replaced on the way."""
+    """Whether `http://` URLs and redirects are allowed. Such images can be read and replaced in transit."""
     seconds_per_post: float = Field(5.0, gt=0, le=60)
-    """Seconds after which a post is tagged without those of its images that are not there."""
+    """Seconds after which a post is tagged without the images that have not arrived."""
     images_at_once: int = Field(16, ge=1, le=256)
-    """Images that one worker fetches at once; each takes up to 16 MiB of memory."""
+    """Maximum number of images that one worker fetches at once. Each takes up to 16 MiB of memory."""
     images_per_host: int = Field(8, ge=1, le=256)
-    """Those of them that may come from one host."""
+    """Maximum number of images that one worker fetches from one host at once."""
     posts_at_once: int = Field(64, ge=1, le=1024)
-    """Posts of one worker that may wait for their images at once."""
+    """Maximum number of posts per worker that wait for images at once."""
     cache: int = Field(256, ge=0)
-    """Pictures kept in memory by URL for ten minutes, 147 KiB each."""
+    """Number of decoded images kept in memory by URL for ten minutes, 147 KiB each."""

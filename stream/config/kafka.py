@@ -12,26 +12,26 @@ class Brokers(Section):
     """The fields before the login."""
 
     bootstrap_servers: str = "127.0.0.1:9092"
-    """Comma-separated `host:port` of the brokers to ask first."""
+    """Comma-separated list of brokers to contact first, each as `host:port`."""
     group: str = "trimod"
-    """Consumer group of the workers; also the application in the counters' high-water marks."""
+    """Consumer group of the workers. The counters in Redis use it as the application name."""
     posts_topic: str = "posts"
-    """Topic that posts arrive on."""
+    """Topic that workers read posts from."""
     entities_topic: str = "entities"
-    """Topic that gets one record per mention."""
+    """Topic for entity events: one record per mention."""
     tagged_topic: str = "posts.tagged"
-    """Topic that gets one receipt per post."""
+    """Topic for receipts: one record per tagged post."""
     dead_topic: str = "posts.dead"
-    """Topic that gets the bytes of every post that cannot be tagged."""
+    """Topic for dead letters: the original bytes of every post that cannot be tagged."""
     partitions: int = Field(8, ge=1, le=10_000)
-    """Partitions of topics that we create: a multiple of the largest number of workers."""
+    """Partition count of new topics. Make it a multiple of the largest worker count."""
     replication_factor: int = Field(1, ge=1)
-    """Replicas of topics that we create; 3 in production."""
+    """Replication factor of new topics. Use 3 in production."""
     isolation_level: Literal["read_committed", "read_uncommitted"] = "read_committed"
-    """`read_committed` reads posts of a transaction once it is committed, and none of an aborted one; as in every Kafka
-    consumer, posts behind an open transaction wait for its end. `read_uncommitted` reads all at once."""
+    """`read_committed` reads posts of a transaction once it is committed, and skips those of an aborted one. As in
+    every Kafka consumer, posts behind an open transaction wait until it ends. `read_uncommitted` reads all at once."""
     session_timeout: float = Field(10.0, ge=1.0)
-    """Seconds without a heartbeat after which a worker's partitions go to others."""
+    """Seconds without a heartbeat after which a worker's partitions are reassigned."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL"] = "PLAINTEXT"
     """`SSL` is TLS, with a certificate of our own where the brokers want one; `SASL_SSL` TLS with user and password."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"

@@ -87,7 +87,7 @@ def _from_file(config: Path | None, environ: Mapping[str, str]) -> dict[str, Any
     except OSError as error:
         raise SettingsError(f"cannot read settings file {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"settings file {path} is no TOML: {error}") from None
+        raise SettingsError(f"settings file {path} is not valid TOML: {error}") from None
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -110,7 +110,7 @@ def _from_overrides(overrides: Sequence[str]) -> dict[str, dict[str, str]]:
         _refuse_secret(name.strip(), value)
         if not (equals and dot and key):
             begin = re.split(r"[^\w.]", name.strip())[0]  # what follows may be a secret
-            raise SettingsError(f"--set takes section.key=value, and not what begins with {begin!r}")
+            raise SettingsError(f"--set: expected section.key=value, got {begin!r}")
         found.setdefault(section, {})[key] = value
     return found
 

@@ -11,14 +11,14 @@ from stream.config.base import ROOT, Section
 
 class Local(Section):
     directory: Path = ROOT / ".local"
-    """Folder of the local servers' data and logs, and of the logs of workers that `trimod up` starts."""
+    """Directory for data and logs of the local servers, and for logs of workers that `trimod up` starts."""
     kafka_port: int = Field(9092, ge=1, le=65534)
-    """Broker's port; the controller takes the next one."""
+    """Port of the local broker. Its controller uses the next port."""
     kafka_heap: str = Field("512m", pattern=r"^\d+[mMgG]$")
-    """Heap of the local broker, as Java writes it."""
+    """Java heap of the local broker, such as 512m."""
     redis_port: int = Field(6379, ge=1, le=65535)
     """Port of the local Redis."""
     workers: int = Field(2, ge=0)
-    """Workers that `trimod up` starts."""
+    """Number of workers that `trimod up` starts."""
     metrics_port: int = Field(6066, ge=0, le=65535)
-    """Port of the first worker's /metrics; worker N takes this plus N; 0 lets each take a free one."""
+    """Port of the first worker's /metrics; worker N uses this port plus N. With 0, each worker picks a free port."""

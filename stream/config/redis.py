@@ -21,8 +21,8 @@ def _redis_parts(url: str) -> SplitResult:
     except ValueError:  # no port, no address
         pass
     raise SettingsError(
-        "bad setting 'redis.url': it must be redis://host:port/db or rediss://host:port/db, without options "
-        "(redis.username and redis.password take any characters; in the URL they must be percent-encoded)"
+        "bad setting 'redis.url': expected redis://host:port/db or rediss://host:port/db, without options "
+        "(redis.username and redis.password take any characters; in the URL, percent-encode them)"
     )
 
 
@@ -42,22 +42,22 @@ class Address(Section):
     """The field before the login."""
 
     url: str = "redis://127.0.0.1:6379/0"
-    """`redis://host:port/db`, or `rediss://` for TLS; `user:password@` before the host is taken out of it."""
+    """`redis://host:port/db`, or `rediss://` for TLS. `user:password@` is moved to the settings below."""
 
 
 class Redis(Secured, Address):
     username: str = ""
     """Name of an ACL user; empty for Redis's default user."""
     prefix: str = Field("trimod", pattern=r"^[^{}\s]+$")
-    """Hash tag that all keys share: `{prefix}:...`."""
+    """Hash tag of all keys: `{prefix}:...`."""
     dedup_window: float = Field(600.0, ge=0.0)
-    """Seconds in which a post id that comes again is not counted again."""
+    """Seconds in which a repeated post id is not counted again."""
     keep_minutes: float = Field(3 * 3600.0, gt=0)
-    """Seconds after its last write that a minute's counts expire."""
+    """Seconds after the last write until the counts of a minute expire."""
     keep_hours: float = Field(8 * 86400.0, gt=0)
-    """Seconds after its last write that an hour's counts expire."""
+    """Seconds after the last write until the counts of an hour expire."""
     keep_days: float = Field(400 * 86400.0, gt=0)
-    """Seconds after its last write that a day's counts expire."""
+    """Seconds after the last write until the counts of a day expire."""
 
     @model_validator(mode="before")
     @classmethod

@@ -10,11 +10,11 @@ from models import DEFAULT_POINTER
 from stream.config.base import OptionalPath, Section, bad
 
 SHORTEST_TOKEN = 16
-"""Characters: what is shorter can be guessed over a network."""
+"""Characters: a shorter token can be guessed over a network."""
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches `host`; another name than localhost may be anything."""
+    """Whether only this machine can reach `host`; names other than localhost may be anything."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -23,41 +23,42 @@ def is_loopback(host: str) -> bool:
 
 class Worker(Section):
     checkpoint: Path = DEFAULT_POINTER
-    """Folder of the checkpoint that tags, or the file that `trimod checkpoint promote` writes and workers watch."""
+    """Directory of the checkpoint, or the pointer file that `trimod checkpoint promote` writes and workers watch."""
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
-    """`auto` (CUDA where there is one), `cpu`, `cuda` or `cuda:N`."""
+    """`auto` (CUDA if available), `cpu`, `cuda` or `cuda:N`."""
     instance_id: str = ""
-    """Name for static membership; empty for none. Must differ between workers."""
+    """Name for static membership in the group; empty for none. Each worker needs a different name."""
     images_root: OptionalPath = None
-    """Folder that `{"path"}` images are read from, shared by all workers; without it such images are skipped."""
+    """Directory of images given as `{"path"}`, shared by all workers. Without it, such images are skipped."""
     max_batch_tokens: int = Field(4096, ge=16)
-    """Tokens that one batch may hold, without padding."""
+    """Maximum number of tokens in a batch, without padding."""
     max_batch_images: int = Field(32, ge=1)
-    """Images that one batch may hold."""
+    """Maximum number of images in a batch."""
     max_partition_posts: int = Field(512, ge=1)
-    """Posts of one partition that may be in work at once."""
+    """Maximum number of posts in progress per partition."""
     max_partition_bytes: int = Field(64 * 2**20, ge=2**20)
-    """Bytes of posts of one partition that may be in work at once."""
+    """Maximum number of bytes of posts in progress per partition."""
     image_cache: int = Field(4096, ge=0)
-    """Images whose features are kept in memory, by content hash: 5 kB each, or 0.25 MB (as many as 4 with some
-    classifiers) for models that read regions of them."""
+    """Number of images whose features are kept in memory, by content hash. Each takes 5 kB. For models that read image
+    regions, each takes 0.25 MB, or up to 4 MB with some classifiers."""
     threads: int = Field(0, ge=0)
-    """Threads of the model on a CPU; 0 leaves torch's choice."""
+    """Number of CPU threads for the model; 0 for PyTorch's default."""
     hang_limit: float = Field(60.0, gt=0)
-    """Seconds that one batch (of very long posts: a part of it), or one post before it, may keep a thread before the
-    worker ends: it hangs."""
+    """Seconds that a thread may work on one batch, or prepare one post, before the worker exits because it hangs. If
+    posts are very long, each part of a batch has this limit."""
     stall_limit: float = Field(120.0, gt=0)
-    """Seconds with work to do, nothing committed and no named fault to wait for before the worker ends."""
+    """Seconds without progress before the worker exits. This means: posts are pending, nothing is committed, and the
+    worker is not waiting for a reported fault."""
     metrics_host: str = "127.0.0.1"
-    """Address that /metrics and /health listen on; one that is not loopback needs metrics_token."""
+    """Address for /metrics and /health. An address that is not loopback needs metrics_token."""
     metrics_port: int = Field(0, ge=0, le=65535)
-    """Port of /metrics and /health; 0 takes a free one and logs it."""
+    """Port for /metrics and /health; 0 picks a free port and logs it."""
     metrics_token: SecretStr = SecretStr("")
-    """What `Authorization: Bearer ...` must say to read /metrics, and /health in full; 16 characters at least."""
+    """Token to read /metrics and all of /health, sent as `Authorization: Bearer ...`; at least 16 characters."""
     metrics_token_file: OptionalPath = None
-    """File with the token alone, instead of it."""
+    """File that contains only the token, instead of metrics_token."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least level that is logged."""
+    """Lowest level that is logged."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -66,18 +67,18 @@ class Worker(Section):
 
 
 def check_token(worker: Worker, token: str) -> None:
-    """Raise SettingsError for a token that no client could send, or that anybody could guess."""
+    """Raise SettingsError for a token that clients cannot send, or that can be guessed."""
     if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
-        rule = f"needs {SHORTEST_TOKEN} or more ASCII characters, without spaces"
-        raise bad(worker, "metrics_token", f"{rule} (`openssl rand -hex 32` makes one)")
+        rule = f"expected at least {SHORTEST_TOKEN} ASCII characters without spaces"
+        raise bad(worker, "metrics_token", f"{rule} (create one with `openssl rand -hex 32`)")
 
 
 def check_web(worker: Worker) -> None:
-    """Raise SettingsError where the network could read our figures without a token."""
+    """Raise SettingsError if the network could read the metrics without a token."""
     if worker.metrics_token and worker.metrics_token_file:
-        raise bad(worker, "metrics_token_file", "worker.metrics_token is given too: leave one of them out")
+        raise bad(worker, "metrics_token_file", "worker.metrics_token is set too: remove one of them")
     if worker.metrics_token:
         check_token(worker, worker.metrics_token.get_secret_value())
     elif not (worker.metrics_token_file or is_loopback(worker.metrics_host)):
         listens = f"{worker.metrics_host or 'every address'} is not loopback"
-        raise bad(worker, "metrics_host", f"{listens}, so worker.metrics_token (or _file) must be set")
+        raise bad(worker, "metrics_host", f"{listens}: set worker.metrics_token or worker.metrics_token_file")

@@ -1,8 +1,8 @@
-"""Dead letters: the posts that could not be tagged, read, shown and sent back to where they came from.
+"""Dead letters: read posts that could not be tagged, and send them back to their original topics.
 
-A record of the dead-letter topic has the key and value of the original, untouched, and text headers: `topic`,
-`partition`, `offset`, `error` (class), `message`, `model_version` and `time` (epoch ms). Workers write them;
-nothing here does. A dead letter is named by its own place in the dead-letter topic, `PARTITION:OFFSET`.
+A record of the dead-letter topic has the original key and value, unchanged, and these text headers: `topic`,
+`partition`, `offset`, `error` (class), `message`, `model_version` and `time` (epoch ms). Only workers write them. The
+ID of a dead letter is its position in the dead-letter topic, `PARTITION:OFFSET`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,9 +19,9 @@ from stream.kafka.sender import open_sender
 
 @dataclass(frozen=True, slots=True)
 class DeadEntry:
-    """A record of the dead-letter topic but for its value, which has `size` bytes: what a list needs.
+    """A record of the dead-letter topic without its value, which has `size` bytes: enough for a list.
 
-    `headers` that are no UTF-8 are shown with escapes.
+    `headers` that are not valid UTF-8 are escaped.
     """
 
     partition: int
@@ -42,7 +42,7 @@ class DeadEntry:
 
     @property
     def died_at(self) -> int | None:
-        """Epoch milliseconds; None where the header is missing or no number."""
+        """Epoch milliseconds; None if the header is missing or not a number."""
         time = self.headers.get("time", "")
         return int(time) if time.isascii() and time.isdigit() else None
 
@@ -60,7 +60,7 @@ class DeadLetter(DeadEntry):
 
 
 def list_dead(kafka: Kafka, newest: int | None) -> list[DeadEntry]:
-    """The `newest` (at least 1) dead letters that are kept, or all; oldest first. Values are not held."""
+    """The `newest` (at least 1) dead letters, or all; oldest first. Values are not kept in memory."""
     with open_topic(kafka, kafka.dead_topic) as reader:
         ends = reader.ends()
         if newest is not None:  # from each partition no more than could be among them
@@ -72,22 +72,22 @@ def list_dead(kafka: Kafka, newest: int | None) -> list[DeadEntry]:
 
 
 def get_dead(kafka: Kafka, names: Iterable[str]) -> list[DeadLetter]:
-    """The dead letters of these names, in the order given. Raises TrimodError for a name that is none."""
+    """The dead letters of these names, in the order given. Raises TrimodError for an invalid ID."""
     places = [_place(kafka, name) for name in names]
     with open_topic(kafka, kafka.dead_topic) as reader:
         return [_read_one(reader, partition, offset) for partition, offset in places]
 
 
 def replay(kafka: Kafka, letters: Iterable[DeadLetter]) -> int:
-    """Send the original bytes and keys back to the topics they came from; how many the broker confirmed.
+    """Send the original bytes and keys back to their topics; returns how many the broker confirmed.
 
-    Raises TrimodError naming the first that could not be sent.
+    Raises TrimodError with the first failure.
     """
     with open_sender(kafka) as sender:
         for letter in letters:
             if "topic" not in letter.headers:
                 raise TrimodError(
-                    f"dead letter {letter.name} has no header 'topic': nowhere to send it back to"
+                    f"dead letter {letter.name} has no header 'topic', so it cannot be sent back"
                 )
             # its key is empty where it had neither key nor value: the client does not send such a record
             key = b"" if letter.key is None and letter.value is None else letter.key
@@ -95,12 +95,14 @@ def replay(kafka: Kafka, letters: Iterable[DeadLetter]) -> int:
         sender.finish()
     if sender.failures:
         name, reason = sender.failures[0]
-        raise TrimodError(f"{len(sender.failures)} dead letters not sent back; the first, {name}: {reason}")
+        raise TrimodError(
+            f"not sent back: {len(sender.failures)} dead letters; first failure: {name}: {reason}"
+        )
     return sender.sent
 
 
 def all_dead(kafka: Kafka) -> Iterator[DeadLetter]:
-    """Every dead letter that is kept now, partition by partition, without holding them all in memory."""
+    """Every dead letter that is kept now, partition by partition, without keeping all of them in memory."""
     with open_topic(kafka, kafka.dead_topic) as reader:
         yield from _letters(reader, reader.ends())
 
@@ -118,11 +120,11 @@ def _letter(record: Any) -> DeadLetter:
 
 
 def _place(kafka: Kafka, name: str) -> tuple[TopicPartition, int]:
-    """Partition and offset of a name; the topic in front of it is taken too."""
+    """Partition and offset of an ID; it may start with the topic."""
     parts = name.removeprefix(f"{kafka.dead_topic}:").split(":")
     if len(parts) != 2 or not all(part.isascii() and part.isdigit() for part in parts):
         raise TrimodError(
-            f"a dead letter is named PARTITION:OFFSET, as `trimod dead list` shows, not {name!r}"
+            f"invalid dead-letter ID {name!r}: expected PARTITION:OFFSET, as shown by `trimod dead list`"
         )
     return TopicPartition(kafka.dead_topic, int(parts[0])), int(parts[1])
 

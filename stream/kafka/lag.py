@@ -1,4 +1,4 @@
-"""How far the workers are behind: per partition of the posts topic, from the broker alone."""
+"""Consumer lag per partition of the posts topic, from the broker alone."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from stream.kafka.topics import admin_client, patiently
 
 @dataclass(frozen=True, slots=True)
 class PartitionLag:
-    """`committed` is the next offset to be tagged, None before the first commit; `lag` posts wait."""
+    """`committed` is the next offset to be tagged, None before the first commit; `lag` posts are waiting."""
 
     partition: int
     end: int
@@ -33,16 +33,16 @@ class Lag:
 
     @property
     def total(self) -> int:
-        """Posts that wait in all partitions."""
+        """Posts waiting in all partitions."""
         return sum(partition.lag for partition in self.partitions)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values, the total included."""
+        """Plain values, including the total."""
         return {**asdict(self), "total": self.total}
 
 
 def read_lag(kafka: Kafka) -> Lag:
-    """The workers' lag now. Raises PassingFault where no broker answers."""
+    """The current consumer lag. Raises PassingFault if no broker answers."""
     with admin_client(kafka) as admin, open_topic(kafka, kafka.posts_topic) as reader:
         group = patiently(lambda: admin.describe_groups([kafka.group]))[kafka.group]
         owners = _owners(group, kafka.posts_topic)
@@ -73,7 +73,7 @@ def _partitions(
 
 
 def _owners(group: dict[str, Any], topic: str) -> dict[int, str]:
-    """Partition -> the member that it is assigned to: its instance id where it has one."""
+    """Partition -> the member that owns it: its instance id, if it has one."""
     owners = {}
     for member in group["members"]:
         name = member["group_instance_id"] or f"{member['client_id']}@{member['client_host'].lstrip('/')}"

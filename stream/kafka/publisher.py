@@ -1,9 +1,8 @@
-"""Records to the broker, confirmed: idempotent, acks=all; all are sent, then all are awaited.
+"""Publishes records with confirmation (idempotent, acks=all): sends all, then waits for all.
 
-Whatever goes wrong in between is a PassingFault (send everything again), except a record that is too large
-for its topic, which no waiting makes smaller. After a fault the producer is thrown away: aiokafka's
-idempotent producer does not recover once a batch of it has expired. It is stopped before the next one
-sends, so none of its records comes late."""
+Any error is a PassingFault (send everything again), except a record that is too large for its topic. After a fault the
+producer is discarded: aiokafka's idempotent producer does not recover once one of its batches has expired. It is
+stopped before the next producer sends, so none of its records arrives late."""
 
 import asyncio
 import contextlib
@@ -25,23 +24,23 @@ REQUEST_TIMEOUT = 30.0
 
 
 STOP_TIMEOUT = 3.0
-"""Seconds that a producer gets to stop."""
+"""Seconds for a producer to stop."""
 
 
 RELEASE_TIMEOUT = 1.0
-"""Seconds after its producer stopped in which whoever sent by it must know what became of its records."""
+"""Seconds after a producer stopped in which its senders must learn what became of their records."""
 
 
 BATCH_BYTES = 256 * 2**10
-"""Bytes of one batch: aiokafka sends one batch per partition at a time, so its default of 16 KiB is a
-brake; well under a topic's `max.message.bytes`, so that only a single record can be too large."""
+"""Bytes of one batch: aiokafka sends one batch per partition at a time, so its default of 16 KiB is too
+slow. It is well under a topic's `max.message.bytes`, so only a single record can be too large."""
 
 
 log = logging.getLogger("trimod.worker")
 
 
 class RecordTooLarge(Exception):
-    """The record at `index` of those given is larger than its topic takes."""
+    """The record at `index` is larger than its topic accepts."""
 
     def __init__(self, index: int, message: str) -> None:
         super().__init__(message)
@@ -49,7 +48,7 @@ class RecordTooLarge(Exception):
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:
-    """Returns when every record of it is confirmed or has failed, at most REQUEST_TIMEOUT later."""
+    """Returns when each of its records is confirmed or has failed, after at most REQUEST_TIMEOUT."""
     with contextlib.suppress(KafkaError, OSError):
         await producer.stop()
 
@@ -65,20 +64,20 @@ class Out:
 
 
 class Publisher:
-    """One producer for all partitions in work, started at its first use."""
+    """One producer for all partitions, started at its first use."""
 
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
         self._producer: AIOKafkaProducer | None = None
         self._sending: set[asyncio.Timeout] = set()
-        """Of who sends by this producer: ends the wait of those that it would leave waiting for ever."""
+        """Of the current senders: they would otherwise wait forever if the producer is stopped."""
         self._lock = asyncio.Lock()
 
     async def publish(self, records: Sequence[Out]) -> None:
         """Return when the broker has confirmed every record.
 
-        Raises RecordTooLarge, Refused where the broker lets us in no more, or PassingFault: then some may
-        have been written, and all should be sent again."""
+        Raises RecordTooLarge, Refused if the broker refuses access, or PassingFault. After a PassingFault, some
+        records may have been written, and all should be sent again."""
         producer = await self._ready()
         limit = asyncio.timeout(None)
         try:
@@ -89,11 +88,11 @@ class Publisher:
             raise
         except (KafkaError, OSError) as error:  # the TimeoutError of `limit`, too
             await self._discard(producer)
-            cause = "their producer ended after a fault of others" if limit.expired() else one_line(error)
-            raise PassingFault(f"the broker does not confirm our records: {cause}") from error
+            cause = "their producer was stopped after another error" if limit.expired() else one_line(error)
+            raise PassingFault(f"the broker did not confirm records: {cause}") from error
 
     async def close(self) -> None:
-        """Stop the producer; what is not confirmed by then was not counted and comes again."""
+        """Stop the producer; unconfirmed records are not counted, and their posts are redelivered."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._discard(self._producer), STOP_TIMEOUT)
 
@@ -139,7 +138,7 @@ class Publisher:
                 except (KafkaError, OSError) as error:
                     await _stop(producer)
                     await asyncio.to_thread(check_broker, self._kafka)  # a refusal is not waited out
-                    raise PassingFault(f"the broker takes no records: {one_line(error)}") from error
+                    raise PassingFault(f"the broker does not accept records: {one_line(error)}") from error
                 self._producer = producer
             return self._producer
 
@@ -159,8 +158,8 @@ class Publisher:
             self._sending.discard(limit)
 
     def _release_all(self) -> None:
-        """Whoever still sends by the producer that is stopped may see what became of its records, and waits no longer:
-        a `send` that is asking for a topic's metadata when aiokafka 0.14 closes its client is never answered."""
+        """Senders of the stopped producer get a moment to see what became of their records, then stop waiting: a `send`
+        that asks for a topic's metadata when aiokafka 0.14 closes its client never gets an answer."""
         for limit in self._sending:
             limit.reschedule(asyncio.get_running_loop().time() + RELEASE_TIMEOUT)
         self._sending = set()

@@ -1,10 +1,9 @@
-"""Reading a topic from a command: no consumer group, every partition, bounded waits, one-line errors.
+"""Reads a topic from a command: all partitions, no consumer group, bounded waits, one-line errors.
 
-Used by `tail`, `dead`, `counters rebuild` and `lag`. Workers read through Faust, not through this.
+`tail`, `dead`, `counters rebuild` and `lag` use it. Workers read through Faust instead.
 
-The records of several partitions in one order of time, in bounded memory.
-
-Within a partition the order of offsets stays as it is. Knows nothing of what the records are.
+`merge` returns the records of several partitions ordered by time, in bounded memory. Within a partition, the order of
+offsets is kept. This file does not depend on what the records contain.
 """
 
 import time
@@ -24,7 +23,7 @@ from stream.kafka.topics import CONNECT_TIMEOUT, REQUEST_TIMEOUT
 from stream.messages.base import MAX_DEAD_BYTES
 
 STALL_TIMEOUT = 30.0
-"""Seconds without a record, where there must be some, after which a broker counts as away."""
+"""Seconds without an expected record after which the broker counts as unavailable."""
 
 
 def _partition(record: Any) -> TopicPartition:
@@ -41,7 +40,7 @@ class TopicReader:
         numbers = consumer.partitions_for_topic(topic)
         if not numbers:
             raise TrimodError(
-                f"no topic {topic} at {kafka.bootstrap_servers}: `trimod topics --create` makes it"
+                f"no topic {topic} at {kafka.bootstrap_servers}: create it with `trimod topics --create`"
             )
         self.partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
         consumer.assign(self.partitions)
@@ -55,7 +54,7 @@ class TopicReader:
         return found
 
     def ends(self) -> dict[TopicPartition, int]:
-        """Offset of the next record to come, per partition; where transactions are open, of the first of theirs
+        """End offset per partition; if transactions are open, the first of their offsets
         (kafka.isolation_level)."""
         found: dict[TopicPartition, int] = self.consumer.end_offsets(
             self.partitions, timeout_ms=int(REQUEST_TIMEOUT * 1000)
@@ -63,7 +62,7 @@ class TopicReader:
         return found
 
     def seek(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Read on from these offsets."""
+        """Continue reading from these offsets."""
         for partition, offset in offsets.items():
             self.consumer.seek(partition, offset)
 
@@ -81,20 +80,20 @@ class TopicReader:
         found = self.consumer.position(partition, timeout_ms=int(REQUEST_TIMEOUT * 1000))
         if found is None:
             raise PassingFault(
-                f"Kafka at {self.kafka.bootstrap_servers} does not say where {self.topic} begins"
+                f"Kafka at {self.kafka.bootstrap_servers} did not return the start offset of {self.topic}"
             )
         return int(found)
 
     def read_only(self, partitions: Collection[TopicPartition]) -> None:
-        """Leave the other partitions be until called again."""
+        """Pause the other partitions until called again."""
         self.consumer.resume(*partitions)
         self.consumer.pause(*(part for part in self.partitions if part not in partitions))
 
     def next_records(self, ends: Mapping[TopicPartition, int]) -> list[Any]:
-        """Records below `ends`, where there must be some; those beyond stay unread.
+        """Records below `ends`, which must exist; later ones stay unread.
 
-        Empty where only gaps were passed (compaction and transactions leave some). Raises PassingFault if
-        nothing comes for long.
+        Empty if only gaps were passed (compaction and transactions leave some). Raises PassingFault if no record
+        arrives for too long.
         """
         before = self.remaining(ends)
         deadline = time.monotonic() + STALL_TIMEOUT
@@ -107,11 +106,11 @@ class TopicReader:
                 return wanted
             if time.monotonic() > deadline:
                 raise PassingFault(
-                    f"Kafka at {self.kafka.bootstrap_servers} sends nothing more of {self.topic}"
+                    f"Kafka at {self.kafka.bootstrap_servers} sends no more records of {self.topic}"
                 )
 
     def until(self, ends: Mapping[TopicPartition, int]) -> Iterator[list[Any]]:
-        """Batches of records from here up to `ends`, and none beyond."""
+        """Batches of records from here up to `ends`."""
         while self.remaining(ends):
             if records := self.next_records(ends):
                 yield records
@@ -119,14 +118,14 @@ class TopicReader:
 
 @contextmanager
 def kafka_faults(kafka: Kafka) -> Iterator[None]:
-    """Turn kafka-python's errors into ours, naming the address: a broker that does not answer is a PassingFault, an
-    answer that we cannot use is not."""
+    """Turn kafka-python's errors into ours, with the address. A broker that does not answer is a PassingFault; an
+    unusable answer is not."""
     servers = kafka.bootstrap_servers
     try:
         yield
     except UnsupportedCodecError as error:
         raise TrimodError(
-            f"Kafka at {servers} has records in a compression that is not known here: {error}"
+            f"Kafka at {servers} has records with an unknown compression codec: {error}"
         ) from error
     except (CorruptRecordError, AuthorizationError) as error:
         raise TrimodError(f"Kafka at {servers} answers, but its records cannot be read: {error}") from error
@@ -136,8 +135,8 @@ def kafka_faults(kafka: Kafka) -> Iterator[None]:
 
 @contextmanager
 def open_topic(kafka: Kafka, topic: str) -> Iterator[TopicReader]:
-    """A reader of `topic`, closed at the end. Raises PassingFault where no broker answers, Refused where it does
-    not let us in."""
+    """A reader of `topic`, closed at the end. Raises PassingFault if no broker answers, Refused if it refuses
+    access."""
     check_broker(kafka)
     with kafka_faults(kafka):
         consumer = KafkaConsumer(
@@ -159,7 +158,7 @@ def open_topic(kafka: Kafka, topic: str) -> Iterator[TopicReader]:
 
 
 BUFFERED = 50_000
-"""Records that may wait for those of slower partitions before the faster ones are paused."""
+"""Maximum number of records waiting for slower partitions before the faster ones are paused."""
 
 
 _T = TypeVar("_T")
@@ -171,9 +170,9 @@ def merge(
     decode: Callable[[bytes | None], _T | None],
     time: Callable[[_T], int],
 ) -> Iterator[_T]:
-    """Every record from where `reader` is up to `ends`, decoded; of the partitions' next ones, the earliest.
+    """Every record from the position of `reader` up to `ends`, decoded; always the earliest of the partitions' next.
 
-    What decodes to None is left out. Records beyond `ends` stay unread: a later call goes on from there.
+    Records that decode to None are left out. Records beyond `ends` stay unread: a later call continues there.
     """
     waiting: dict[TopicPartition, deque[_T]] = {part: deque() for part in reader.partitions}
     open_ = {part for part in reader.partitions if reader.position(part) < ends[part]}
@@ -195,9 +194,9 @@ def merge(
 def follow(
     kafka: Kafka, from_beginning: bool, limit: int | None, unread: Callable[[], bool] = lambda: False
 ) -> Generator[bytes, None, None]:
-    """The bytes of each event, from now on or from the first that is kept, as they come.
+    """The bytes of each event as it arrives, from now on or from the first that is kept.
 
-    Ends after `limit` events, or soon after `unread` says that nobody reads them any more.
+    Ends after `limit` events, or soon after `unread` reports that the output has no reader.
     """
     left = limit
     with open_topic(kafka, kafka.entities_topic) as reader:

@@ -1,7 +1,7 @@
-"""Sending records from a command: acks=all, idempotent, bounded in memory, and every failure named.
+"""Sends records from a command: acks=all, idempotent, bounded in memory, and every failure is reported.
 
-Used by `ingest` and `dead replay`. Workers send through stream/kafka/publisher.py, not through this. kafka-python's own
-queue has no bound, so a file that is read faster than the broker takes it would end up in memory: hence ours."""
+`ingest` and `dead replay` use it. Workers send through stream/kafka/publisher.py instead. kafka-python's own queue has
+no bound: a file that is read faster than the broker accepts it would fill memory."""
 
 import threading
 from collections.abc import Iterator
@@ -18,19 +18,19 @@ from stream.kafka.topics import CONNECT_TIMEOUT
 from stream.messages.base import MAX_DEAD_BYTES
 
 MAX_BYTES_UNDER_WAY = 32 * 2**20
-"""Bytes sent and not yet confirmed at which `send` waits."""
+"""Unconfirmed bytes at which `send` waits."""
 
 
 MAX_RECORDS_UNDER_WAY = 20_000
-"""Records, the same."""
+"""Unconfirmed records, the same."""
 
 
 DELIVERY_TIMEOUT = 60.0
-"""Seconds for which the client tries again to deliver a record."""
+"""Seconds for which the client retries a record."""
 
 
 class Sender:
-    """Sends records and counts what the broker confirmed (`sent`) and what it did not (`failures`)."""
+    """Sends records, counts the confirmed ones (`sent`), and collects the others (`failures`)."""
 
     def __init__(self, producer: KafkaProducer) -> None:
         self._producer = producer
@@ -42,7 +42,7 @@ class Sender:
         """(name, reason) of each record that could not be delivered."""
 
     def send(self, name: str, topic: str, value: bytes | None, key: bytes | None) -> None:
-        """Send one record; `name` is what a failure is reported under. Waits while too much is under way."""
+        """Send one record; a failure is reported with `name`. Waits while too much is unconfirmed."""
         size = len(value or b"") + len(key or b"")
         with self._changed:
             # not for long: by the client's delivery timeout each record is confirmed or has failed
@@ -66,7 +66,7 @@ class Sender:
         """Wait until every record is confirmed or has failed."""
         with self._changed:
             if not self._changed.wait_for(lambda: not self._records, timeout=2 * DELIVERY_TIMEOUT):
-                self.failures.append((f"{self._records} records", "neither confirmed nor refused in time"))
+                self.failures.append((f"{self._records} records", "not confirmed in time"))
 
     def _done(self, size: int, name: str, error: BaseException | None) -> None:
         with self._changed:
@@ -81,7 +81,7 @@ class Sender:
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, MessageSizeTooLargeError):
-        return "larger than its topic takes (max.message.bytes)"
+        return "larger than its topic accepts (max.message.bytes)"
     if isinstance(error, UnknownTopicOrPartitionError):
         return "its topic does not exist"
     return one_line(error)
@@ -89,8 +89,7 @@ def _reason(error: BaseException) -> str:
 
 @contextmanager
 def open_sender(kafka: Kafka) -> Iterator[Sender]:
-    """A sender, closed at the end. Raises PassingFault where no broker answers, Refused where it does not let us
-    in."""
+    """A sender, closed at the end. Raises PassingFault if no broker answers, Refused if it refuses access."""
     check_broker(kafka)
     with kafka_faults(kafka):
         producer = KafkaProducer(

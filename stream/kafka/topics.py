@@ -1,7 +1,7 @@
-"""The four topics: made where they are missing, described, and named by their Kafka UUID.
+"""Creates missing topics, and describes the four topics and their Kafka UUIDs.
 
-An existing topic is left as it is, whatever its partitions: they are its operator's. Every call is bounded in
-time; a broker that does not answer is a PassingFault that names the address.
+Existing topics are not changed, with any number of partitions: they belong to the operator. Every call has a time
+limit. If a broker does not answer, the PassingFault contains its address.
 """
 
 import socket
@@ -22,7 +22,7 @@ from stream.errors import PassingFault, SettingsError
 from stream.messages.base import MAX_DEAD_BYTES, MAX_POST_BYTES
 
 CONNECT_TIMEOUT = 8.0
-"""Seconds to wait for the first answer of a broker."""
+"""Seconds to wait for a broker's first answer."""
 
 
 REQUEST_TIMEOUT = 10.0
@@ -31,7 +31,7 @@ REQUEST_TIMEOUT = 10.0
 
 @dataclass(frozen=True, slots=True)
 class TopicInfo:
-    """A topic as the broker knows it; `records` are those between its first and last offsets."""
+    """A topic as the broker knows it; `records` is the number of offsets between its first and its end."""
 
     name: str
     uuid: str
@@ -40,16 +40,16 @@ class TopicInfo:
 
 
 def topic_names(kafka: Kafka) -> tuple[str, str, str, str]:
-    """Posts, entities, receipts, dead letters: in that order everywhere."""
+    """Posts, entities, receipts, dead letters: always in this order."""
     return kafka.posts_topic, kafka.entities_topic, kafka.tagged_topic, kafka.dead_topic
 
 
 def _reach(servers: str) -> None:
-    """Raise at once unless somebody listens: the client would try for long, and leave a thread behind."""
+    """Raise at once if nothing listens: the client would retry for long, and leave a thread behind."""
     for server in servers.split(","):
         host, _, port = server.strip().rpartition(":")
         if not (host and port.isdigit()):
-            raise SettingsError(f"bad setting 'kafka.bootstrap_servers': no host:port, got {server!r}")
+            raise SettingsError(f"bad setting 'kafka.bootstrap_servers': expected host:port, got {server!r}")
         with suppress(OSError):
             socket.create_connection((host.strip("[]"), int(port)), timeout=3.0).close()
             return
@@ -60,8 +60,8 @@ def _reach(servers: str) -> None:
 
 @contextmanager
 def admin_client(kafka: Kafka) -> Iterator[KafkaAdminClient]:
-    """An admin client, closed at the end. Raises PassingFault where no broker answers, or one no more, and
-    Refused where it does not let us in."""
+    """An admin client, closed at the end. Raises PassingFault if no broker answers or the connection breaks, and
+    Refused if it refuses access."""
     servers = kafka.bootstrap_servers
     _reach(servers)
     check_broker(kafka)
@@ -74,13 +74,13 @@ def admin_client(kafka: Kafka) -> Iterator[KafkaAdminClient]:
         )
     except KafkaError:
         raise PassingFault(
-            f"what listens at {servers} does not answer as Kafka does by {kafka.security_protocol} "
+            f"the server at {servers} does not answer like Kafka over {kafka.security_protocol} "
             "(kafka.security_protocol)"
         ) from None
     try:
         yield client
     except KafkaError as error:
-        raise PassingFault(f"Kafka at {servers} refused or failed: {error}") from error
+        raise PassingFault(f"Kafka at {servers} refused or failed a request: {error}") from error
     finally:
         client.close()
 
@@ -91,11 +91,13 @@ def _describe(client: KafkaAdminClient, names: Sequence[str]) -> list[dict[str, 
 
 
 def topic_uuid(kafka: Kafka, topic: str) -> str:
-    """The UUID that Kafka gave the topic: another one once it was deleted and made again."""
+    """The UUID that Kafka gave the topic: it changes if the topic is deleted and recreated."""
     with admin_client(kafka) as client:
         (found,) = _describe(client, [topic])
     if found["error_code"]:
-        raise TrimodError(f"no topic {topic} at {kafka.bootstrap_servers}: `trimod topics --create` makes it")
+        raise TrimodError(
+            f"no topic {topic} at {kafka.bootstrap_servers}: create it with `trimod topics --create`"
+        )
     return str(found["topic_id"])
 
 
@@ -107,7 +109,7 @@ def _records(client: KafkaAdminClient, topic: dict[str, Any]) -> int:
 
 
 def describe_topics(kafka: Kafka) -> list[TopicInfo]:
-    """Those of the four topics that exist, in order."""
+    """The existing ones of the four topics, in order."""
     with admin_client(kafka) as client:
         topics = [topic for topic in _describe(client, topic_names(kafka)) if not topic["error_code"]]
         return [
@@ -130,7 +132,7 @@ def _options(kafka: Kafka, name: str) -> dict[str, Any]:
 
 
 def ensure_topics(kafka: Kafka) -> list[str]:
-    """Create those of the four topics that are missing; their names. Returns when all can be written to."""
+    """Create the missing ones of the four topics; returns their names once all accept records."""
     with admin_client(kafka) as client:
         missing = [topic["name"] for topic in _describe(client, topic_names(kafka)) if topic["error_code"]]
         if not missing:
@@ -150,7 +152,7 @@ def ensure_topics(kafka: Kafka) -> list[str]:
 
 
 def patiently(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The answer; asked again for some seconds where the broker is only just setting up its groups."""
+    """The answer; retried for some seconds while the broker is still setting up its groups."""
     retrying = Retrying(
         retry=retry_if_exception_type(RetriableError),
         stop=stop_after_delay(REQUEST_TIMEOUT),

@@ -1,4 +1,4 @@
-"""Apache Kafka as a child process: one broker in KRaft mode that is its own controller, on loopback.
+"""Apache Kafka as a child process: one broker in KRaft mode on loopback, which is also the controller.
 
 The jars come from Maven by `make kafka` (deploy/kafka/pom.xml); nothing is downloaded here.
 """
@@ -45,7 +45,7 @@ class LocalKafka(LocalServer):
     def prepare(self) -> None:
         if not shutil.which("java"):
             raise LocalServerError(
-                "Kafka needs Java 17 or newer and there is none: install openjdk-17-jre-headless"
+                "Kafka needs Java 17 or newer, which was not found: install openjdk-17-jre-headless"
             )
         if not any(self.libs.glob("kafka_*.jar")):
             raise LocalServerError(f"Kafka is not installed in {self.libs}: run `make kafka`")
@@ -64,7 +64,7 @@ class LocalKafka(LocalServer):
         return True
 
     def _format(self) -> None:
-        """Give the data folder a cluster id of its own: Kafka does not start on a folder without."""
+        """Write a new cluster id to the data directory: Kafka does not start without one."""
         arguments = ("format", "--cluster-id", uuid.uuid4().hex[:22], "--config", str(self.properties))
         command = self._java("kafka.tools.StorageTool", *arguments)
         tool = Child("kafka-format", command, self.directory / "format.log")
@@ -73,7 +73,7 @@ class LocalKafka(LocalServer):
             time.sleep(0.05)
         if tool.exit_code != 0:
             reason = " | ".join(tool.last_lines())
-            raise LocalServerError(f"Kafka's data folder cannot be formatted: {reason} (log: {tool.log})")
+            raise LocalServerError(f"cannot format Kafka's data directory: {reason} (log: {tool.log})")
 
     def _java(self, *main: str) -> tuple[str, ...]:
         # Without the optimising compiler, which takes 4 s of CPU at the start and as much under the first posts: on a

@@ -1,10 +1,9 @@
-"""Runs a command that dies with its parent: `python leash.py PARENT_PID COMMAND...`.
+"""Runs a command that dies with its parent: `python parent_death.py PARENT_PID COMMAND...`.
 
-Asks the kernel (Linux, prctl) for SIGKILL at the parent's death, then becomes the command: so nothing
-outlives a supervisor, not even one that was killed by SIGKILL. To the kernel the parent is the *thread* that
-started the child: start children from the main thread. A file of its own and not a `preexec_fn`, because
-Python code between fork and exec may deadlock in a process with threads. Only the standard library, because
-it is run with `-I -S`.
+Asks the kernel (Linux, prctl) for SIGKILL when the parent dies, then becomes the command. So no child outlives its
+supervisor, even if SIGKILL killed that. To the kernel, the parent is the *thread* that started the child: start
+children from the main thread. This is a separate file and not a `preexec_fn`, because Python code between fork and exec
+may deadlock in a process with threads. It uses only the standard library, because it runs with `-I -S`.
 """
 
 import ctypes

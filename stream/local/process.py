@@ -1,7 +1,7 @@
-"""A child process with a log: started on a leash, asked what went wrong, stopped for good.
+"""A child process with a log: it dies with its parent, reports why it exited, and can be stopped.
 
-Knows nothing of what it runs: stream/local/stack.py runs servers by it, stream/local/supervisor.py workers. Each child
-has its own process group, so that Ctrl-C in a terminal reaches only the supervisor, which stops all in order.
+It does not know what it runs: stream/local/stack.py runs servers, stream/local/supervisor.py runs workers. Each child
+has its own process group. So Ctrl-C in a terminal reaches only the supervisor, which stops all children in order.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ LEASH = Path(__file__).with_name("parent_death.py")
 
 
 class Child:
-    """One command, one process of it at a time; start it from the main thread (see leash.py)."""
+    """One command, one process at a time; start it from the main thread (see parent_death.py)."""
 
     def __init__(
         self, name: str, command: Sequence[str], log: Path, environ: Mapping[str, str] | None = None
@@ -30,7 +30,7 @@ class Child:
         self._gone = True
 
     def start(self) -> None:
-        """Start the process; its output is appended to the log. Whether it works, the caller finds out."""
+        """Start the process; its output is appended to the log. The caller checks whether it works."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self._log_start = output.tell()
@@ -64,12 +64,15 @@ class Child:
         return time.monotonic() - self._started_at
 
     def why_it_ended(self) -> str:
-        """One line: its exit code and the last that it said."""
-        lines = " | ".join(self.last_lines()) or "it said nothing"
-        return f"{self.name} ended with exit code {self.exit_code}: {lines} (log: {self.log})"
+        """One line: the signal that killed it, or its exit code and the last lines of its log."""
+        code = self.exit_code
+        if code is not None and code < 0:
+            return f"{self.name} was killed ({_signal_name(-code)})"
+        lines = " | ".join(self.last_lines()) or "no output"
+        return f"{self.name} exited with code {code}: {lines} (log: {self.log})"
 
     def last_lines(self, count: int = 3) -> list[str]:
-        """The last lines that are not blank which this run of the process has logged."""
+        """The last lines that this run of the process has logged, without blank ones."""
         with contextlib.suppress(FileNotFoundError), self.log.open("rb") as log:
             end = log.seek(0, os.SEEK_END)
             log.seek(max(self._log_start, end - 64 * 1024))
@@ -102,3 +105,10 @@ class Child:
         assert self._process is not None
         with contextlib.suppress(ProcessLookupError):  # the whole group has ended
             os.killpg(self._process.pid, number)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal has no name
+        return f"signal {number}"

@@ -1,7 +1,7 @@
-"""What the local Kafka and the local Redis have in common: start until it answers, stop, start again.
+"""What the local Kafka and the local Redis have in common: start, wait for an answer, stop, restart.
 
-The data stay; what is missing, taken or broken is said in one line. Which server it is, local_kafka.py and
-local.py know.
+The data are kept. Missing programs, ports in use and failures are reported in one line. kafka.py and redis.py have the
+details of each server.
 """
 
 import random
@@ -15,15 +15,15 @@ LOOPBACK = "127.0.0.1"
 
 
 START_TIMEOUT = 120.0
-"""Seconds that a server may take until it answers; a busy machine needs some."""
+"""Seconds until a server must answer; a busy machine needs some."""
 
 
 STOP_TIMEOUT = 20.0
-"""Seconds that a server has to close its files before it is killed."""
+"""Seconds for a server to close its files before it is killed."""
 
 
 CLOSING_TIME = 2.0
-"""Seconds in which a port that is taken may still become free."""
+"""Seconds in which a port in use may still become free."""
 
 
 SERVER_PORTS = (10_000, 32_000)
@@ -44,7 +44,7 @@ class LocalServer:
         for port in self.ports:
             if not becomes_free(port):
                 raise LocalServerError(
-                    f"port {port} for {self.name} is taken: stop what listens there, or set {self.setting}"
+                    f"port {port} for {self.name} is taken: stop the process that listens on it, or set {self.setting}"
                 )
         self.prepare()
         self.child.start()
@@ -55,7 +55,7 @@ class LocalServer:
             raise
 
     def stop(self) -> None:
-        """Stop it in order; returns when it is gone. Does nothing if it does not run."""
+        """Stop it cleanly; returns when it has exited. Does nothing if it is not running."""
         self.child.stop(STOP_TIMEOUT)
 
     @property
@@ -63,7 +63,7 @@ class LocalServer:
         return self.child.alive
 
     def prepare(self) -> None:
-        """Check that it is installed, and make what it reads at its start."""
+        """Check that it is installed, and create the files that it reads at startup."""
         raise NotImplementedError
 
     def answers(self) -> bool:
@@ -87,7 +87,7 @@ class LocalServer:
             if not self.alive:
                 raise LocalServerError(self.why_it_ended())
             if time.monotonic() > deadline:
-                reason = f"does not answer after {START_TIMEOUT:.0f} s"
+                reason = f"did not answer within {START_TIMEOUT:.0f} s"
                 raise LocalServerError(f"{self.name} {reason} (log: {self.child.log})")
             time.sleep(0.1)
 
@@ -95,8 +95,8 @@ class LocalServer:
 def free_port(consecutive: int = 1) -> int:
     """A port on loopback that is free now, and those after it up to `consecutive` in all (Kafka needs 2).
 
-    From below the range in which the kernel picks ports for outgoing connections: nobody gets it by chance before
-    the server that it is meant for starts, or starts again.
+    It is below the kernel's range for outgoing connections. So no other process gets it by chance before the server
+    starts or restarts.
     """
     while True:
         port = random.randrange(*SERVER_PORTS)
@@ -105,8 +105,8 @@ def free_port(consecutive: int = 1) -> int:
 
 
 def becomes_free(port: int) -> bool:
-    """Whether nothing listens on the port of loopback, or soon nothing does: the kernel may close the port of a
-    killed process a moment after the process is gone."""
+    """Whether nothing listens on the loopback port, or soon nothing does. The kernel may close the port of a killed
+    process a moment after the process has exited."""
     deadline = time.monotonic() + CLOSING_TIME
     while not (free := is_free(port)) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -114,7 +114,7 @@ def becomes_free(port: int) -> bool:
 
 
 def is_free(port: int) -> bool:
-    """Whether nothing listens on the port of loopback."""
+    """Whether nothing listens on the loopback port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

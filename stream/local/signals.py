@@ -1,4 +1,4 @@
-"""Ending in order: SIGTERM and hang-ups end a block as Ctrl-C does; its clean-up is left in peace."""
+"""Clean shutdown: SIGTERM and SIGHUP end a block like Ctrl-C, and do not interrupt its clean-up."""
 
 import signal
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """The first ending signal raises KeyboardInterrupt in the block; further ones are ignored until its end.
+    """The first of these signals raises KeyboardInterrupt in the block; later ones are ignored until it ends.
 
-    For the main thread. So an impatient second Ctrl-C cannot leave half of the processes behind. A signal that
-    is ignored already stays so: `nohup` means its hang-up.
+    For the main thread. So a second Ctrl-C cannot leave processes behind. A signal that was ignored before is still
+    ignored, as `nohup` requires.
     """
 
     def interrupt(number: int, frame: FrameType | None) -> None:

@@ -1,8 +1,8 @@
-"""Kafka and Redis on this machine where there is no Docker: the real ones, as child processes on loopback.
+"""A real Kafka and a real Redis without Docker, as child processes on loopback.
 
-`trimod up`, `trimod demo` and the integration tests start them here. `make kafka` and `make redis` install
-them; nothing is downloaded here. Data stay in their folder from one start to the next. One of each, without
-replicas: for a machine, not for a cluster.
+`trimod up`, `trimod demo` and the integration tests use them. `make kafka` and `make redis` install them; nothing is
+downloaded here. Data are kept in their directory between starts. There is one of each, without replicas: for one
+machine, not for a cluster.
 """
 
 import fcntl
@@ -21,7 +21,7 @@ __all__ = ["LocalKafka", "LocalRedis", "LocalStack", "free_port"]
 
 
 class LocalStack:
-    """Kafka, Redis and the topics of `settings.local`; its `settings` are those given, pointed at them."""
+    """Kafka, Redis and the topics of `settings.local`; its `settings` are the given ones with their addresses."""
 
     def __init__(self, settings: Settings):
         local = settings.local
@@ -39,12 +39,12 @@ class LocalStack:
         return self.redis, self.kafka
 
     def start(self, say: Callable[[str], None] = lambda line: None) -> None:
-        """Start both and make the topics; if one fails, what was started is stopped again."""
+        """Start both and create the topics; if one fails, both are stopped again."""
         self._lock_directory()
         try:
             say("starting Redis")
             self.redis.start()
-            say("starting Kafka, which takes some seconds")
+            say("starting Kafka (takes a few seconds)")
             self.kafka.start()
             ensure_topics(self.settings.kafka)
         except BaseException:
@@ -52,14 +52,14 @@ class LocalStack:
             raise
 
     def stop(self) -> None:
-        """Stop Redis, then Kafka. Stop the workers before."""
+        """Stop Redis, then Kafka. Stop the workers first."""
         self.redis.stop()
         self.kafka.stop()
         if self._lock is not None:
             self._lock.close()
 
     def _lock_directory(self) -> None:
-        """Two servers on the same files would ruin them, and Redis itself does not notice."""
+        """Two servers on the same files would corrupt them, and Redis does not notice."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self._lock = (self.directory / "lock").open("w")
         try:
@@ -67,5 +67,5 @@ class LocalStack:
         except OSError:
             self._lock.close()
             raise LocalServerError(
-                f"Kafka and Redis of {self.directory} run already: stop them, or set local.directory"
+                f"Kafka and Redis in {self.directory} are already running: stop them, or set local.directory"
             ) from None

@@ -1,12 +1,11 @@
-"""Keeps the workers of this machine running: starts them, starts again those that end, stops them all.
+"""Supervises the workers of one machine: starts them, restarts those that exit, stops them all.
 
-Own code: supervisord and its like count restarts; this one must tell a bad setting from a post that kills workers.
+Own code: supervisord and its like count restarts; this one must tell an invalid setting from a post that kills workers.
 
-A process that ends soon after its start, time and again, has a reason that no restart removes (a bad setting, a damaged
-checkpoint): then the supervisor gives up and says what the process said; later where a post may have killed it, which
-the next starts find out (stream/pipeline/journal.py), and never where it found Kafka away, which passes. Kafka and
-Redis of our own are watched by the same rule, but started and stopped by stream/local/stack.py. For one machine, not
-for a cluster."""
+If a process repeatedly exits soon after its start, restarting does not help (an invalid setting, a damaged checkpoint).
+Then the supervisor gives up and reports why. If a post may have killed the process, it tries more often: the next
+starts find the post (stream/pipeline/journal.py). If Kafka was unavailable, it never gives up. The local Kafka and
+Redis follow the same rule, but stream/local/stack.py starts and stops them. For one machine, not for a cluster."""
 
 import math
 import os
@@ -21,27 +20,27 @@ from stream.errors import BrokenWorker, PassingFault, WorkEndedIt
 from stream.local.process import Child
 
 QUICK_END = 30.0
-"""Seconds: what lives longer has started well, and its next end counts as the first."""
+"""Seconds: a process that runs longer has started well, and its next exit counts as the first."""
 
 
 QUICK_ENDS = 3
-"""Quick ends in a row after which there is no further start."""
+"""Quick exits in a row after which it is not restarted."""
 
 
 QUICK_DEATHS = 8
-"""The same where what it worked on may have ended it: the journal finds a post that kills after three deaths."""
+"""The same if a post may have killed it: the journal finds such a post after three crashes."""
 
 
 FIRST_PAUSE = 1.0
-"""Seconds before the first restart; doubled with every further quick end."""
+"""Seconds before the first restart; doubled with every further quick exit."""
 
 
 DOUBLINGS = 4
-"""How often it is doubled at most."""
+"""How often it is doubled, at most."""
 
 
 USAGE = 2
-"""Exit code of a bad setting or option, which no restart heals."""
+"""Exit code of an invalid setting or option, which a restart does not fix."""
 
 
 STOP_TIMEOUT = 20.0
@@ -49,7 +48,7 @@ STOP_TIMEOUT = 20.0
 
 
 class Service(Protocol):
-    """What can be supervised: a worker's Child, a LocalServer."""
+    """A process that can be supervised: a worker's Child, or a LocalServer."""
 
     name: str
 
@@ -64,7 +63,7 @@ class Service(Protocol):
 
 
 class Supervised:
-    """One service and the record of its ends; `clock` gives seconds."""
+    """One service and how often it exited; `clock` returns seconds."""
 
     def __init__(
         self, service: Service, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic
@@ -74,7 +73,7 @@ class Supervised:
         self._due: float | None = None
 
     def look(self) -> None:
-        """Start it again if it ended and its pause is over. Raises BrokenWorker where that is in vain."""
+        """Restart it if it exited and the pause is over. Raises BrokenWorker if restarting does not help."""
         if self.service.alive:
             return
         if self._due is None:
@@ -86,12 +85,14 @@ class Supervised:
     def _pause(self) -> float:
         self.quick_ends = self.quick_ends + 1 if self.service.age < QUICK_END else 1
         reason = self.service.why_it_ended()
-        if self.service.exit_code == USAGE or self.quick_ends >= self._most():
+        if self.service.exit_code == USAGE:
+            raise BrokenWorker(f"{reason}; not restarting it, because that will not help")
+        if self.quick_ends >= self._most():
             raise BrokenWorker(
-                f"{reason}; it ended {self.quick_ends} times in a row, no further start is tried"
+                f"{reason}; it exited {self.quick_ends} times in a row, not restarting it again"
             )
         pause = FIRST_PAUSE * 2.0 ** min(self.quick_ends - 1, DOUBLINGS)
-        self.say(f"{reason}; starting it again in {pause:.0f} s")
+        self.say(f"{reason}; restarting in {pause:.0f} s")
         return pause
 
     def _most(self) -> float:
@@ -105,7 +106,7 @@ class Supervised:
 
 
 class Supervisor:
-    """Workers that run until `stop`; from the main thread. `servers` run already and are only watched."""
+    """Workers that run until `stop`, from the main thread. `servers` are running already and are only watched."""
 
     def __init__(self, workers: Sequence[Child], say: Callable[[str], None], servers: Sequence[Service] = ()):
         self.workers = workers
@@ -116,12 +117,12 @@ class Supervisor:
             worker.start()
 
     def watch(self) -> None:
-        """One look at each; call it a few times per second. Raises BrokenWorker with the reason."""
+        """Check each once; call it a few times per second. Raises BrokenWorker with the reason."""
         for supervised in self._watched:
             supervised.look()
 
     def stop(self) -> None:
-        """SIGTERM to all workers at once; returns when all are gone."""
+        """Send SIGTERM to all workers; returns when all have exited."""
         for worker in self.workers:
             worker.terminate()
         for worker in self.workers:
@@ -134,7 +135,7 @@ def worker_children(settings: Settings, count: int) -> list[Child]:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The environment of a process that has just these settings, wherever they came from."""
+    """The environment of a process with exactly these settings, from any source."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     for section, values in settings.model_dump(mode="json", exclude_none=True).items():
         for key, value in values.items():

@@ -126,7 +126,7 @@ def test_ingest_sends_lines_of_a_live_pipe_as_they_come(settings: Settings) -> N
     assert ([b'{"id": 1}'], 130, True) == (
         [r.value for r in found],
         process.returncode,
-        b"sent 1 posts" in out,
+        b"sent 1 post in" in out,
     )
 
 
@@ -231,7 +231,7 @@ def test_top_before_anything_is_counted(settings: Settings) -> None:
 
 def test_top_of_a_type_that_there_is_not(settings: Settings) -> None:
     code, out, err = trimod(settings, "top", "person")
-    assert (1, "", "trimod: no type PERSON: there are LOC, MISC, ORG, PER\n") == (code, out, err)
+    assert (1, "", "trimod: unknown type PERSON: expected one of LOC, MISC, ORG, PER\n") == (code, out, err)
     assert (0, "nothing counted yet\n", "") == trimod(settings, "top", "per")
 
 

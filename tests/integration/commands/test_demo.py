@@ -92,9 +92,7 @@ def test_a_worker_that_cannot_start_is_quoted_and_its_log_is_kept(tmp_path):
     command = [*COMMAND, "--set", "worker.device=cuda:99"]
     done = subprocess.run(command, env=environment(tmp_path), capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert re.fullmatch(r"trimod: worker \d ended with exit code \d+: .+ \(log: .+\)\n", done.stderr), (
-        done.stderr
-    )
+    assert re.fullmatch(r"trimod: worker \d exited with code \d+: .+ \(log: .+\)\n", done.stderr), done.stderr
     (folder,) = tmp_path.glob("trimod*")
     assert [path.name for path in folder.iterdir()].count("logs") == 1
     assert processes_of(tmp_path) == []

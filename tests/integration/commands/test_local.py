@@ -78,7 +78,7 @@ def test_up_leaves_no_process_when_it_is_told_to_end(running: subprocess.Popen[s
     running.terminate()
     output, _ = running.communicate(timeout=60)
     assert (0, []) == (running.returncode, processes_of(here.local.directory))
-    assert output.endswith(f"stopped; the data stay in {here.local.directory / 'data'}\n")
+    assert output.endswith(f"stopped; the data are kept in {here.local.directory / 'data'}\n")
 
 
 def test_no_process_survives_a_kill_but_the_data_do(running: subprocess.Popen[str], here: Settings) -> None:
@@ -160,7 +160,7 @@ def test_a_server_that_dies_is_quoted(tmp_path: Path) -> None:
     (tmp_path / "appendonlydir").mkdir()
     (tmp_path / "appendonlydir" / "appendonly.aof.manifest").write_text("no manifest\n")
     with pytest.raises(
-        LocalServerError, match=r"^Redis ended with exit code 1: .*manifest.* \(log: .*redis.log\)$"
+        LocalServerError, match=r"^Redis exited with code 1: .*manifest.* \(log: .*redis.log\)$"
     ):
         LocalRedis(tmp_path, free_port()).start()
 
@@ -170,6 +170,6 @@ def test_two_stacks_do_not_share_a_folder(here: Settings) -> None:
     other = here.model_copy(update={"local": here.local.model_copy(update={"redis_port": free_port()})})
     first, second = LocalStack(here), LocalStack(other)
     first._lock_directory()
-    with pytest.raises(LocalServerError, match="run already"):
+    with pytest.raises(LocalServerError, match="are already running"):
         second.start()
     first.stop()

@@ -95,7 +95,7 @@ def test_a_worker_of_other_types_cannot_join_until_the_group_is_told(
         assert f"trimod: group {group} emits LOC, MISC, ORG, PER, and this checkpoint BRAND, DRUG" in last
         assert list(range(8)) == health(running[0])["partitions"]
         code, _, stderr = trimod(settings, "group", "relabel", str(checkpoint))
-        assert (1, True) == (code, "has 1 members: stop its workers first" in stderr)
+        assert (1, True) == (code, "has 1 member: stop its workers first" in stderr)
         running[0].stop()
     code, said, _ = trimod(settings, "group", "relabel", str(checkpoint))
     assert (0, f"group {group} emits BRAND, DRUG (before: LOC, MISC, ORG, PER)\n") == (code, said)

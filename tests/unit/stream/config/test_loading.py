@@ -38,7 +38,7 @@ def test_flags_go_before_the_environment_before_the_file_before_defaults(tmp_pat
         (["kafak.partitions=3"], {}, "unknown setting 'kafak'"),
         (["kafka.partitions=many"], {}, "bad setting 'kafka.partitions'"),
         (["kafka.partitions=0"], {}, "bad setting 'kafka.partitions'"),
-        (["partitions=3"], {}, "--set takes section.key=value"),
+        (["partitions=3"], {}, "--set: expected section.key=value, got 'partitions'"),
         ([], {"TRIMOD_WORKER__DEVICE": "tpu"}, "bad setting 'worker.device'"),
         ([], {"TRIMOD_WROKER__DEVICE": "cpu"}, "unknown setting 'wroker'"),
         ([], {"TRIMOD_DEVICE": "cpu"}, "TRIMOD_DEVICE"),

@@ -50,7 +50,7 @@ def load(environ: dict[str, str], *overrides: str) -> Settings:
         ({"WORKER__METRICS_HOST": "::"}, "'worker.metrics_host'"),
         ({"WORKER__METRICS_HOST": ""}, "'worker.metrics_host': every address is not loopback"),
         ({"WORKER__METRICS_HOST": "gpu1"}, "'worker.metrics_host'"),
-        ({"WORKER__METRICS_TOKEN": "hunter2"}, "'worker.metrics_token': needs 16"),
+        ({"WORKER__METRICS_TOKEN": "hunter2"}, "'worker.metrics_token': expected at least 16"),
         ({"WORKER__METRICS_TOKEN": f"{HIDDEN} {HIDDEN}"}, "'worker.metrics_token'"),
     ],
 )  # fmt: skip

@@ -80,7 +80,7 @@ def test_a_password_file_is_taken_as_it_is_but_for_its_last_newline(tmp_path: Pa
 def test_a_weak_token_in_a_file_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("short\n")
-    with pytest.raises(SettingsError, match="16 or more"):
+    with pytest.raises(SettingsError, match="at least 16"):
         metrics_token(Worker(metrics_token_file=file))
 
 

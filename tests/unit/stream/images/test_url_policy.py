@@ -130,7 +130,9 @@ def test_hosts_come_from_the_environment_and_go_on_to_workers(tmp_path: Path) ->
 
 @pytest.mark.parametrize("host", ["https://i.redd.it", "I.redd.it", "redis", "*.", "i.*.it", "i.redd.it:443"])
 def test_a_host_that_could_never_fit_stops_the_start(host: str) -> None:
-    with pytest.raises(SettingsError, match=r"fetch\.hosts.*a host is a name such as pbs\.twimg\.com"):
+    with pytest.raises(
+        SettingsError, match=r"fetch\.hosts.*expected a host name in lower case, such as pbs\.twimg\.com"
+    ):
         load_settings(None, [f"fetch.hosts={host}"], {})
 
 

@@ -122,5 +122,15 @@ def test_why_it_ended_is_told_by_the_last_run_alone(tmp_path: Path) -> None:
     child.start()
     while child.alive:
         time.sleep(0.02)
-    assert f"script ended with exit code 1: no model (log: {log})" == child.why_it_ended()
+    assert f"script exited with code 1: no model (log: {log})" == child.why_it_ended()
     assert log.read_text().startswith("an old story\n")
+
+
+def test_the_signal_that_killed_a_child_is_told_in_one_line(tmp_path: Path) -> None:
+    """Its log says nothing of it: what it logged long before would only mislead."""
+    child = python(STUBBORN, tmp_path / "log")
+    child.start()
+    while not child.last_lines():
+        time.sleep(0.02)
+    child.kill()
+    assert "script was killed (SIGKILL)" == child.why_it_ended()

@@ -50,7 +50,7 @@ def test_what_ended_is_started_again_after_a_pause() -> None:
     clock.now += 0.1
     watch.look()
     assert 1 == service.starts
-    assert ["service ended: no luck; starting it again in 1 s"] == said
+    assert ["service ended: no luck; restarting in 1 s"] == said
 
 
 def test_the_third_quick_end_in_a_row_is_the_last() -> None:
@@ -61,7 +61,7 @@ def test_the_third_quick_end_in_a_row_is_the_last() -> None:
         clock.now += 10.0
         watch.look()
     service.alive = False
-    with pytest.raises(BrokenWorker, match=r"service ended: no luck; it ended 3 times in a row"):
+    with pytest.raises(BrokenWorker, match=r"service ended: no luck; it exited 3 times in a row"):
         watch.look()
     assert ["1 s", "2 s"] == [line[-3:] for line in said]
 
@@ -109,7 +109,7 @@ def test_ends_after_a_long_life_are_no_reason_to_give_up() -> None:
 def test_a_bad_setting_is_not_tried_again() -> None:
     service, _, watch, _ = supervised()
     service.alive, service.exit_code = False, 2
-    with pytest.raises(BrokenWorker, match="service ended: no luck"):
+    with pytest.raises(BrokenWorker, match="service ended: no luck; not restarting it"):
         watch.look()
 
 
