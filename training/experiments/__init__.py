@@ -1,1 +1,1 @@
-"""The papers' tables and our own: what is run, how it is collected, and the results page."""
+"""The experiments behind the papers' tables and our own, the collected measurements, and the results page."""

@@ -1,8 +1,8 @@
-"""Small JSON files of what was measured, kept in the repository: the only source of training/RESULTS.md's own figures.
+"""Small JSON files of measurements, kept in the repository: the only source of our figures in training/RESULTS.md.
 
-`training/results/runs/` has a file per training run: what its checkpoint's metrics.json says, and, where the data is at
-hand, its scores through `Tagger` (strict, partial, confusion matrix, modality weights). `training/results/inputs/` has
-a file per shipped checkpoint: `trimod evaluate` with each kind of input, and the command as a person would type it.
+`training/results/runs/` has a file per training run. It holds the checkpoint's metrics.json and, if the data is
+available, the scores through `Tagger` (strict, partial, confusion matrix, modality weights). `training/results/inputs/`
+has a file per shipped checkpoint: `trimod evaluate` with each kind of input, and the command as a person would type it.
 """
 
 import json
@@ -28,12 +28,12 @@ KEPT = (
     "vectors_sha256", "vectors_from", "started_from", "teachers", "valid", "epoch", "epochs", "seconds",
     "parameters", "trained_parameters", "members", "command",
 )  # fmt: skip
-"""What is kept of metrics.json (training/runs/train.py writes it)."""
+"""The keys of metrics.json (written by training/runs/train.py) that are kept."""
 
 
 @dataclass(frozen=True)
 class Input:
-    """A kind of input, and the options of `trimod evaluate` that give it; `{}` stands for the set's name."""
+    """A kind of input, and its options for `trimod evaluate`; `{}` is replaced with the set's name."""
 
     name: str
     options: tuple[str, ...] = ()
@@ -53,17 +53,17 @@ SETS = ("twitter2015", "twitter2017")
 
 
 def checkpoint_of(path: Path) -> Path:
-    """The checkpoint of a run's folder, or the checkpoint itself."""
+    """The checkpoint in a run's folder, or the given checkpoint itself."""
     return path / "checkpoint" if (path / "checkpoint").is_dir() else path
 
 
 def name_of(path: Path) -> str:
-    """What a run's (or checkpoint's) file is called."""
+    """The name of a run's (or checkpoint's) file."""
     return path.parent.name if path.name == "checkpoint" else path.name
 
 
 def collect(path: Path, data: Path | None, device: str = "auto") -> dict[str, Any]:
-    """What is to be kept of the run in `path`; with `data`, the folder of the sets, scored on those it was chosen on.
+    """The measurements to keep of the run in `path`; with `data` (the sets' folder), also scores on its own sets.
 
     Raises CheckpointError or DataError.
     """

@@ -1,6 +1,6 @@
-"""Experiments on trained checkpoints: what they make of each modality, and what they cost. Nothing is trained here.
+"""Experiments on trained checkpoints: how they use each modality, and what they cost. Nothing is trained here.
 
-Each takes a bench (checkpoints, labelled sets, a seed), draws `figure*.png` into a folder and returns a table.
+Each takes a bench (checkpoints, labelled sets, a seed), writes `figure*.png` to a folder and returns a table.
 """
 
 import statistics
@@ -26,11 +26,11 @@ Control = Callable[[list[Sample]], list[Sample]]
 
 
 ALLOWED_LOSS = 0.5
-"""F1 that another post's image may cost against no image at all."""
+"""F1 that another post's image may cost, compared with no image."""
 
 
 REPLACED = 0.2
-"""Share of hashtags that becomes random letters (trimod-summary, next check 2)."""
+"""Share of hashtags that are replaced with random letters."""
 
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -40,14 +40,14 @@ TIMED_POSTS, BATCH = 200, 32
 
 
 DRAWS = 5
-"""Shuffles, or choices of hashtags, over which the mean is taken: one of them is worth up to +-0.4 F1."""
+"""Shuffles, or choices of hashtags, that are averaged: a single one varies by up to +-0.4 F1."""
 
 
 @dataclass(frozen=True)
 class Bench:
     """What is compared: `checkpoints` by label, on the validation files of `folders`.
 
-    visual: none, captions:NAME or pixels (training/data/datasets.py). images: strangers' pictures, or None.
+    visual: none, captions:NAME or pixels (training/data/datasets.py). images: unrelated pictures, or None.
     """
 
     checkpoints: Mapping[str, Path]
@@ -59,18 +59,18 @@ class Bench:
     device: str = "auto"
 
     def taggers(self) -> Iterator[tuple[str, Tagger]]:
-        """Each checkpoint's label with its tagger, one in memory at a time."""
+        """Each checkpoint's label with its tagger; one tagger is in memory at a time."""
         for label, path in self.checkpoints.items():
             yield label, Tagger.load(path, self.device)
 
     def sets(self, tagger: Tagger) -> dict[str, list[Sample]]:
-        """The labelled sets by name, with what is seen in their images; pixels are looked at as the tagger does."""
+        """The labelled sets by name, with their image input; pixels are read by the tagger's own CNN."""
         look = look_of(tagger)
         return {folder.name: read_folder(folder, "valid", self.visual, look) for folder in self.folders}
 
 
 def modalities(bench: Bench, progress: Progress) -> Table:
-    """Text alone, with what is seen in the image, with the hashtags' words, and with both."""
+    """F1 of text alone, with image input, with hashtag words, and with both."""
     inputs: dict[str, Sequence[Control]] = {
         "text + image + hashtags": [controls.with_images],
         "text + image": [controls.without_hashtags],
@@ -79,12 +79,15 @@ def modalities(bench: Bench, progress: Progress) -> Table:
     }
     return _compared(
         bench, progress, "Modalities at inference", inputs, "text",
-        ["What is left out here was left out of the input only, whatever the model was trained on."],
+        ["Modalities are removed from the input only, regardless of what the model was trained on."],
     )  # fmt: skip
 
 
 def shuffled(bench: Bench, progress: Progress) -> Table:
-    """The control against shortcuts: another post's image must not cost more than ALLOWED_LOSS against none."""
+    """Control against shortcuts: F1 with another post's image, compared with no image.
+
+    The loss must be at most ALLOWED_LOSS.
+    """
     inputs: dict[str, Sequence[Control]] = {
         "own image": [list],
         "another post's image": [
@@ -96,7 +99,7 @@ def shuffled(bench: Bench, progress: Progress) -> Table:
         inputs["stranger's picture, through the CNN"] = [controls.without_images]
     table = _compared(
         bench, progress, "Own image against another's", inputs, "no image",
-        [f"Another's image should cost at most {ALLOWED_LOSS} against no image."],
+        [f"Target: another post's image costs at most {ALLOWED_LOSS} F1 compared with no image."],
         looked_at=frozenset(["stranger's picture, through the CNN"]),
     )  # fmt: skip
     rows = [
@@ -107,7 +110,7 @@ def shuffled(bench: Bench, progress: Progress) -> Table:
 
 
 def hashtag_noise(bench: Bench, progress: Progress) -> Table:
-    """A fifth of the hashtags become random letters."""
+    """F1 when a fifth of the hashtags are replaced with random letters."""
     changed = f"{REPLACED:.0%} of hashtags random"
     seeds = range(bench.seed, bench.seed + DRAWS)
     inputs: dict[str, Sequence[Control]] = {
@@ -120,12 +123,12 @@ def hashtag_noise(bench: Bench, progress: Progress) -> Table:
     }
     return _compared(
         bench, progress, "Noise in hashtags", inputs, "as written",
-        ["Replaced in the text as well, where a hashtag may be an entity itself: its tag stays."],
+        ["Hashtags are replaced in the text as well. A hashtag that is itself an entity keeps its tag."],
     )  # fmt: skip
 
 
 def images(bench: Bench, progress: Progress) -> Table:
-    """F1 as more and more posts lose their image, or get another's."""
+    """F1 as a growing share of posts lose their image, or get another post's."""
     rows: list[dict[str, Value]] = []
     series: dict[str, dict[float, float]] = {}
     for label, tagger in bench.taggers():
@@ -146,11 +149,16 @@ def images(bench: Bench, progress: Progress) -> Table:
     title = "Missing and mismatched images"
     plots.lines(series, title, "posts whose image is missing or another's, %", bench.out / "figure.png")
     shares = [f"{round(100 * share)}%" for share in SHARES]
-    return Table(title, ["checkpoint", "set", "image is", *shares], rows, ["F1 by share of posts."])
+    return Table(
+        title,
+        ["checkpoint", "set", "image is", *shares],
+        rows,
+        ["F1 by the share of posts that were changed."],
+    )
 
 
 def weights(bench: Bench, progress: Progress) -> Table:
-    """How much each modality weighs with the own and with another's image."""
+    """Mean weight of each modality with the post's own image, another post's and none."""
     rows: list[dict[str, Value]] = []
     names: dict[str, None] = {}
     for label, tagger in bench.taggers():
@@ -176,12 +184,12 @@ def weights(bench: Bench, progress: Progress) -> Table:
             plots.modality_weights(groups, f"Modality weights of {label}", bench.out / f"{figure}.png")
     return Table(
         "Modality weights", ["checkpoint", "set", "input", *names, "F1"], rows,
-        ["Mean over the mentions that were tagged. Models that weigh no modalities are left out."],
+        ["Mean over the tagged mentions. Models without modality weights are omitted."],
     )  # fmt: skip
 
 
 def cost(bench: Bench, progress: Progress) -> Table:
-    """Milliseconds per post, posts per second and megabytes beside F1, on one thread."""
+    """Latency, throughput and size compared with F1, on one CPU thread."""
     rows: list[dict[str, Value]] = []
     points = []
     threads = torch.get_num_threads()
@@ -202,15 +210,15 @@ def cost(bench: Bench, progress: Progress) -> Table:
     return Table(
         "Latency and size beside F1", list(rows[0]), rows,
         [
-            f"One thread of this machine's CPU, median of {TIMED_POSTS} posts one at a time, and in batches of {BATCH},"
-            " from tokens and words about the image to mentions; decoding pictures and the CNN are not in it. "
-            "Stored is the checkpoint's folder; in memory are all weights, a pretrained encoder's too."
+            f"One thread of this machine's CPU: median of {TIMED_POSTS} posts one at a time, and in batches of {BATCH} "
+            "posts, from tokens and image words to mentions. Image decoding and the CNN are not included. MB stored is "
+            "the size of the checkpoint's folder. MB in memory covers all weights, also a pretrained encoder's."
         ],
     )  # fmt: skip
 
 
 def latency(tagger: Tagger, samples: Sequence[Sample], progress: Progress) -> tuple[float, float]:
-    """Seconds per post: alone (median), and in batches of BATCH (mean). Warm."""
+    """Seconds per post: one at a time (median), and in batches of BATCH (mean), after a warm-up."""
     for sample in samples[:5]:
         tagger.tag_prepared([prepare(tagger, sample)])
     seconds = []
@@ -309,4 +317,4 @@ CHECKPOINT_EXPERIMENTS: dict[str, Callable[[Bench, Progress], Table]] = {
     "modality-weights": weights,
     "cost": cost,
 }
-"""By name; the first line of a function's docstring says what it is about."""
+"""By name; the first line of a function's docstring is its description in `trimod experiment --list`."""

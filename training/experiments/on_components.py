@@ -1,6 +1,6 @@
-"""Experiments on the parts that a checkpoint carries, as they are served: the hashtag segmenter and the captioner.
+"""Experiments on the components in a checkpoint, as they are served: the hashtag segmenter and the captioner.
 
-Each takes checkpoints by label and the folder of the data, and draws `figure.png` into a folder.
+Each takes checkpoints by label and the data folder, and writes `figure.png` to a folder.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,14 +25,14 @@ BATCH = 32
 
 
 LEAST_RIGHT, LEAST_BLEU = 85.0, 14.0
-"""What we ask: percent of hashtags exactly right, BLEU-4."""
+"""Our targets: percent of hashtags exactly right, and BLEU-4."""
 
 
 Checkpoints = Mapping[str, Path]
 
 
 def hashtags(checkpoints: Checkpoints, data: Path, out: Path, progress: Progress) -> Table:
-    """Hashtags cut exactly right, beside wordninja."""
+    """Share of hashtags segmented exactly right, compared with wordninja."""
     rows: list[dict[str, Value]] = []
     panels: dict[str, list[plots.Dot]] = {}
     segmenters = {label: build_segmenter(load_checkpoint(path)) for label, path in checkpoints.items()}
@@ -51,9 +51,9 @@ def hashtags(checkpoints: Checkpoints, data: Path, out: Path, progress: Progress
     plots.dots(panels, title, out / "figure.png", axis="exactly right, %")
     return Table(
         title, list(rows[0]), rows,
-        [f"Percent, ignoring case; {LEAST_RIGHT:.0f} is asked of stan_large.dev and boun.dev. These files were looked "
-         "at when the lexicon and its ranker were designed. Some of their hashtags are in the training files too: the "
-         "rows of those not met in training leave them out."],
+        [f"Percent, ignoring case. The target is {LEAST_RIGHT:.0f} on stan_large.dev and boun.dev. These files were "
+         "inspected while the lexicon and its ranker were designed. Some of their hashtags are in the training files "
+         "too; the rows \"not met in training\" exclude them."],
     )  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def _trained_on(data: Path) -> set[str]:
 
 
 def captions(checkpoints: Checkpoints, data: Path, out: Path, progress: Progress) -> Table:
-    """BLEU-4 of the captioner on photographs that were held back from its training."""
+    """BLEU-4 of the captioner on photographs held out from its training."""
     photos = split(read_photos(data / "flickr8k")).test
     rows: list[dict[str, Value]] = []
     scored = []
@@ -83,7 +83,7 @@ def captions(checkpoints: Checkpoints, data: Path, out: Path, progress: Progress
     plots.dots({"Flickr8k": scored}, title, out / "figure.png", axis="BLEU-4")
     return Table(
         title, list(rows[0]), rows,
-        [f"One caption per photograph against its five by people, as sacrebleu counts; {LEAST_BLEU:.0f} is asked."],
+        [f"One caption per photograph against its five human captions, by sacrebleu. The target is {LEAST_BLEU:.0f}."],
     )  # fmt: skip
 
 

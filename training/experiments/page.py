@@ -1,4 +1,4 @@
-"""The page of results as Markdown, and its figures: sections out of stored measurements, nothing measured here."""
+"""The results page as Markdown, and its figures, made from stored measurements; nothing is measured here."""
 
 import json
 import statistics
@@ -21,43 +21,48 @@ Run = Mapping[str, Any]
 
 
 Key = tuple[str, str, str]
-"""Preset (with the run's name, where another run of it differs in more than its seed), sets, visual input."""
+"""Preset (with the run's name if another run of it differs in more than the seed), sets, visual input."""
 
 
 SAME = (
     "data", "noise", "renamed", "captioner", "vectors", "vectors_sha256", "started_from", "teachers",
     "trained_parameters",
 )  # fmt: skip
-"""What runs of one group have in common, beside the key, their recipe and the model's settings."""
+"""What runs of one group have in common, besides the key, their recipe and the model's settings."""
 
 
-WEIGHTS = """With `fusion=cross`, as in both shipped models, the text has read the image's words before it is weighed
-(equations 11-12 come last): the weights say what is added at the end, not what an image was worth. That is what the
-experiments on modalities measure."""
+WEIGHTS = """With `fusion=cross`, as in both shipped models, image information is mixed into the text before this step
+(equations 11-12 come last). These weights show what is added at the end; they do not measure the image's influence. The
+experiments on modalities measure that."""
 
 
-COMMANDS = """Each run, its checkpoint's id, and the seconds that it trained. A checkpoint that a command names and that
-is not in this list was not kept, nor what it scored. `runs/mvsa` is MVSA's posts without their images, tagged by
-`trimod label runs/mvsa/posts.jsonl --out runs/mvsa/train.txt` with the checkpoint that shipped then: another
-checkpoint, another hash below. `runs/m/NAME` and `runs/c/NAME` are the run NAME as the committee before had it, in four
-bits: the weights of such a member are that committee's copy, and its command is the run's own."""
+COMMANDS = """Each run with its checkpoint's id and its training time in seconds. A checkpoint that a command names but
+this list lacks was not kept, and neither were its scores. `runs/mvsa` holds MVSA's posts without images, tagged by
+`trimod label runs/mvsa/posts.jsonl --out runs/mvsa/train.txt` with the checkpoint that was shipped at the time. A
+different checkpoint has a different hash below. `runs/m/NAME` and `runs/c/NAME` are the run NAME as stored in the
+previous ensemble, in four bits: such a member has the weights of that copy and the command of the run."""
 
 
 INTRODUCTION = """# Results
 
-Made by `make results` from the JSON files in [results](results/); no figure of ours is typed in. All of ours are on
-*validation* splits, on which the best epoch was chosen too; the papers' are on *test* splits, which are not at hand.
-Precision, recall and F1 in percent: strict ones need the right borders and the right type, as seqeval's strict mode
-counts; the partial F1 beside them is SemEval-2013's, by nervaluate: an overlap counts half, whatever its type. A row
-without it is of the training loop, and the others of the checkpoint as it is served. Epochs are those trained; the
-best of them counts. There are three seeds where runs took under 20 minutes on average; fewer where they took longer,
-and one where the command (below) begins from other runs' checkpoints or is taught by them, as the shipped two were and
-their parts: another seed would be another chain of runs.
-`captions:NAME` are machine-made words about the posts' real images, not pixels."""
+This page is made by `make results` from the JSON files in [results](results/); none of our figures is typed in by
+hand. Our figures are on *validation* splits, which also selected the best epoch. The papers' figures are on *test*
+splits, which are not available here.
+
+Precision, recall and F1 are in percent. Strict scores need the right borders and the right type, as in seqeval's strict
+mode. The partial F1 beside them is SemEval-2013's, by nervaluate: an overlap counts half, regardless of its type. Rows
+without a partial F1 are scores of the training loop; all others are scores of the checkpoint as it is served. "epochs"
+is the number trained; the best epoch is the one scored.
+
+Runs that took under 20 minutes on average have three seeds; longer ones have fewer. A run whose command (below) starts
+from other runs' checkpoints, or is distilled from them, has one seed: another seed would need another chain of runs.
+This applies to the two shipped checkpoints and their members.
+
+`captions:NAME` are machine-made captions of the posts' real images, not pixels."""
 
 
 def page(folder: Path) -> str:
-    """The page out of `folder` (`runs/`, `inputs/` and a folder per experiment); draws `folder/figures/`."""
+    """The page made from `folder` (`runs/`, `inputs/` and a folder per experiment); writes `folder/figures/`."""
     runs = _read(folder.glob("runs/*.json"))
     reports = {
         path.stem: json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("inputs/*.json"))
@@ -80,7 +85,7 @@ def page(folder: Path) -> str:
 
 
 def grouped(runs: Sequence[Run]) -> dict[Key, list[Run]]:
-    """Runs that differ in their seed alone."""
+    """Groups of runs that differ only in their seed."""
     groups: dict[Key, dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:
         recipe = {key: value for key, value in run.get("recipe", {}).items() if key != "seed"}
@@ -96,7 +101,7 @@ def grouped(runs: Sequence[Run]) -> dict[Key, list[Run]]:
 
 
 def _settings(run: Run) -> dict[str, Any]:
-    """The model's settings, with the defaults of those that are younger than the run: it was trained as these say."""
+    """The model's settings, with defaults for those added after the run: it was trained with these values."""
     if "config" not in run:
         return {}
     kind, _ = MODELS[run["model"]]
@@ -105,7 +110,7 @@ def _settings(run: Run) -> dict[str, Any]:
 
 
 def _trained_on(run: Run) -> str:
-    """The sets that it was scored on, too, and further folders; a committee's members say it in their commands."""
+    """The sets it was scored on and further folders; for an ensemble, the commands of its members show them."""
     if "members" in run:
         return "members'"
     folders = {file.partition("/")[0] for file in run["data"]}
@@ -117,7 +122,7 @@ def _read(paths: Iterable[Path]) -> list[dict[str, Any]]:
 
 
 def _strict(run: Run, set_: str) -> Mapping[str, Any]:
-    """Strict scores by type: of the checkpoint as it is served if that was measured, else of the training loop."""
+    """Strict scores by type: of the checkpoint as served if measured, otherwise of the training loop."""
     found: Mapping[str, Any] = run["measured"][set_]["strict"] if "measured" in run else run["valid"][set_]
     return found
 
@@ -129,7 +134,7 @@ def _sets(runs: Sequence[Run]) -> list[str]:
 def _rows(
     runs: Sequence[Run], set_: str, figures: Callable[[list[Run]], dict[str, Value]]
 ) -> list[dict[str, Value]]:
-    """A row for each group that was scored on the set, with its `figures`."""
+    """A row for each group scored on the set, with its `figures`."""
     return [
         {"model": preset, "trained on": sets, "visual": visual, **figures(group)}
         for (preset, sets, visual), group in grouped(runs).items()
@@ -192,8 +197,8 @@ def _of_type(group: Sequence[Run], set_: str, type_: str) -> str:
 
 def _differences(runs: Sequence[Run]) -> str:
     papers = dict.fromkeys(SYSTEMS[run["preset"]][0] for run in runs if run["preset"] in SYSTEMS)
-    lines = ["## Why the papers' figures and ours differ", ""]
-    return "\n".join([*lines, *(f"- {PAPERS[paper]}. {WHY[paper]}." for paper in papers)])
+    lines = ["## Why our figures differ from the papers'", ""]
+    return "\n".join([*lines, *(f"- {PAPERS[paper]}. Differences: {WHY[paper]}." for paper in papers)])
 
 
 def _figures(runs: Sequence[Run], folder: Path) -> str:
@@ -217,7 +222,7 @@ def _best(run: Run, set_: str, folder: Path) -> list[str]:
     found = run["measured"][set_]
     title = f"{run['name']} on {set_}"
     plots.confusion_matrix(Confusion.of(found["confusion"]), title, folder / f"confusion-{set_}.png")
-    lines = [f"![What {title} takes for what](results/figures/confusion-{set_}.png)"]
+    lines = [f"![Confusion matrix of {title}](results/figures/confusion-{set_}.png)"]
     if found["weights"]:
         plots.modality_weights({"mean": found["weights"]}, title, folder / f"weights-{set_}.png")
         lines += [f"![Modality weights of {title}](results/figures/weights-{set_}.png)", "", WEIGHTS]
@@ -239,13 +244,13 @@ def _inputs(name: str, reports: Sequence[Mapping[str, Any]]) -> str:
             {"set": report["set"], "input": report["input"], **overall, "F1": report["f1"], **by_type}
         )
     about = (
-        "`raw` is the text as a worker gets it, cut into tokens anew; strangers' images are random MVSA photos through "
-        "the CNN, a control."
+        "`raw` is the text as a worker receives it, tokenized again. Strangers' images are random MVSA photos read by "
+        "the CNN, as a control."
     )
     commands = [f"    {report['command']}" for report in reports]
     head = f"## {name} ({reports[0]['model_version']}) by kind of input"
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    return "\n".join([head, "", about, "", grid(columns, rows), "", "From the data folder:", "", *commands])
+    return "\n".join([head, "", about, "", grid(columns, rows), "", "Run in the data folder:", "", *commands])
 
 
 def _experiment(path: Path) -> str:
@@ -263,11 +268,13 @@ def _experiment(path: Path) -> str:
 
 
 def _not_run(experiments: Sequence[Path]) -> list[str]:
-    """The section on experiments that have no result, so that none is missing without a word; none if all have."""
+    """The section that lists experiments without a result; empty if all have one."""
     done = {path.parent.name for path in experiments}
     left = [f"- `{name}`: {about}" for name, about in listed().items() if name not in done]
     return (
-        ["\n".join(["### Not run", "", "`trimod experiment NAME` has these too:", "", *left])] if left else []
+        ["\n".join(["### Not run", "", "`trimod experiment NAME` can also run these:", "", *left])]
+        if left
+        else []
     )
 
 
@@ -290,18 +297,18 @@ def _vectors_of(table: Path) -> Mapping[str, Origin]:
 
 
 def _vectors(made: Iterable[Mapping[str, Origin]]) -> str:
-    """The files of word vectors, each with the command that made it, where that is known."""
+    """The files of word vectors, each with the command that made it, if known."""
     known = {
         (name, origin["sha256"]): origin.get("command") for each in made for name, origin in each.items()
     }
-    lines = ["## Word vectors", "", "Each file with its SHA-256, over the command that made it:", ""]
+    lines = ["## Word vectors", "", "Each file with its SHA-256, and below it the command that made it:", ""]
     for (name, sha256), command in sorted(known.items()):
         lines += [f"    # {name}: {sha256}", f"    {command or '# not made here'}"]
     return "\n".join(lines)
 
 
 def _data(runs: Sequence[Run]) -> str:
-    """SHA-256 of the data; a file that was another in another run has a row for each."""
+    """SHA-256 of the data; a file that differs between runs has a row for each version."""
     used = sorted({(file, sha256) for run in runs for file, sha256 in run["data"].items()})
     return "\n".join(
         ["## Data", "", grid(["file", "SHA-256"], [{"file": f, "SHA-256": f"`{s}`"} for f, s in used])]

@@ -1,9 +1,9 @@
-"""What the four papers claim: every figure that stands beside ours, with the table it is from.
+"""The four papers' claims: every figure that is shown beside ours, with the table it is from.
 
-The only figures in the project that were typed in, and none of them is ours. All are percentages on the *test* splits
-of the papers' data; ours are on validation splits. `WHY` says what else differs. CWI's and HSN's data is Twitter-2015
-(the counts that their tables give for training and validation are its). Misprints stay as printed: TriMod's F1 in its
-Table III is above both its precision and its recall, whose harmonic mean is 79.67; BERT-NER's there is 71.87, where
+These are the only figures in the project that were typed in by hand; none of them is ours. All are percentages on the
+*test* splits of the papers' data; ours are on validation splits. `WHY` lists the other differences. CWI and HSN use
+Twitter-2015 (their tables give its counts for training and validation). Misprints are kept as printed: TriMod's F1 in
+its Table III is above both its precision and its recall, whose harmonic mean is 79.67; BERT-NER's there is 71.87, where
 precision and recall give 71.95.
 """
 
@@ -24,7 +24,7 @@ REAL_WORLD = "real-world"
 
 @dataclass(frozen=True)
 class Claim:
-    """A system's scores as a paper prints them; `by_type` is F1."""
+    """A system's scores as printed in a paper; `by_type` is F1."""
 
     table: str
     f1: float
@@ -46,21 +46,21 @@ PAPERS = {
 
 WHY = {
     "trimod": "test split; ours is trained on both sets together, the paper's on Twitter-2015; ResNet-50 and a "
-    "captioner over the real images, where ours read BLIP-2's captions of them; word vectors of a corpus "
-    "that is not named; the presets over MiniLM and MPNet have a pretrained encoder in the place of word vectors and "
-    "Bi-GRU, and learn from larger teachers too; the paper's F1 is above its own precision and recall",
+    "captioner over the real images, where ours read BLIP-2's captions of them; word vectors of an unnamed corpus; "
+    "the presets over MiniLM and MPNet have a pretrained encoder instead of word vectors and Bi-GRU, and are also "
+    "distilled from larger teachers; the paper's F1 is above its own precision and recall",
     "cwi": "test split; ours is trained on both sets together, the paper's on Twitter-2015, by `cwi-paper`'s recipe; "
-    "GloVe and fastText vectors (500 wide) that are not at hand; InceptionV3's top 5 classes of the real images, where "
-    "ours reads five content words of their captions",
+    "GloVe and fastText vectors (500 wide), which are not available here; InceptionV3's top 5 classes of the real "
+    "images, where ours reads five content words of their captions",
     "hsn": "test split; ours is trained on both sets together, the paper's on Twitter-2015, by `hsn-paper`'s recipe; "
-    "Crawl vectors (300 wide) that are not at hand; the 7 x 7 regions of the real images, where ours reads their "
-    "captions' words; its own 6,000 text-only posts in Real-world, where ours are BTC's; as its equations stand, what "
-    "the image shows hardly changes a tag, in our training on pixels (silver labels) either",
+    "Crawl vectors (300 wide), which are not available here; the 7 x 7 regions of the real images, where ours "
+    "reads their captions' words; its own 6,000 text-only posts in Real-world, where ours are BTC's; by its equations, "
+    "the image's content hardly changes a tag, and the same holds in our training on pixels (silver labels)",
     "hamlearning": "test split; ours is trained on both sets together, the paper's on each; BERT-base at one rate of "
     "3e-5 for 60 epochs, where ours is MiniLM at 5e-5, its other layers at 5e-4, for 8; the real images with detected "
     "objects, where ours reads the nouns of their captions, without boxes",
 }
-"""Why the paper's figures and ours differ, other than by chance."""
+"""Why our figures differ from the paper's, other than by chance."""
 
 
 def _types(*f1: float) -> dict[str, float]:
@@ -166,14 +166,14 @@ SYSTEMS = {
     "cnn-bilstm-crf": ("hamlearning", "CNN-BiLSTM-CRF"),
     "transformer-crf": ("hamlearning", "BERT-CRF"),
 }
-"""Preset (training/runs/presets.py) to the paper and the system in it that it stands for."""
+"""Preset (training/runs/presets.py) to the paper's system that it represents."""
 
 
 def claim(paper: str, system: str, set_: str) -> Claim | None:
-    """What `paper` claims of `system` on `set_`; None where it says nothing."""
+    """The claim of `paper` for `system` on `set_`; None if it makes none."""
     return CLAIMS.get((paper, system, set_))
 
 
 def claim_of_preset(preset: str, set_: str) -> Claim | None:
-    """What the paper of a preset's system claims on `set_`."""
+    """The claim for a preset's system on `set_`."""
     return claim(*SYSTEMS[preset], set_) if preset in SYSTEMS else None

@@ -1,4 +1,4 @@
-"""The experiments by name, on checkpoints and with training, and where their results go.
+"""The experiments by name, on checkpoints and with training; runs them and writes their results.
 
 A result is a folder: `table.md` and `table.json` (training/reports/tables.py), and `figure*.png`.
 """
@@ -23,7 +23,7 @@ from training.reports.tables import Table
 
 
 def listed() -> dict[str, str]:
-    """Every experiment's name with one line of what it is about."""
+    """Every experiment's name with a one-line description."""
     on_checkpoints = {name: _about(made) for name, made in CHECKPOINT_EXPERIMENTS.items()}
     on_checkpoints |= {name: _about(made) for name, (made, _) in PART_EXPERIMENTS.items()}
     on_checkpoints["silver"] = _about(silver)
@@ -31,7 +31,7 @@ def listed() -> dict[str, str]:
 
 
 def kind_of(name: str) -> str:
-    """What experiment `name` is made from: "on checkpoints", "on parts" of them, "silver", or "with training"."""
+    """The kind of experiment `name`: "on checkpoints", "on parts" of them, "silver", or "with training"."""
     if name in CHECKPOINT_EXPERIMENTS:
         return "on checkpoints"
     if name in PART_EXPERIMENTS:
@@ -59,7 +59,7 @@ def on_checkpoints(
 ) -> Table:
     """Run experiment `name` on trained checkpoints, and write its result to `out`.
 
-    folders: labelled sets. images: strangers' pictures.
+    folders: labelled sets. images: unrelated pictures.
     """
     source = ImageSource(images, seed) if images else None
     bench = Bench(labels_of(checkpoints), folders, out, visual, source, seed, device)
@@ -72,7 +72,7 @@ def on_checkpoints(
 
 
 def on_parts(name: str, checkpoints: Sequence[Path], data: Path, out: Path) -> Table:
-    """Run experiment `name` on the parts of trained checkpoints, and write its result to `out`."""
+    """Run experiment `name` on components of trained checkpoints, and write its result to `out`."""
     made, folder = PART_EXPERIMENTS[name]
     with Watch(transient=True) as progress:
         table = made(labels_of(checkpoints), data, out, progress)
@@ -89,7 +89,7 @@ def with_training(name: str, setting: Setting, out: Path) -> Table:
 
 
 def on_silver(checkpoints: Sequence[Path], setting: Setting, out: Path) -> Table:
-    """Run the silver experiment (training/experiments/silver.py), which both takes checkpoints and trains."""
+    """Run the silver experiment (training/experiments/silver.py), which takes checkpoints and trains models."""
     with Watch(transient=True) as progress:
         table = silver(labels_of(checkpoints), setting, progress, out)
     seeds = f"Mean over seeds {', '.join(map(str, setting.seeds))}; "
@@ -107,7 +107,7 @@ def _written(table: Table, out: Path, facts: Mapping[str, Any]) -> Table:
 def _facts(
     folders: Sequence[Path], vectors: Sequence[Path] = (), checkpoints: Sequence[Path] = ()
 ) -> dict[str, Any]:
-    """What a result was made with; checkpoints by label, each with its id."""
+    """Command, data, vectors and checkpoint ids (by label) of a result."""
     ids = {label: load_checkpoint(path).id for label, path in labels_of(checkpoints).items()}
     data = data_hashes(file for folder in folders for file in folder.iterdir() if file.is_file())
     return {"command": typed(), "data": data, "vectors": origins(vectors), "checkpoints": ids}

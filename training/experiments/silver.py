@@ -1,10 +1,10 @@
-"""Silver data: what posts tagged by a checkpoint can teach models that read pixels, and how far to trust it.
+"""Silver data: what models that read pixels learn from posts tagged by a checkpoint, and how far to trust it.
 
-The labelled sets' pixels are not at hand; `mvsa/` has posts with pixels and no labels. A checkpoint tags these
-(training/labelling.py), a tenth is held back, and models that read pixels are trained on the rest, beside the same
-models on text alone. How well they agree with silver labels says what they learnt of them, not what is right: that is
-what the labelled validation sets say, of which only the text can be read. Nor can silver labels show what an image
-adds: the tagger that made them saw what it saw."""
+The labelled sets' pixels are not available. `mvsa/` has posts with pixels but no labels. A checkpoint tags these posts
+(training/labelling.py) and a tenth is held out. Models that read pixels are trained on the rest, and so are the same
+models on text alone. Agreement with silver labels shows what they learned from them, not what is right. The labelled
+validation sets show that, but only their text can be read. Silver labels cannot show what an image adds either, because
+the tagger that made them had its own image input."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -31,17 +31,17 @@ SOURCE = "mvsa"
 
 
 STUDENTS = ("trimod", "hsn")
-"""Presets that are trained: the mean over an image's pixels in one, 7 x 7 regions in the other."""
+"""Presets that are trained. One reads the mean over an image's pixels, the other 7 x 7 regions."""
 
 
 HELD_BACK = 10
-"""One post of so many is not trained on."""
+"""One post in this many is held out from training."""
 
 
 def silver(checkpoints: Mapping[str, Path], setting: Setting, progress: Progress, out: Path) -> Table:
-    """Posts with images tagged by a checkpoint: how others agree with it, and what they teach.
+    """Silver labels from a checkpoint: how far other checkpoints agree, and what models learn from them.
 
-    checkpoints: by label; the first one tags what is trained on.
+    checkpoints: by label; the first one tags the training posts.
     """
     first, *others = checkpoints
     labelled = {name: _labels(name, path, setting, progress) for name, path in checkpoints.items()}
@@ -70,13 +70,13 @@ def silver(checkpoints: Mapping[str, Path], setting: Setting, progress: Progress
     return Table(
         title, columns, rows,
         [f"{len(labelled[first])} posts of {SOURCE}, {mentions} mentions by {first}; one post in {HELD_BACK} is held "
-         "back. Against silver labels, F1 is agreement with their maker. On the labelled sets, whose pixels are not at "
-         "hand, text alone is read: what training on silver labels is worth on real ones."],
+         "out. Against silver labels, F1 is agreement with the checkpoint that made them. On the labelled sets, whose "
+         "pixels are not available, only the text is read: this shows what silver training is worth on real labels."],
     )  # fmt: skip
 
 
 def _labels(name: str, checkpoint: Path, setting: Setting, progress: Progress) -> list[LabelledLine]:
-    """The posts as a checkpoint tags them; tagged now if they were not before."""
+    """The posts as tagged by a checkpoint; tagged now unless they are stored already."""
     tagger = Tagger.load(checkpoint, setting.device)
     stored = setting.runs / "silver" / f"{name}.{tagger.version}.txt"
     return label(setting.data / SOURCE / "posts.jsonl", tagger, stored, progress)
@@ -96,7 +96,7 @@ def _write(labelled: list[LabelledLine], folder: Path, images: Path) -> None:
 def _trained(
     preset: str, visual: str, folder: Path, setting: Setting, progress: Progress
 ) -> list[dict[str, Value]]:
-    """A model trained on silver labels, scored on those held back and on the labelled sets; means over the seeds."""
+    """A model trained on silver labels, scored on the held-out posts and the labelled sets; means over the seeds."""
     found: dict[str, list[dict[str, Value]]] = {}
     for seed in setting.seeds:
         tagger = Tagger.load(_checkpoint(preset, visual, folder, setting, seed, progress), setting.device)

@@ -1,7 +1,7 @@
-"""The experiments that train: which presets, with what changed, on which data, and what the papers claim of each.
+"""The experiments that train: the presets, their overrides, the data, and the papers' claims about each.
 
-Data only; training/experiments/with_training.py runs it. A trial is where a row is trained and scored; a row is a
-preset with overrides, and the system of a paper that it stands for."""
+Data only; training/experiments/with_training.py runs it. A trial says where a row is trained and scored. A row is a
+preset with overrides, and the paper's system that it represents."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,15 +13,15 @@ from training.runs.presets import PRESETS
 
 @dataclass(frozen=True)
 class Trial:
-    """Trained on all of `train`'s (and the text of `more`'s) training files, scored on `score`'s validation files."""
+    """Trains on the training files of `train` (and the text of `more`); scores on the validation files of `score`."""
 
     name: str
-    """A set's name, or what training/experiments/published.py calls it."""
+    """A set's name, or its name in training/experiments/published.py."""
     train: tuple[str, ...]
     score: tuple[str, ...]
     more: tuple[str, ...] = ()
     types: frozenset[str] | None = None
-    """Scored types; None: all."""
+    """The types that are scored; None: all."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Row:
     system: tuple[str, str] | None = None
     """Paper and system (training/experiments/published.py)."""
     visual: str | None = None
-    """Instead of the visual input that the command was given."""
+    """Visual input of this row, instead of the command's."""
     hashtags: bool = True
-    """Whether hashtags' words are read, in training and after."""
+    """Whether hashtag words are read, in training and in scoring."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ REAL = (
 
 
 MODERN_RECIPE = (
-    "Trained by the preset's modern recipe on this set, not by the paper's: the rows compare with each other, and with "
-    "the paper's in their order only."
+    "Trained with the preset's modern recipe on this set, not with the paper's. Compare the rows with each other; with "
+    "the paper's, compare only their order."
 )
 
 
@@ -114,9 +114,9 @@ TRAINED_EXPERIMENTS: dict[str, TrainedExperiment] = {
         ],
         ONLY_T15,
         [
-            "Each alone, as in the paper, on Table II's recipe. The paper prints no strength of L1 and L2: at rate "
-            "0.005, these take 5e-6 off each weight in a step (L1), or 2.5e-4 of it (L2). Its batch normalisation "
-            "(0.15 F1 there) is not built."
+            "Each is used alone, as in the paper, with Table II's recipe. The paper gives no strength for L1 and L2. "
+            "At rate 0.005, a step takes 5e-6 off each weight (L1), or 2.5e-4 of it (L2). The paper's batch "
+            "normalisation (0.15 F1 there) is not implemented."
         ],
     ),
     "cross-data-set": TrainedExperiment(
@@ -129,10 +129,10 @@ TRAINED_EXPERIMENTS: dict[str, TrainedExperiment] = {
         ],
         CROSS,
         [
-            "TriMod's modern recipe has its own epochs, whatever was chosen for the others, which take far longer.",
-            "The sets disagree about handles: Twitter-2017 tags the name behind an @ as what it stands for (warriors: "
-            "ORG), Twitter-2015 leaves @warriors alone. What is trained on the former finds them in the latter. The "
-            "paper does not say what it does with them.",
+            "TriMod's modern recipe always keeps its own number of epochs. The other systems take far longer.",
+            "The sets treat handles differently. Twitter-2017 tags the name after an @ by its meaning (warriors: ORG); "
+            "Twitter-2015 leaves @warriors untagged. Models trained on the former find handles in the latter. The "
+            "paper does not say how it treats them.",
         ],
     ),
     "cwi-table-8": TrainedExperiment(
@@ -146,8 +146,8 @@ TRAINED_EXPERIMENTS: dict[str, TrainedExperiment] = {
         ],
         ONLY_T15,
         [
-            "The paper does not say how it divides the sizes; here fastText's table keeps its 300 (the second file of "
-            "--vectors), and GloVe's has the rest (the first's leading columns).",
+            "The paper does not say how it divides the sizes. Here fastText's table keeps 300 (the second file of "
+            "--vectors), and GloVe's table has the rest (the leading columns of the first file).",
             MODERN_RECIPE,
         ],
     ),
@@ -180,9 +180,10 @@ TRAINED_EXPERIMENTS: dict[str, TrainedExperiment] = {
         ],
         REAL,
         [
-            "Twitter-2015 plus BTC's text-only posts, where the paper has 6,000 of its own that are not to be had and "
-            "dropped those without entities; of BTC's 6,338 training posts 2,393 have none, and are kept: a firehose "
-            "has them. BTC knows no MISC, so PER, LOC and ORG are scored; the paper's figure is over all four types."
+            "Twitter-2015 plus BTC's text-only posts. The paper instead has 6,000 posts of its own, which are not "
+            "available, and drops posts without entities. Of BTC's 6,338 training posts, 2,393 have none; they are "
+            "kept because a firehose has such posts. BTC has no MISC, so PER, LOC and ORG are scored; the paper's "
+            "figure covers all four types."
         ],
     ),
     "hamlearning-table-3": TrainedExperiment(
@@ -194,7 +195,7 @@ TRAINED_EXPERIMENTS: dict[str, TrainedExperiment] = {
             Row("without relevance", HAM, {"relevance": False}, (HAM, "without relevance")),
         ],
         BOTH,
-        ["R-GCN's edges need boxes: the nouns of captions have none, so with captions it is a graph without space."],
+        ["R-GCN's edges need boxes. Caption nouns have none, so with captions the graph has no spatial information."],
     ),
     "hamlearning-table-4": TrainedExperiment(
         "Iterations of cross-modal learning (HamLearning, Table 4)",
@@ -212,6 +213,6 @@ TRAINED_EXPERIMENTS: dict[str, TrainedExperiment] = {
             )
         ],
         BOTH,
-        ["Both are torchvision's, trained on COCO; needs the images of both sets and the detectors' weights."],
+        ["Both are torchvision's, trained on COCO. Needs the images of both sets and the detectors' weights."],
     ),
 }  # fmt: skip

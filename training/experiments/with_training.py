@@ -1,9 +1,9 @@
-"""Runs the experiments of training/experiments/specs.py: trains what is not trained yet, scores it, and tabulates.
+"""Runs the experiments of training/experiments/specs.py: trains missing runs, scores them, and makes the table.
 
-A run's folder is named after everything that makes it this run, so that experiments share runs: the full HamLearning
-of its Table 3 is that of Tables 4 and 5. A finished run is scored again only if its checkpoint is another than before;
-an unfinished one goes on from its last epoch. A row that cannot be trained ends the experiment without a table; what
-was trained before it is kept.
+The name of a run's folder depends on everything that defines the run, so experiments share runs: the full HamLearning
+of its Table 3 is that of Tables 4 and 5. A finished run is scored again only if its checkpoint has changed. An
+unfinished run continues from its last epoch. A row that cannot be trained stops the experiment without a table; runs
+trained before it are kept.
 """
 
 import hashlib
@@ -35,10 +35,10 @@ from training.runs.train import train_preset
 
 @dataclass(frozen=True)
 class Setting:
-    """Where data and runs are, and what the user changed to be able to afford them.
+    """Where data and runs are, and what the user changed to limit the cost.
 
-    data: folder with a folder for each set. runs: folder for runs. overrides: of every row's preset, before the row's
-    own. encoder: the pretrained text encoder of those rows that have one; vectors: word vectors of the others.
+    data: folder with a subfolder per set. runs: folder for runs. overrides: settings for every row's preset, applied
+    before the row's own. encoder: text encoder of the rows that have one. vectors: word vectors of the others.
     """
 
     data: Path
@@ -52,9 +52,9 @@ class Setting:
 
 
 def run_experiment(experiment: TrainedExperiment, setting: Setting, progress: Progress, out: Path) -> Table:
-    """Train and score every row in every trial; draws `out/figure.png`.
+    """Train and score every row in every trial; write `out/figure.png`.
 
-    Raises DataError if a row cannot be trained (naming it), after the rows before it were stored in their run folders.
+    Raises DataError, naming the row, if a row cannot be trained. Earlier rows are kept in their run folders.
     """
     rows: list[dict[str, Value]] = []
     panels: dict[str, list[plots.Dot]] = {trial.name: [] for trial in experiment.trials}
@@ -73,10 +73,10 @@ def run_experiment(experiment: TrainedExperiment, setting: Setting, progress: Pr
 
 
 def _conditions(experiment: TrainedExperiment, setting: Setting) -> list[str]:
-    """What the user chose, in words."""
+    """A note about the user's choices."""
     own = all(trial.score == trial.train for trial in experiment.trials)
     chosen_on = (
-        "on which the epoch was chosen too" if own else "the epoch was chosen on that of the training set"
+        "which also selected the epoch" if own else "with the epoch selected on the training set's split"
     )
     visuals = {row.visual or setting.visual for row in experiment.rows}
     seen = ", ".join(sorted(visuals - {"none"})) or "none"
@@ -85,14 +85,14 @@ def _conditions(experiment: TrainedExperiment, setting: Setting) -> list[str]:
     chosen = [f"{name} {value}" for name, value in setting.overrides.items()]
     chosen += [f"text encoder {setting.encoder}"] if setting.encoder else []
     chosen += [f"word vectors {path.name}" for path in setting.vectors]
-    other = f" In place of the presets' own: {', '.join(chosen)}." if chosen else ""
+    other = f" Instead of the presets' own values: {', '.join(chosen)}." if chosen else ""
     return [
         f"Strict scores on validation splits, {chosen_on}; mean over seeds {seeds}. Visual input: {seen}.{other}"
     ]
 
 
 def summary(found: Sequence[Mapping[str, Value]]) -> dict[str, Value]:
-    """The mean of every figure over the seeds, and how far F1 spreads."""
+    """The mean of every figure over the seeds, and the lowest and highest F1."""
     f1 = [float(each["F1"] or 0) for each in found]
     return {"seeds": len(found), **mean_row(found), "lowest": min(f1), "highest": max(f1)}
 
@@ -116,15 +116,15 @@ def preset_of(row: Row, setting: Setting, seed: int) -> Preset:
 
 
 def without_noise(visual: str) -> dict[str, float]:
-    """Settings of a run in which no image may be seen: else a CNN's words would come as noise in training, as they may
-    to a worker."""
+    """Settings of a run without image input: turns off the CNN class words that are otherwise added as training
+    noise."""
     return {"class_words": 0.0} if visual == "none" else {}
 
 
 def run_folder(row: Row, trial: Trial, preset: Preset, setting: Setting) -> Path:
-    """Where the row's run is: the same for the same preset, settings, data and visual input, in any experiment.
+    """The folder of the row's run: the same in any experiment for the same preset, settings, data and visual input.
 
-    A setting that is said is one that is the default: L = 3 of HamLearning's Table 4 is its Table 3's full model.
+    An explicit setting equals the same default: L = 3 of HamLearning's Table 4 is its Table 3's full model.
     """
     visual = row.visual or setting.visual
     vectors = [path.name for path in _vectors(preset, setting)]
@@ -140,7 +140,7 @@ def _vectors(preset: Preset, setting: Setting) -> tuple[Path, ...]:
 
 
 def _scores(row: Row, trial: Trial, setting: Setting, seed: int, progress: Progress) -> dict[str, Value]:
-    """The figures of one run, trained now if it was not before."""
+    """The figures of one run, which is trained first if necessary."""
     preset = preset_of(row, setting, seed)
     folder = run_folder(row, trial, preset, setting)
     visual = row.visual or setting.visual
@@ -165,7 +165,7 @@ def _scores(row: Row, trial: Trial, setting: Setting, seed: int, progress: Progr
 
 
 def _is_other(metrics: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
-    """Whether a finished run was on other data, or other vectors of the same name, than is told now."""
+    """Whether a finished run used other data, or other vectors of the same name, than are given now."""
     vectors = told.get("vectors_sha256")
     # Runs of before were of every file that the folders held.
     data = told["data"].items() <= metrics["data"].items()
@@ -175,7 +175,7 @@ def _is_other(metrics: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
 def _measured(
     checkpoint: Path, row: Row, trial: Trial, setting: Setting, visual: str, progress: Progress
 ) -> dict[str, Value]:
-    """The checkpoint's figures in the trial, from `scores/` beside it if they are this checkpoint's."""
+    """The checkpoint's figures in the trial; read from `scores/` beside it if they are this checkpoint's."""
     version = load_checkpoint(checkpoint).id
     name = hashlib.sha256(repr([trial, row.hashtags, visual]).encode()).hexdigest()[:8]
     stored = checkpoint.parent / "scores" / f"{name}.json"

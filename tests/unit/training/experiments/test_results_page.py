@@ -165,7 +165,7 @@ def test_without_any_run_the_page_stays_as_it_is(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(collecting, "RUNS", tmp_path)
     monkeypatch.setattr(results, "OUT", tmp_path / "RESULTS.md")
     done = CliRunner().invoke(results.main, ["page"])
-    assert (1, f"Error: no run was kept in {tmp_path}: `collect` some first") == (
+    assert (1, f"Error: {tmp_path}: no stored runs; run `collect` first") == (
         done.exit_code, done.output.strip(),
     )  # fmt: skip
     assert not results.OUT.exists()
