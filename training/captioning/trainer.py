@@ -11,44 +11,42 @@ spaces."""
 
 import json
 import random
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import orjson
 import torch
 from rich.console import Console
-from rich.progress import Progress
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
-from torch.optim.swa_utils import AveragedModel
+from torch.optim.lr_scheduler import LambdaLR
 
 from models.checkpoints.tensor_files import save_tensors
 from models.vision.captioner import END, PAD, SPECIAL, START, UNKNOWN, Captioner, CaptionerConfig, select
 from training.captioning.bleu import bleu4
 from training.captioning.flickr8k import HELD_BACK, Grids, Photo, Split, read_photos, region_features, split
+from training.data.batching import chunks, length_batches
+from training.engine.ema import MovingAverage
+from training.engine.loop import LOSS, Files, Plan, Task, Validation, fit
 from training.engine.precision import bfloat16_is_faster
 from training.engine.progress import Watch
-from training.engine.run_state import save_state
+from training.engine.run_state import RunState
 from training.errors import DataError
 
 LEAST_OCCURRENCES = 5
 """Times that a word must occur in the training captions to be in the vocabulary."""
 
 
-STATE = "captioner.state.pt"
+STATE, BEST = "captioner.state.pt", "captioner.best.pt"
 
 
 CPU = torch.device("cpu")
-
-
-T = TypeVar("T")
 
 
 Pair = tuple[Photo, tuple[str, ...]]
@@ -93,14 +91,13 @@ def train_captioner(
     parts = split(photos, recipe.held_back)
     out.mkdir(parents=True, exist_ok=True)
     selected = select_all(region_features(data, photos, out, console), objects)
-    run = Run(recipe, CaptionerConfig(vocabulary(parts.train), objects))
-    if (out / STATE).exists():
-        run.restore(out / STATE)
-    with Watch(console=console) as progress:
-        while run.epoch < recipe.epochs and run.epoch - run.best_epoch < recipe.patience:
-            run.train_epoch(parts, selected, progress)
-            run.save(out / STATE)
-    return _write(out, run, parts, selected)
+    task = Captioning(recipe, CaptionerConfig(vocabulary(parts.train), objects), parts, selected)
+    run, files = task.state(), Files(out / STATE, out / BEST)
+    if files.state.exists():
+        run.restore(files.state)
+    with Watch(LOSS, console=console) as progress:
+        fit(task, task.plan(), run, progress, files)
+    return _write(out, task, run)
 
 
 def vocabulary(photos: Sequence[Photo]) -> tuple[str, ...]:
@@ -110,116 +107,53 @@ def vocabulary(photos: Sequence[Photo]) -> tuple[str, ...]:
     return tuple(sorted(frequent, key=lambda word: (-counts[word], word)))
 
 
-class Run:
-    """A training run between two epochs: all that must be stored to go on as if nothing had happened."""
+class Captioning(Task[Sequence[Pair]]):
+    """Every training caption with its photograph in each epoch; scored by BLEU-4 on the validation photographs."""
 
-    def __init__(self, recipe: CaptionerRecipe, config: CaptionerConfig) -> None:
+    def __init__(
+        self, recipe: CaptionerRecipe, config: CaptionerConfig, parts: Split, selected: Tensor
+    ) -> None:
         self.bfloat16 = bfloat16_is_faster(CPU)  # before the seed: it measures on random numbers
         torch.manual_seed(recipe.seed)
-        self.recipe, self.config = recipe, config
+        self.recipe, self.config, self.parts, self.selected = recipe, config, parts, selected
         self.numbers = {word: number for number, word in enumerate(config.vocabulary, SPECIAL)}
-        self.model = Captioner(config)
-        self.average = AveragedModel(self.model, avg_fn=_moving_average(recipe.average))
-        self.optimizer = torch.optim.AdamW(
+        self.model: Captioner = Captioner(config)
+
+    def state(self) -> RunState:
+        """A run that has not begun; it may be continued with other epochs and another patience."""
+        recipe = self.recipe
+        optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay
         )
-        self.epoch = self.best_epoch = self.steps = 0
-        self.best_score = -1.0
-        self.best: dict[str, Tensor] = {}
-        self.history: list[dict[str, float]] = []
+        schedule = LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / recipe.warmup_steps))
+        average = MovingAverage(self.model, recipe.average, from_first_step=True)
+        same = asdict(recipe) | {"epochs": None, "patience": None}
+        identity = json.dumps([same, asdict(self.config)])
+        return RunState(identity, average, optimizer, schedule, random.Random(recipe.seed))
 
-    def train_epoch(self, parts: Split, selected: Tensor, progress: Progress) -> None:
-        """One epoch over the training photographs, then BLEU-4 on the validation ones; keeps the best weights."""
-        started, total = time.monotonic(), 0.0
-        rng = random.Random(self.recipe.seed * 1_000_003 + self.epoch)
-        batches = length_batches(parts.train, self.recipe.batch_size, rng)
-        task = progress.add_task(f"epoch {self.epoch + 1}/{self.recipe.epochs}", total=len(batches))
-        self.model.train()
-        for batch in batches:
-            total += self._step(batch, selected)
-            progress.advance(task)
-        self.epoch += 1
-        score = self._judge(parts.valid, selected, total / len(batches), time.monotonic() - started)
-        progress.console.print(
-            f"epoch {self.epoch}: loss {total / len(batches):.3f}, valid BLEU-4 {score:.2f}"
-        )
+    def plan(self) -> Plan:
+        return Plan(self.recipe.epochs, clip=self.recipe.clip, patience=self.recipe.patience)
 
-    def _step(self, batch: Sequence[Pair], selected: Tensor) -> float:
+    def draw(self, epoch: int, rng: random.Random) -> Sequence[Sequence[Pair]]:
+        rng.seed(self.recipe.seed * 1_000_003 + epoch)  # an epoch's order depends on nothing else
+        return caption_batches(self.parts.train, self.recipe.batch_size, rng)
+
+    def loss(self, batch: Sequence[Pair]) -> Tensor:
         captions = caption_tensor([caption for _, caption in batch], self.numbers, self.config.max_words)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bfloat16):
-            logits = self.model(rows(selected, [photo for photo, _ in batch]), captions[..., :-1])
-        loss = caption_loss(logits, captions[..., 1:], self.recipe.label_smoothing)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.rate * min(1.0, (self.steps + 1) / self.recipe.warmup_steps)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
-        self.optimizer.step()
-        self.average.update_parameters(self.model)
-        self.steps += 1
-        return loss.item()
+            logits = self.model(rows(self.selected, [photo for photo, _ in batch]), captions[..., :-1])
+        return caption_loss(logits, captions[..., 1:], self.recipe.label_smoothing)
 
-    def _judge(self, valid: Sequence[Photo], selected: Tensor, loss: float, seconds: float) -> float:
-        model = self.average.module
-        assert isinstance(model, Captioner)
-        score: float = bleu4(describe(model, valid, selected), valid)["bleu4"]
-        self.history.append({"epoch": self.epoch, "loss": loss, "seconds": seconds, "valid": score})
-        if score > self.best_score:
-            self.best_score, self.best_epoch = score, self.epoch
-            self.best = {name: value.clone() for name, value in model.state_dict().items()}
-        return score
-
-    def save(self, path: Path) -> None:
-        """Store the run, whole or not at all."""
-        state = {
-            "recipe": asdict(self.recipe),
-            "config": asdict(self.config),
-            "model": self.model.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "random": torch.get_rng_state(),
-            "progress": (self.epoch, self.steps, self.best_epoch, self.best_score, self.best, self.history),
-        }
-        save_state(state, path)
-
-    def restore(self, path: Path) -> None:
-        """Go on from a stored run; DataError if it had other settings or other data."""
-        state = torch.load(path, weights_only=True)
-        same = {
-            "epochs": self.recipe.epochs,
-            "patience": self.recipe.patience,
-        }  # either may be changed on the way
-        if (state["recipe"] | same, state["config"]) != (asdict(self.recipe), asdict(self.config)):
-            raise DataError(
-                f"{path} is of a run with other settings or data: repeat those, or use another --out"
-            )
-        self.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["random"])
-        self.epoch, self.steps, self.best_epoch, self.best_score, self.best, self.history = state["progress"]
+    def validate(self) -> Validation:
+        valid = self.parts.valid
+        score: float = bleu4(describe(self.model, valid, self.selected), valid)["bleu4"]
+        return Validation({"valid": score}, f"valid BLEU-4 {score:.2f}", score)
 
 
-def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """An exponential moving average that at first forgets faster: nothing stays in it of the random beginning."""
-
-    def update(average: Tensor, new: Tensor, updates: Tensor | int) -> Tensor:
-        return average.lerp(new, max(1 - decay, 9 / (10 + int(updates))))
-
-    return update
-
-
-def length_batches(photos: Sequence[Photo], size: int, rng: random.Random) -> list[Sequence[Pair]]:
+def caption_batches(photos: Sequence[Photo], size: int, rng: random.Random) -> list[Sequence[Pair]]:
     """Every caption with its photograph once, in batches of like lengths, in random order."""
     pairs = [(photo, caption) for photo in photos for caption in photo.captions]
-    pairs.sort(key=lambda pair: (len(pair[1]), rng.random()))
-    batches = batched(pairs, size)
-    rng.shuffle(batches)
-    return batches
-
-
-def batched(items: Sequence[T], size: int) -> list[Sequence[T]]:
-    return [items[start : start + size] for start in range(0, len(items), size)]
+    return length_batches(pairs, size, lambda pair: len(pair[1]), rng)
 
 
 def select_all(grids: Grids, objects: int) -> Tensor:
@@ -255,7 +189,7 @@ def describe(
     model.eval()
     return [
         caption
-        for batch in batched(photos, batch_size)
+        for batch in chunks(photos, batch_size)
         for caption in model.caption_selected(rows(selected, batch))
     ]
 
@@ -272,22 +206,24 @@ def load_captioner(folder: Path) -> Captioner:
     return captioner.eval()
 
 
-def _write(out: Path, run: Run, parts: Split, selected: Tensor) -> dict[str, Any]:
+def _write(out: Path, task: Captioning, run: RunState) -> dict[str, Any]:
     """The weights as they are served, and what was measured with exactly these."""
-    tensors = {name: value.half() for name, value in run.best.items()}
-    model = Captioner(run.config)
+    best = torch.load(out / BEST, weights_only=True)
+    tensors = {name: value.half() for name, value in best.items()}
+    parts, selected = task.parts, task.selected
+    model = Captioner(task.config)
     model.load_state_dict(tensors)
     metrics: dict[str, Any] = {
         "test": bleu4(describe(model, parts.test, selected), parts.test),
         "valid": bleu4(describe(model, parts.valid, selected), parts.valid),
         "photographs": {"train": len(parts.train), "valid": len(parts.valid), "test": len(parts.test)},
-        "vocabulary": len(run.config.vocabulary),
+        "vocabulary": len(task.config.vocabulary),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "best_epoch": run.best_epoch,
-        "bfloat16": run.bfloat16,
+        "bfloat16": task.bfloat16,
         "history": run.history,
     }
     save_tensors(tensors, out / "captioner.safetensors")
-    report = {"config": asdict(run.config), "recipe": asdict(run.recipe), "metrics": metrics}
+    report = {"config": asdict(task.config), "recipe": asdict(task.recipe), "metrics": metrics}
     (out / "captioner.json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2) + b"\n")
     return metrics

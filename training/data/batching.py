@@ -1,7 +1,8 @@
 """Samples to batches: encoding, labels that may hide others, batches of like length."""
 
 import random
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -11,6 +12,9 @@ from models.text.post_encoder import PostEncoder
 from models.text.tokenizer import hashtags_in
 from models.text.windows import windows
 from training.data.datasets import Sample
+
+T = TypeVar("T")
+
 
 Segment = Callable[[Sequence[str]], list[str]]
 """Hashtags without `#` to their words, joined by spaces."""
@@ -48,22 +52,39 @@ def possible_labels(tags: Sequence[str], unsaid: Collection[str], labels: Sequen
     )
 
 
-def batches(examples: Sequence[Encoded], size: int, shuffle: random.Random) -> Iterator[list[Encoded]]:
-    """Batches of about equal length: shuffled, sorted by length within pools of 50 batches, shuffled again."""
-    order = list(range(len(examples)))
-    shuffle.shuffle(order)
-    pools = (order[start : start + 50 * size] for start in range(0, len(order), 50 * size))
-    groups = [group for pool in pools for group in _by_length(examples, pool, size)]
-    shuffle.shuffle(groups)
-    for group in groups:
-        yield [examples[index] for index in group]
+def length_batches(
+    items: Sequence[T],
+    size: int,
+    length: Callable[[T], int],
+    rng: random.Random | None = None,
+    pool: int | None = None,
+) -> list[Sequence[T]]:
+    """All items in batches of about equal length: shortest first without `rng`, else in random order.
+
+    rng: also draws which items of equal length meet. pool: batches are made within random pools of this many, so that
+    an epoch's are more unlike the last one's; without it, out of all items.
+    """
+    order = list(items)
+    if rng and pool:
+        rng.shuffle(order)
+
+    def key(item: T) -> tuple[int, float]:
+        # In a pool, the order is by chance already.
+        return length(item), rng.random() if rng and not pool else 0.0
+
+    found: list[Sequence[T]] = []
+    for some in chunks(order, pool * size if pool else max(1, len(order))):
+        found += chunks(sorted(some, key=key), size)
+    if rng:
+        rng.shuffle(found)
+    return found
 
 
-def by_length(examples: Sequence[Encoded], size: int) -> list[list[int]]:
-    """Indices of all examples in groups of about equal length, shortest first."""
-    return _by_length(examples, range(len(examples)), size)
+def chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    """The items in their order, `size` at a time; fewer in the last."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def _by_length(examples: Sequence[Encoded], chosen: Sequence[int], size: int) -> list[list[int]]:
-    order = sorted(chosen, key=lambda index: max(examples[index].rows))
-    return [order[start : start + size] for start in range(0, len(order), size)]
+def rows_of(example: Encoded) -> int:
+    """What `length_batches` cuts posts by: the longest of an example's rows, as all are padded alike."""
+    return max(example.rows)

@@ -12,10 +12,13 @@ from torch import Tensor, nn
 
 
 class MovingAverage:
-    """average <- decay * average + (1 - decay) * weights, after each step; the decay rises to `decay` from zero."""
+    """average <- decay * average + (1 - decay) * weights, after each step; the decay rises to `decay` from zero.
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.decay = decay
+    from_first_step: nothing of the weights from before the first step is in the average; else a little is.
+    """
+
+    def __init__(self, model: nn.Module, decay: float, *, from_first_step: bool = False) -> None:
+        self.decay, self.from_first_step = decay, from_first_step
         self.steps = 0
         self.trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
         self.weights: dict[str, Tensor] = {name: p.detach().clone() for name, p in self.trained.items()}
@@ -26,6 +29,8 @@ class MovingAverage:
         self.steps += 1
         # Else the first epochs' average would be of weights from before there was anything to average.
         decay = min(self.decay, self.steps / (self.steps + 9))
+        if self.from_first_step and self.steps == 1:
+            decay = 0.0
         torch._foreach_lerp_(list(self.weights.values()), list(self.trained.values()), 1 - decay)
 
     @contextmanager

@@ -2,18 +2,108 @@
 
 import fcntl
 import logging
+import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from training.engine.ema import MovingAverage
+from training.errors import DataError
 
 LOCK = "lock"
 """In a run's folder, the file that its process has."""
 
 
+FORMAT = 2
+"""Of a state file. Files of other formats are refused."""
+
+
 log = logging.getLogger(__name__)
+
+
+@dataclass
+class RunState:
+    """A training run between two epochs: all that must be stored to go on as if nothing had happened.
+
+    identity: what makes this run this run (data, settings); a stored one with another is refused. extra: what a task
+    finds beside its weights, of numbers, text, lists and dicts.
+    """
+
+    identity: str
+    average: MovingAverage
+    optimizer: Optimizer
+    schedule: LRScheduler
+    random: random.Random
+    epoch: int = 0
+    best: float = -1.0
+    best_epoch: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def weights(self) -> dict[str, Tensor]:
+        """The trained weights by name, as they are now."""
+        return {name: p.detach().clone() for name, p in self.average.trained.items()}
+
+    def save(self, path: Path) -> None:
+        """Store the run, whole or not at all."""
+        state = {
+            "format": FORMAT,
+            "identity": self.identity,
+            "model": self.weights(),
+            "average": self.average.weights,
+            "steps": self.average.steps,
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "random": self.random.getstate(),
+            "generators": generators(),
+            "progress": {name: getattr(self, name) for name in PROGRESS},
+        }
+        save_state(state, path)
+
+    def restore(self, path: Path) -> None:
+        """Go on from a stored run; DataError if it had other settings or other data."""
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if state.get("format") != FORMAT:
+            raise DataError(f"{path} is of another version of TriMod: move it away, or give another --out")
+        if state["identity"] != self.identity:
+            raise DataError(
+                f"{path} is of a run with other settings or data: repeat those, or give another --out"
+            )
+        with torch.no_grad():
+            for name, parameter in self.average.trained.items():
+                parameter.copy_(state["model"][name])
+                self.average.weights[name].copy_(state["average"][name])
+        self.average.steps = state["steps"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.random.setstate(state["random"])
+        restore_generators(state["generators"])
+        for name, value in state["progress"].items():
+            setattr(self, name, value)
+
+
+PROGRESS = ("epoch", "best", "best_epoch", "history", "extra")
+"""The fields of a RunState that are stored as they are."""
+
+
+def generators() -> dict[str, Any]:
+    """The states of torch's random generators: the CPU's, and each GPU's, from which dropout there is drawn."""
+    gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return {"cpu": torch.get_rng_state(), "cuda": gpus}
+
+
+def restore_generators(states: Mapping[str, Any]) -> None:
+    """Those of `generators`; a GPU that is no longer there is passed over."""
+    torch.set_rng_state(states["cpu"])
+    if torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(states["cuda"][: torch.cuda.device_count()])
 
 
 def save_state(state: Mapping[str, Any], path: Path) -> None:

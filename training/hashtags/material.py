@@ -1,4 +1,4 @@
-"""What the segmenter learns from: the recipe, the examples of an epoch, folds, batches of like length."""
+"""What the segmenter learns from: the recipe, the examples of an epoch, folds."""
 
 import logging
 import math
@@ -95,14 +95,6 @@ def draw(
         *(maybe_recase(example, 0.3, rng) for example in rng.choices(material.people, k=people)),
         *synthesize(material.corpus, synthetic, rng),
     ]
-
-
-def length_batches(examples: Sequence[Example], size: int, rng: random.Random) -> list[list[Example]]:
-    """Batches of like lengths, in random order."""
-    order = sorted(examples, key=lambda example: (len(example.hashtag), rng.random()))
-    batches = [order[start : start + size] for start in range(0, len(order), size)]
-    rng.shuffle(batches)
-    return batches
 
 
 def without(examples: Sequence[Example], apart: Sequence[Example]) -> list[Example]:

@@ -10,10 +10,10 @@ figures). The dev files are read once, at the end, to measure. An interrupted ru
 epoch or fold (`resume`), to the very weights that it would have had.
 """
 
+import json
 import logging
 import math
 import random
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -29,19 +29,22 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from models.checkpoints.tensor_files import save_tensors
 from models.hashtags.segmenter import FIRST_KNOWN, Segmenter, SegmenterConfig
+from training.data.batching import length_batches
+from training.engine.ema import MovingAverage
+from training.engine.loop import LOSS, Files, Plan, Task, Validation, fit
 from training.engine.progress import Watch
-from training.engine.run_state import save_state
+from training.engine.run_state import RunState
 from training.errors import DataError
 from training.hashtags.character_vectors import character_vectors
 from training.hashtags.corpus import Example, read_tsv
 from training.hashtags.frequencies import english
-from training.hashtags.lexicon import Lists, add, fit, lists, share_right
+from training.hashtags.lexicon import Lists, add, lists, share_right
+from training.hashtags.lexicon import fit as fit_lexicon
 from training.hashtags.material import (
     Material,
     SegmenterRecipe,
     draw,
     folds,
-    length_batches,
     maybe_recase,
     read_material,
     without,
@@ -69,157 +72,124 @@ def train_segmenter(
     recipe, config = recipe or SegmenterRecipe(), config or SegmenterConfig()
     material = read_material(data, recipe)
     out_dir.mkdir(parents=True, exist_ok=True)
-    run = Run(recipe, config)
+    task = FirstStage(recipe, config, material)
+    if not resume:
+        task.start()
+    run, files = task.state(), Files(out_dir / STATE)
     if resume:
-        run.restore(out_dir / STATE)
-    else:
-        run.start(material)
-    with Watch(console=console) as progress:
-        while run.epoch < recipe.epochs:
-            run.train_epoch(material, progress)
-            run.save(out_dir / STATE)
-        while len(run.unseen) < recipe.folds:
-            run.tune_fold(material, progress)
-            run.save(out_dir / STATE)
-        network = tune(run.model, material.manual, material, recipe, recipe.folds, progress)
-        return _write(out_dir, network, run, material, data, progress.console)
+        if not files.state.exists():
+            raise DataError(f"nothing to resume: {files.state} does not exist")
+        run.restore(files.state)
+    with Watch(LOSS, console=console) as progress:
+        fit(task, Plan(recipe.epochs), run, progress, files)
+        unseen = run.extra["unseen"]
+        while len(unseen) < recipe.folds:
+            unseen.append(odds_of_fold(task, len(unseen), progress))
+            run.save(files.state)
+        network = tune(task, material.manual, recipe.folds, progress)
+        return _write(out_dir, network, run, material, recipe, data, progress.console)
 
 
-class Run:
-    """A training run between two epochs or folds: all that must be stored to go on as if nothing had happened.
+class SegmenterTask(Task[Sequence[Example]]):
+    """A network that learns where hashtags are cut."""
 
-    unseen: for each fold done, the log odds of its hashtags by a network tuned without them.
-    """
+    def __init__(self, recipe: SegmenterRecipe, config: SegmenterConfig, material: Material) -> None:
+        self.recipe, self.material = recipe, material
+        self.model: Segmenter = Segmenter(config)
 
-    def __init__(self, recipe: SegmenterRecipe, config: SegmenterConfig) -> None:
+    def loss(self, batch: Sequence[Example]) -> Tensor:
+        return batch_loss(self.model, batch)
+
+    def weight(self, step: Sequence[Sequence[Example]]) -> float:
+        return sum(map(len, step))
+
+    def begun(self, rng: random.Random, rate: float, warmup: int, steps: int, identity: str = "") -> RunState:
+        """A run that has not begun: a linear rise of the rate, then half a cosine down to zero; no average."""
+        optimizer = torch.optim.AdamW(self.model.parameters(), lr=rate)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warm_cosine(warmup, steps))
+        return RunState(identity, MovingAverage(self.model, 0.0), optimizer, schedule, rng)
+
+
+class FirstStage(SegmenterTask):
+    """Made-up and machine-segmented hashtags, drawn anew in each epoch; measured on what it does not see."""
+
+    def __init__(self, recipe: SegmenterRecipe, config: SegmenterConfig, material: Material) -> None:
         torch.manual_seed(recipe.seed)
-        self.recipe, self.config = recipe, config
-        self.model = Segmenter(config)
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=recipe.learning_rate)
-        steps = recipe.epochs * math.ceil(
-            (recipe.distant + recipe.people + recipe.synthetic) / recipe.batch_size
-        )
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, _warm_cosine(recipe.warmup_steps, steps)
-        )
-        self.epoch = 0
-        self.history: list[dict[str, float]] = []
-        self.unseen: list[list[list[float]]] = []
+        super().__init__(recipe, config, material)
 
     @torch.no_grad()
-    def start(self, material: Material) -> None:
-        """The characters' skip-gram vectors, learnt from hashtags of the kinds of the first stage."""
+    def start(self) -> None:
+        """The characters' skip-gram vectors, learnt from hashtags of the kinds of this stage."""
         if self.recipe.skip_gram:
-            texts = [
-                example.hashtag for example in draw(material, self.recipe, random.Random(self.recipe.seed))
-            ]
-            table, known = self.model.chars.weight, self.config.characters
-            vectors = character_vectors(texts, known, self.config.char_dim, self.recipe.seed)
+            examples = draw(self.material, self.recipe, random.Random(self.recipe.seed))
+            texts = [example.hashtag for example in examples]
+            table, config = self.model.chars.weight, self.model.config
+            vectors = character_vectors(texts, config.characters, config.char_dim, self.recipe.seed)
             for char, vector in vectors.items():
-                table[FIRST_KNOWN + known.index(char)] = vector
+                table[FIRST_KNOWN + config.characters.index(char)] = vector
 
-    def train_epoch(self, material: Material, progress: Progress) -> None:
-        """One epoch of the first stage over freshly drawn examples, then figures on what it does not see."""
-        started = time.monotonic()
-        rng = random.Random(self.recipe.seed * 1_000_003 + self.epoch)
-        examples = draw(material, self.recipe, rng)
-        batches = length_batches(examples, self.recipe.batch_size, rng)
-        task = progress.add_task(f"epoch {self.epoch + 1}/{self.recipe.epochs}", total=len(batches))
-        total = 0.0
-        self.model.train()
-        for batch in batches:
-            total += _step(self.model, self.optimizer, self.schedule, batch) * len(batch)
-            progress.advance(task)
-        self.epoch += 1
-        self.model.eval()
-        sets = {"stan_large.train": material.manual, "synthetic": material.synthetic}
+    def state(self) -> RunState:
+        """A run that has not begun. unseen: for each fold done, the log odds of its hashtags by a network tuned
+        without them."""
+        recipe = self.recipe
+        size = recipe.distant + recipe.people + recipe.synthetic
+        steps = recipe.epochs * math.ceil(size / recipe.batch_size)
+        identity = json.dumps([asdict(recipe), asdict(self.model.config)])
+        rng = random.Random(recipe.seed)
+        run = self.begun(rng, recipe.learning_rate, recipe.warmup_steps, steps, identity)
+        run.extra["unseen"] = []
+        return run
+
+    def draw(self, epoch: int, rng: random.Random) -> Sequence[Sequence[Example]]:
+        rng.seed(self.recipe.seed * 1_000_003 + epoch)  # an epoch's examples depend on nothing else
+        examples = draw(self.material, self.recipe, rng)
+        return length_batches(examples, self.recipe.batch_size, characters, rng)
+
+    def validate(self) -> Validation:
+        sets = {"stan_large.train": self.material.manual, "synthetic": self.material.synthetic}
         scores = {name: exact_match(self.model, examples) for name, examples in sets.items()}
-        seconds = time.monotonic() - started
-        self.history.append(
-            {"epoch": self.epoch, "loss": total / len(examples), "seconds": seconds, **scores}
-        )
         shares = ", ".join(f"{name} {share:.1%}" for name, share in scores.items())
-        mean = total / len(examples)
-        progress.console.print(
-            f"epoch {self.epoch}: loss {mean:.4f}, exactly right {shares}, {seconds:.0f} s"
-        )
-
-    def tune_fold(self, material: Material, progress: Progress) -> None:
-        """The next fold's log odds, by a network tuned on all other folds."""
-        fold = len(self.unseen)
-        held = folds(material.manual, self.recipe)[fold]
-        rest = without(material.manual, held)
-        network = tune(self.model, rest, material, self.recipe, fold, progress)
-        self.unseen.append(network.odds([example.hashtag for example in held]))
-
-    def save(self, path: Path) -> None:
-        """Store the run, whole or not at all."""
-        state = {
-            "recipe": _plain(self.recipe),
-            "config": _plain(self.config),
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
-            "random": torch.get_rng_state(),
-            "progress": (self.epoch, self.history, self.unseen),
-        }
-        save_state(state, path)
-
-    def restore(self, path: Path) -> None:
-        """Go on from a stored run; DataError if there is none or it was another recipe."""
-        if not path.exists():
-            raise DataError(f"nothing to resume: {path} does not exist")
-        state = torch.load(path, weights_only=True)
-        if (state["recipe"], state["config"]) != (_plain(self.recipe), _plain(self.config)):
-            raise DataError(f"{path} is of a run with other settings; repeat those, or give another --out")
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
-        torch.set_rng_state(state["random"])
-        self.epoch, self.history, self.unseen = state["progress"]
+        return Validation(scores, f"exactly right {shares}")
 
 
-def tune(
-    start: Segmenter,
-    examples: Sequence[Example],
-    material: Material,
-    recipe: SegmenterRecipe,
-    fold: int,
-    progress: Progress,
-) -> Segmenter:
+class Tuning(SegmenterTask):
+    """These hashtags in each epoch, and some of the first stage's."""
+
+    def __init__(self, first: FirstStage, examples: Sequence[Example]) -> None:
+        super().__init__(first.recipe, first.model.config, first.material)
+        self.model.load_state_dict(first.model.state_dict())
+        self.examples = examples
+
+    def draw(self, epoch: int, rng: random.Random) -> Sequence[Sequence[Example]]:
+        recipe = self.recipe
+        mixed = rng.sample(draw(self.material, recipe, rng, share=0.1), recipe.tune_mixed)
+        seen = [maybe_recase(example, 0.4, rng) for example in self.examples]
+        return length_batches(seen + mixed, recipe.tune_batch_size, characters, rng)
+
+
+def tune(first: FirstStage, examples: Sequence[Example], fold: int, progress: Progress) -> Segmenter:
     """A copy of the network, trained further on these hashtags; random numbers depend on seed and fold alone."""
+    recipe = first.recipe
     torch.manual_seed(recipe.seed * 1_009 + fold)
     rng = random.Random(recipe.seed * 2_003 + fold)
-    network = Segmenter(start.config)
-    network.load_state_dict(start.state_dict())
-    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.tune_rate)
-    batches = []
-    for _ in range(recipe.tune_epochs):
-        mixed = rng.sample(draw(material, recipe, rng, share=0.1), recipe.tune_mixed)
-        seen = [maybe_recase(example, 0.4, rng) for example in examples]
-        batches += length_batches(seen + mixed, recipe.tune_batch_size, rng)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warm_cosine(20, len(batches)))
-    task = progress.add_task(f"tuning {fold + 1}/{recipe.folds + 1}", total=len(batches))
-    network.train()
-    for batch in batches:
-        _step(network, optimizer, schedule, batch)
-        progress.advance(task)
-    return network.eval()
+    task = Tuning(first, examples)
+    batches = math.ceil((len(examples) + recipe.tune_mixed) / recipe.tune_batch_size)
+    run = task.begun(rng, recipe.tune_rate, 20, recipe.tune_epochs * batches)
+    plan = Plan(recipe.tune_epochs, title=f"tuning {fold + 1}/{recipe.folds + 1}, epoch")
+    fit(task, plan, run, progress)
+    return task.model.eval()
 
 
-def _step(
-    model: Segmenter,
-    optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-    batch: Sequence[Example],
-) -> float:
-    loss = batch_loss(model, batch)
-    optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
-    schedule.step()
-    return loss.item()
+def odds_of_fold(first: FirstStage, fold: int, progress: Progress) -> list[list[float]]:
+    """The log odds of the fold's hashtags, by a network tuned on all other folds."""
+    manual = first.material.manual
+    held = folds(manual, first.recipe)[fold]
+    network = tune(first, without(manual, held), fold, progress)
+    return network.odds([example.hashtag for example in held])
+
+
+def characters(example: Example) -> int:
+    return len(example.hashtag)
 
 
 def batch_loss(model: Segmenter, batch: Sequence[Example]) -> Tensor:
@@ -233,40 +203,53 @@ def batch_loss(model: Segmenter, batch: Sequence[Example]) -> Tensor:
     return (losses * inner).sum() / inner.sum().clamp(min=1)
 
 
-def cross_validate(run: Run, parts: Sequence[Sequence[Example]], found: Lists) -> dict[str, float]:
+def cross_validate(
+    unseen: Sequence[Sequence[list[float]]],
+    recipe: SegmenterRecipe,
+    parts: Sequence[Sequence[Example]],
+    found: Lists,
+) -> dict[str, float]:
     """Exact match on stan_large.train, every fold by a network, weights and a ranker that know only the others;
-    beside it, without the ranker and by the network alone."""
+    beside it, without the ranker and by the network alone. unseen: for each part, log odds by a network without it."""
     right = {"segmenter": 0.0, "lexicon_alone": 0.0, "network_alone": 0.0}
     total = sum(map(len, parts))
     for fold, held in enumerate(parts):
         others = [index for index in range(len(parts)) if index != fold]
         examples = [example for index in others for example in parts[index]]
-        odds = [row for index in others for row in run.unseen[index]]
-        lexicon = fit(found, examples, odds, run.recipe.penalty)
-        ranker = train_ranker(lexicon, examples, odds, run.recipe.seed)
-        unseen = run.unseen[fold]
-        right["segmenter"] += share_right(partial(ranker.cut, lexicon), held, unseen) * len(held) / total
-        right["lexicon_alone"] += share_right(lexicon.cut, held, unseen) * len(held) / total
+        odds = [row for index in others for row in unseen[index]]
+        lexicon = fit_lexicon(found, examples, odds, recipe.penalty)
+        ranker = train_ranker(lexicon, examples, odds, recipe.seed)
+        right["segmenter"] += (
+            share_right(partial(ranker.cut, lexicon), held, unseen[fold]) * len(held) / total
+        )
+        right["lexicon_alone"] += share_right(lexicon.cut, held, unseen[fold]) * len(held) / total
         alone = (
             [odd > 0 for odd in row[:-1]] == [space == 1 for space in example.spaces()[:-1]]
-            for example, row in zip(held, unseen, strict=True)
+            for example, row in zip(held, unseen[fold], strict=True)
         )
         right["network_alone"] += sum(alone) / total
     return right
 
 
 def _write(
-    out_dir: Path, network: Segmenter, run: Run, material: Material, data: Path, console: Console
+    out_dir: Path,
+    network: Segmenter,
+    run: RunState,
+    material: Material,
+    recipe: SegmenterRecipe,
+    data: Path,
+    console: Console,
 ) -> dict[str, Any]:
     """The weights as they are served, and what was measured with exactly these, beside the bare network."""
-    found, parts = lists(english(), material.corpus.posts), folds(material.manual, run.recipe)
-    validated = cross_validate(run, parts, found)
+    found, parts = lists(english(), material.corpus.posts), folds(material.manual, recipe)
+    unseen = run.extra["unseen"]
+    validated = cross_validate(unseen, recipe, parts, found)
     shares = ", ".join(f"{name} {share:.1%}" for name, share in validated.items())
     console.print(f"cross-validation on stan_large.train, exactly right: {shares}")
     examples = [example for part in parts for example in part]
-    odds = [row for rows in run.unseen for row in rows]
-    lexicon = fit(found, examples, odds, run.recipe.penalty)
-    ranker = train_ranker(lexicon, examples, odds, run.recipe.seed)
+    odds = [row for rows in unseen for row in rows]
+    lexicon = fit_lexicon(found, examples, odds, recipe.penalty)
+    ranker = train_ranker(lexicon, examples, odds, recipe.seed)
     for module in (network, ranker):
         module.load_state_dict({name: _halved(value) for name, value in module.state_dict().items()})
     model = add(network, found, lexicon.config.weights, ranker)
@@ -282,7 +265,7 @@ def _write(
     }
     tensors = {name: _halved(value) for name, value in model.state_dict().items()}
     save_tensors(tensors, out_dir / "segmenter.safetensors")
-    report = {"config": asdict(model.config), "recipe": asdict(run.recipe), "metrics": metrics}
+    report = {"config": asdict(model.config), "recipe": asdict(recipe), "metrics": metrics}
     write_notice(out_dir, model.config.lexicon)
     (out_dir / "segmenter.json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2) + b"\n")
     return metrics
@@ -301,9 +284,3 @@ def _warm_cosine(warmup: int, steps: int) -> Callable[[int], float]:
         return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, steps - warmup))))
 
     return factor
-
-
-def _plain(settings: SegmenterRecipe | SegmenterConfig) -> dict[str, Any]:
-    """As JSON would have it, to compare stored settings with present ones."""
-    plain: dict[str, Any] = orjson.loads(orjson.dumps(asdict(settings)))
-    return plain

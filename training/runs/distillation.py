@@ -22,7 +22,7 @@ from models.checkpoints.format import load_checkpoint
 from models.checkpoints.tensor_files import save_tensors
 from models.core.batch import collate
 from models.layers.lora import merge_adapters
-from training.data.batching import by_length, encode
+from training.data.batching import encode, length_batches, rows_of
 from training.data.datasets import Sample
 from training.engine.precision import autocast
 from training.errors import DataError
@@ -147,7 +147,8 @@ def marginals(parts: Parts, samples: Sequence[Sample], device: torch.device, abo
     bare = (replace(sample, tags=["O"] * len(sample.tokens)) for sample in samples)
     examples = [encode(sample, parts.encoder, parts.segmenter.segment, labels) for sample in bare]
     found: list[Tensor] = [torch.empty(0)] * len(examples)
-    for group in track(by_length(examples, BATCH), description=about):
+    groups = length_batches(range(len(examples)), BATCH, lambda index: rows_of(examples[index]))
+    for group in track(groups, description=about):
         batch = collate([examples[i] for i in group], model.config.inputs.image_size).to(device)
         with autocast(model):
             emissions, _ = model(batch)

@@ -14,6 +14,7 @@ text, by shrinking frequent words, and a tagger reads each word by itself: `in` 
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +25,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from models.text.pretrained import load_encoder, load_wordpieces
+from training.data.batching import length_batches
 from training.errors import DataError
 from training.word_vectors.corpus import Corpus
 
@@ -151,7 +153,7 @@ class _Reader:
             counts.index_add_(0, rows, weights)
         return Means(sums / counts.clamp(min=1e-12).unsqueeze(1), counts)
 
-    def _states(self, texts: list[list[str]], index: dict[str, int]) -> tuple[Tensor, Tensor, Tensor]:
+    def _states(self, texts: Sequence[list[str]], index: dict[str, int]) -> tuple[Tensor, Tensor, Tensor]:
         """Each piece of a word of `index`: the word's row, 1 / the word's pieces, the piece's state."""
         encodings = self.wordpieces.encode_batch(texts, is_pretokenized=True)
         width = max(len(encoding.ids) for encoding in encodings)
@@ -177,17 +179,8 @@ class _Reader:
         )
 
 
-def _grouped(texts: Iterable[list[str]], size: int) -> Iterator[list[list[str]]]:
+def _grouped(texts: Iterable[list[str]], size: int) -> Iterator[Sequence[list[str]]]:
     """Groups of texts of about equal length, out of pools of `_POOL` groups: most padding saved."""
-    pool: list[list[str]] = []
-    for text in texts:
-        pool.append(text)
-        if len(pool) == size * _POOL:
-            yield from _by_length(pool, size)
-            pool = []
-    yield from _by_length(pool, size)
-
-
-def _by_length(pool: list[list[str]], size: int) -> Iterator[list[list[str]]]:
-    ordered = sorted(pool, key=lambda text: len(" ".join(text)))  # about as its pieces
-    return (ordered[start : start + size] for start in range(0, len(ordered), size))
+    rest = iter(texts)
+    while pool := list(islice(rest, size * _POOL)):
+        yield from length_batches(pool, size, lambda text: len(" ".join(text)))  # about as its pieces

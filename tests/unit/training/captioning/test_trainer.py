@@ -23,16 +23,17 @@ from training.captioning.flickr8k import Photo, Split, read_photos, region_featu
 from training.captioning.trainer import (
     STATE,
     CaptionerRecipe,
-    Run,
+    Captioning,
+    caption_batches,
     caption_loss,
     caption_tensor,
     describe,
-    length_batches,
     load_captioner,
     train_captioner,
     vocabulary,
 )
 from training.cli.train_captioner import captioner as command
+from training.engine.loop import Files, fit
 from training.errors import DataError
 
 QUIET = Console(file=StringIO())
@@ -100,7 +101,7 @@ def test_captions_as_numbers() -> None:
 
 
 def test_every_caption_is_in_one_batch_with_others_of_its_length() -> None:
-    batches = length_batches(photos(8), 4, random.Random(1))
+    batches = caption_batches(photos(8), 4, random.Random(1))
     assert [4] * 4 == [len(batch) for batch in batches]
     assert all(len({len(caption) for _, caption in batch}) == 1 for batch in batches)
     assert 16 == len({(photo.name, caption) for batch in batches for photo, caption in batch})
@@ -126,36 +127,35 @@ def test_bleu_takes_photographs_with_unequal_numbers_of_captions() -> None:
     assert bleu4([list("efgh"), list("ijkl")], both)["bleu4"] == pytest.approx(100)
 
 
-def test_learns_32_photographs_by_heart() -> None:
+def test_learns_32_photographs_by_heart(tmp_path: Path) -> None:
     """Regions are noise, of another kind in each, so that only they can tell the captions apart."""
     words = [f"w{index}" for index in range(12)]
     rng = random.Random(2)
     known = [Photo(str(row), row, (tuple(rng.choices(words, k=4)),)) for row in range(32)]
     selected = torch.randn(32, 1, 1280, generator=torch.Generator().manual_seed(1)).half().repeat(1, 3, 1)
     recipe = CaptionerRecipe(
-        epochs=60, batch_size=32, rate=1e-2, warmup_steps=5, average=0.5, label_smoothing=0.0
+        epochs=60, batch_size=32, rate=1e-2, warmup_steps=5, average=0.5, label_smoothing=0.0, patience=60
     )
     config = CaptionerConfig(tuple(words), 2, embedding=32, region=32, attention=16, hidden=64, dropout=0.0)
-    run = Run(replace(recipe, weight_decay=0.0), config)
+    task = Captioning(replace(recipe, weight_decay=0.0), config, Split(known, known, []), selected)
     with Progress(console=QUIET) as progress:
-        while run.epoch < recipe.epochs and run.best_score < 99:
-            run.train_epoch(Split(known, known, []), selected, progress)
-    run.model.load_state_dict(run.best)
-    assert [list(photo.captions[0]) for photo in known] == describe(run.model, known, selected)
+        fit(task, task.plan(), task.state(), progress, Files(tmp_path / "state.pt", tmp_path / "best.pt"))
+    task.model.load_state_dict(torch.load(tmp_path / "best.pt", weights_only=True))
+    assert [list(photo.captions[0]) for photo in known] == describe(task.model, known, selected)
 
 
 def test_a_resumed_run_ends_with_the_same_weights(
     data: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run dies in its second epoch; the rest is done by a second process' worth of state."""
-    train_epoch = Run.train_epoch
+    draw = Captioning.draw
     monkeypatch.setattr(
-        Run, "train_epoch", lambda run, *rest: train_epoch(run, *rest) if run.epoch < 1 else 1 / 0
+        Captioning, "draw", lambda task, epoch, rng: draw(task, epoch, rng) if epoch < 1 else 1 / 0
     )
     with pytest.raises(ZeroDivisionError):
         train_captioner(tmp_path, data, RECIPE, 9, QUIET)
     monkeypatch.undo()
-    assert torch.load(tmp_path / STATE, weights_only=True)["progress"][0] == 1
+    assert torch.load(tmp_path / STATE, weights_only=True)["progress"]["epoch"] == 1
     train_captioner(tmp_path, data, RECIPE, 9, QUIET)
     expected, found = (load_file(out / "captioner.safetensors") for out in (whole, tmp_path))
     assert expected.keys() == found.keys()
@@ -187,10 +187,12 @@ def test_what_is_written_is_what_was_measured(data: Path, whole: Path) -> None:
 
 def test_held_back_photographs_never_reach_a_training_step(data: Path) -> None:
     parts, seen = split(read_photos(data), RECIPE.held_back), set[str]()
-    run = Run(RECIPE, CaptionerConfig(vocabulary(parts.train), 9))
-    run._step = lambda batch, selected: seen.update(photo.name for photo, _ in batch) or 0.0  # type: ignore[assignment, func-returns-value]
+    selected = torch.rand(12, 10, 1280).half()
+    task = Captioning(RECIPE, CaptionerConfig(vocabulary(parts.train), 9), parts, selected)
+    loss = task.loss
+    task.loss = lambda batch: seen.update(photo.name for photo, _ in batch) or loss(batch)  # type: ignore[method-assign, func-returns-value]
     with Progress(console=QUIET) as progress:
-        run.train_epoch(parts, torch.rand(12, 10, 1280).half(), progress)
+        fit(task, replace(task.plan(), epochs=1), task.state(), progress)
     assert {photo.name for photo in parts.train} == seen
 
 

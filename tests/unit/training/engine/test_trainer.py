@@ -18,8 +18,9 @@ from tests.support.tiny_checkpoint import CHARACTERS, WORDS, tiny_model
 from training.data.augmentation import Disturber, Noise
 from training.data.batching import encode
 from training.data.datasets import Sample
+from training.engine.loop import step
 from training.engine.optimization import Recipe
-from training.engine.trainer import Trainer, ValidationSet, predict, train
+from training.engine.trainer import Tagging, ValidationSet, predict, train
 from training.errors import DataError
 from training.runs.export import export
 from training.runs.presets import QUIET
@@ -68,7 +69,7 @@ def run(out: Path, epochs: int, recipe: Recipe, noise: Noise = QUIET) -> TriMod:
 
 def stop_after(epochs: int, training: object) -> None:
     """Run `training`, killed from outside in the middle of the epoch after so many: it must be done again."""
-    from training.engine import trainer as loop
+    from training.engine import loop
 
     logged, whole = 0, loop._note
 
@@ -121,6 +122,12 @@ def test_a_killed_run_resumes_to_the_weights_of_a_whole_one(tmp_path: Path, reci
     assert [1, 2, 3, 4] == epochs
 
 
+def test_a_run_of_another_version_is_not_taken_up(tmp_path: Path, recipe: Recipe) -> None:
+    torch.save({"weights": {}, "epoch": 1, "identity": "", "history": []}, tmp_path / "last.pt")
+    with pytest.raises(DataError, match=r"last\.pt is of another version of TriMod"):
+        run(tmp_path, 1, recipe)
+
+
 def test_a_run_with_other_settings_is_not_taken_up(tmp_path: Path, recipe: Recipe) -> None:
     run(tmp_path, 1, recipe)
     with pytest.raises(DataError, match="with other settings"):
@@ -138,7 +145,8 @@ def test_a_step_takes_the_mean_gradient_of_the_batches_that_it_accumulates() -> 
     expected = model.emit.weight.detach() - 0.01 * torch.autograd.grad(loss, model.emit.weight)[0]
 
     recipe = Recipe(optimizer="sgd", rate=0.01, schedule="constant", weight_decay=0, clip=1e9, accumulate=2)
-    assert loss.item() == pytest.approx(Trainer(model, encoder, segment, recipe, 2).step(halves))
+    task = Tagging(model, encoder, segment, SAMPLES[:24], [], Disturber(QUIET, [], []), recipe)
+    assert loss.item() == pytest.approx(step(task, task.plan(), task.state(), halves))
     torch.testing.assert_close(expected, model.emit.weight.detach())
 
 

@@ -1,7 +1,7 @@
 """Training the segmenter: resuming changes nothing, what is written is what was measured."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -18,7 +18,7 @@ from training.hashtags.frequencies import Frequencies
 from training.hashtags.material import SegmenterRecipe, folds, read_material
 from training.hashtags.notice import NOTICE
 from training.hashtags.scoring import exact_match
-from training.hashtags.trainer import STATE, Run, batch_loss, train_segmenter
+from training.hashtags.trainer import STATE, FirstStage, batch_loss, train_segmenter
 
 CONFIG = SegmenterConfig(char_dim=8, case_dim=4, kernels=(3,), channels=8, hidden=8, decoder=8, dropout=0.3)
 
@@ -94,7 +94,7 @@ def test_a_resumed_run_ends_with_the_same_weights(
 
     calls = iter(range(9))
 
-    def dies_later(*args: object) -> list[list[Example]]:
+    def dies_later(*args: object) -> list[Sequence[Example]]:
         if next(calls) == lived:
             raise KeyboardInterrupt
         return length_batches(*args)  # type: ignore[arg-type]
@@ -110,7 +110,7 @@ def test_a_resumed_run_ends_with_the_same_weights(
     once, twice = (torch.load(out / STATE, weights_only=True) for out in (whole, tmp_path))
     for name, tensor in once["model"].items():
         assert torch.equal(tensor, twice["model"][name]), name
-    assert once["progress"][2] == twice["progress"][2]  # log odds of every fold
+    assert once["progress"]["extra"] == twice["progress"]["extra"]  # log odds of every fold
     assert (whole / "segmenter.safetensors").read_bytes() == (tmp_path / "segmenter.safetensors").read_bytes()
 
 
@@ -147,8 +147,8 @@ def test_resuming_nothing_or_another_run_is_refused(data: Path, whole: Path, tmp
 def test_skip_gram_vectors_start_the_characters(data: Path) -> None:
     """Section IV-C; characters that no text has keep their random vectors."""
     material = read_material(data, RECIPE)
-    with_vectors, without = Run(RECIPE, CONFIG), Run(RECIPE, CONFIG)
-    with_vectors.start(material)
+    with_vectors, without = FirstStage(RECIPE, CONFIG, material), FirstStage(RECIPE, CONFIG, material)
+    with_vectors.start()
     moved = (with_vectors.model.chars.weight != without.model.chars.weight).any(dim=1)
     rows = {char: bool(moved[FIRST_KNOWN + i]) for i, char in enumerate(CONFIG.characters)}
     assert rows["a"]
@@ -157,8 +157,9 @@ def test_skip_gram_vectors_start_the_characters(data: Path) -> None:
 
 def test_without_skip_gram_the_characters_stay_random(data: Path) -> None:
     recipe = replace(RECIPE, skip_gram=False)
-    started, untouched = Run(recipe, CONFIG), Run(recipe, CONFIG)
-    started.start(read_material(data, recipe))
+    material = read_material(data, recipe)
+    started, untouched = FirstStage(recipe, CONFIG, material), FirstStage(recipe, CONFIG, material)
+    started.start()
     assert torch.equal(started.model.chars.weight, untouched.model.chars.weight)
 
 
