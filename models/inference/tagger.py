@@ -100,11 +100,18 @@ class Tagger:
 
     @classmethod
     def load(
-        cls, path: str | Path, device: str = "auto", threads: int = 0, image_cache: int = 4096
+        cls,
+        path: str | Path,
+        device: str = "auto",
+        threads: int = 0,
+        image_cache: int = 4096,
+        *,
+        images_lazily: bool = False,
     ) -> "Tagger":
         """The tagger in checkpoint folder `path`. Raises CheckpointError or PretrainedError, naming what is wrong.
 
-        device: `auto` takes CUDA where there is one; threads: of the model on a CPU, 0 leaves torch's choice.
+        device: `auto` takes CUDA where there is one; threads: of the model on a CPU, 0 leaves torch's choice;
+        images_lazily: the networks that look at images are read at the first image, which may raise PretrainedError.
         """
         chosen = choose_device(device)
         if threads:
@@ -116,7 +123,9 @@ class Tagger:
             parts = build(stored)
             model = parts.model
             merge_adapters(model)
-            images = ImageReader(model.config.inputs, chosen, image_cache, parts.captioner)
+            images = ImageReader(
+                model.config.inputs, chosen, image_cache, parts.captioner, lazily=images_lazily
+            )
             name, version = str(stored.config["name"]), f"{stored.config['version']}+{stored.id}"
             tagger = cls(model.to(chosen), parts.encoder, parts.segmenter, images, name, version)
             check(tagger, stored.golden)

@@ -52,3 +52,13 @@ def test_images_that_cannot_be_had_are_named(checkpoint: Path, tmp_path: Path) -
         "line 2: images[1] is broken (undecodable): tagged without",
         "line 2: images[2] is skipped (host not allowed): tagged without",
     ] == done.stderr.splitlines()
+
+
+@pytest.mark.usefixtures("checkpoint")
+def test_a_terminal_is_told_that_the_model_is_loading(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told() -> list[str]:
+        return CliRunner().invoke(tag, ["-", "--device", "cpu"], input="in Toronto\n").stderr.splitlines()
+
+    assert [] == told()
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
+    assert ["loading model ..."] == told()
