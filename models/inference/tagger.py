@@ -1,7 +1,7 @@
 """Tagger: a checkpoint that tags posts. Three lines:
 
     from models.inference.tagger import Tagger
-    tagger = Tagger.load("deploy/checkpoints/trimod")
+    tagger = Tagger.load()
     print(tagger.tag(["Auston Matthews scores! #TorontoMapleLeafs"]))
 
 A worker calls the two halves apart: `prepare` on CPU threads, `tag_prepared` on the thread that owns the device. A
@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from models import DEFAULT_CHECKPOINT
 from models.architectures.base import SequenceTagger
 from models.checkpoints.components import build
 from models.checkpoints.format import load_checkpoint, refuse_pickles
@@ -101,7 +102,7 @@ class Tagger:
     @classmethod
     def load(
         cls,
-        path: str | Path,
+        path: str | Path = DEFAULT_CHECKPOINT,
         device: str = "auto",
         threads: int = 0,
         image_cache: int = 4096,

@@ -72,9 +72,9 @@ def experiment(
 ) -> None:
     """Run the experiment NAME, on CHECKPOINTS or with training of its own; print and store its table and figure."""
     from models import DEFAULT_CHECKPOINT
+    from models.core.places import in_repository
     from training.experiments import registry as experiments
     from training.experiments.with_training import Setting
-    from training.reports.tables import RESULTS
 
     known = experiments.listed()
     if show:
@@ -87,7 +87,7 @@ def experiment(
         )
     if data is None:
         raise click.UsageError("--data: the folder with the sets is needed")
-    out = out or RESULTS / name
+    out = out or in_repository("training/results", "an experiment without --out") / name
     kind = experiments.kind_of(name)
     _refuse_unread(name, kind)
     if kind == "on checkpoints":
