@@ -3,12 +3,19 @@
 Knows neither Kafka nor files of a data set.
 """
 
-from pathlib import Path
+from models.core.places import DATA, MODELS, REPOSITORY
 
-DEFAULT_CHECKPOINT = Path(__file__).resolve().parent.parent / "deploy" / "checkpoints" / "trimod"
-"""The checkpoint that ships with the project and that every command takes unless told otherwise."""
+_PACKAGED = MODELS / "shipped" / "trimod"
 
 
-DEFAULT_POINTER = DEFAULT_CHECKPOINT.parent / "current"
+_IN_REPOSITORY = MODELS.parent / "deploy" / "checkpoints" / "trimod"
+
+
+DEFAULT_CHECKPOINT = _PACKAGED if _PACKAGED.is_dir() else _IN_REPOSITORY
+"""The checkpoint that ships with the project and that every command takes unless told otherwise: a wheel's package data
+(setup.py), else in the repository."""
+
+
+DEFAULT_POINTER = (_IN_REPOSITORY.parent if REPOSITORY else DATA) / "current"
 """The file that `trimod checkpoint promote` writes unless told otherwise and workers watch
 (models/checkpoints/pointer.py)."""

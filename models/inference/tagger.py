@@ -1,7 +1,7 @@
 """Tagger: a checkpoint that tags posts. Three lines:
 
     from models.inference.tagger import Tagger
-    tagger = Tagger.load("deploy/checkpoints/trimod")
+    tagger = Tagger.load()
     print(tagger.tag(["Auston Matthews scores! #TorontoMapleLeafs"]))
 
 A worker calls the two halves apart: `prepare` on CPU threads, `tag_prepared` on the thread that owns the device. A
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 
+from models import DEFAULT_CHECKPOINT
 from models.architectures.base import SequenceTagger
 from models.checkpoints.components import build
 from models.checkpoints.format import load_checkpoint, refuse_pickles
@@ -100,11 +101,18 @@ class Tagger:
 
     @classmethod
     def load(
-        cls, path: str | Path, device: str = "auto", threads: int = 0, image_cache: int = 4096
+        cls,
+        path: str | Path = DEFAULT_CHECKPOINT,
+        device: str = "auto",
+        threads: int = 0,
+        image_cache: int = 4096,
+        *,
+        images_lazily: bool = False,
     ) -> "Tagger":
         """The tagger in checkpoint folder `path`. Raises CheckpointError or PretrainedError, naming what is wrong.
 
-        device: `auto` takes CUDA where there is one; threads: of the model on a CPU, 0 leaves torch's choice.
+        device: `auto` takes CUDA where there is one; threads: of the model on a CPU, 0 leaves torch's choice;
+        images_lazily: the networks that look at images are read at the first image, which may raise PretrainedError.
         """
         chosen = choose_device(device)
         if threads:
@@ -116,7 +124,9 @@ class Tagger:
             parts = build(stored)
             model = parts.model
             merge_adapters(model)
-            images = ImageReader(model.config.inputs, chosen, image_cache, parts.captioner)
+            images = ImageReader(
+                model.config.inputs, chosen, image_cache, parts.captioner, lazily=images_lazily
+            )
             name, version = str(stored.config["name"]), f"{stored.config['version']}+{stored.id}"
             tagger = cls(model.to(chosen), parts.encoder, parts.segmenter, images, name, version)
             check(tagger, stored.golden)

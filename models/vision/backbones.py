@@ -15,9 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-import torchvision
 from torch import Tensor, nn
-from torchvision.models import get_model, get_model_weights, list_models
 
 from models.core.errors import PretrainedError, one_line
 from models.vision.decoding import SIDE, Picture
@@ -34,9 +32,13 @@ from models.vision.efficientnet import (
 DEFAULT = "efficientnet_lite0"
 
 
-TORCHVISION = tuple(
-    name for name in list_models(torchvision.models) if not name.startswith(("vit_", "squeezenet"))
-)
+@cache
+def torchvision_names() -> tuple[str, ...]:
+    """Those of torchvision's classifiers that have a grid."""
+    import torchvision  # late, here and below: who needs no other classifier does not wait for it
+
+    names = torchvision.models.list_models(torchvision.models)
+    return tuple(name for name in names if not name.startswith(("vit_", "squeezenet")))
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Backbone(Protocol):
 
 
 def backbone(name: str = DEFAULT, device: str | torch.device = "cpu") -> Backbone:
-    """The classifier `name`, DEFAULT or one of TORCHVISION. Raises PretrainedError where it has no weights here."""
+    """The classifier `name`, DEFAULT or one of torchvision's. Raises PretrainedError where it has no weights here."""
     _check(name)
     if name == DEFAULT:
         return ImageEncoder(device, regions=True)
@@ -76,7 +78,7 @@ def feature_size(name: str) -> int:
 
 
 def _check(name: str) -> None:
-    if name not in (DEFAULT, *TORCHVISION):
+    if name != DEFAULT and name not in torchvision_names():
         raise PretrainedError(
             f"unknown image classifier {name!r}: use {DEFAULT} or a torchvision classifier with a feature grid, such "
             "as resnet50, inception_v3 or vgg16"
@@ -86,6 +88,8 @@ def _check(name: str) -> None:
 @cache
 def _layout(name: str) -> _Layout:
     """Of torchvision's network `name`, without its weights."""
+    from torchvision.models import get_model_weights
+
     seen = get_model_weights(name).DEFAULT.transforms()
     [side] = seen.crop_size
     network, device = _hollow(name)
@@ -106,6 +110,8 @@ def _layout(name: str) -> _Layout:
 
 def _hollow(name: str) -> tuple[nn.Module, str]:
     """torchvision's network `name` as made, and its device: `meta` holds no numbers, but RegNet draws some."""
+    from torchvision.models import get_model
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # how Inception draws what nobody reads
         try:
@@ -117,7 +123,7 @@ def _hollow(name: str) -> tuple[nn.Module, str]:
 
 
 class TorchvisionBackbone:
-    """One of TORCHVISION's classifiers."""
+    """One of torchvision's classifiers."""
 
     def __init__(self, name: str, network: nn.Module, device: str | torch.device = "cpu") -> None:
         """`network` is torchvision's model `name` with its weights."""
@@ -159,6 +165,8 @@ def load_torchvision(name: str, **settings: Any) -> nn.Module:
 
     Raises PretrainedError where the weights are neither on this machine nor to be downloaded.
     """
+    from torchvision.models import get_model
+
     try:
         network: nn.Module = get_model(name, weights="DEFAULT", **settings)
     except (OSError, RuntimeError) as error:  # no network; damaged files

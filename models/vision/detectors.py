@@ -16,17 +16,19 @@ The image's own feature comes from the same layer as its objects'. Remembering i
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torchvision.models import EfficientNet_B0_Weights, get_model_weights
-from torchvision.models.detection import FasterRCNN
 
 from models.core.errors import PretrainedError
 from models.vision.backbones import load_torchvision
-from models.vision.efficientnet import FEATURES, TOP_CLASSES, load_efficientnet
+from models.vision.efficientnet import FEATURES, TOP_CLASSES, categories, load_efficientnet
+
+if TYPE_CHECKING:
+    from torchvision.models.detection import FasterRCNN
 
 MAX_OBJECTS = 15
 """N of HamLearning: of the detected objects, those with the highest scores."""
@@ -93,6 +95,9 @@ def object_detector(name: str = CLASS_ACTIVATION, device: str | torch.device = "
     _check(name)
     if name == CLASS_ACTIVATION:
         return ClassActivationRegions(device)
+    from torchvision.models import get_model_weights
+    from torchvision.models.detection import FasterRCNN
+
     network = load_torchvision(name, box_detections_per_img=MAX_OBJECTS)
     assert isinstance(network, FasterRCNN)
     return TorchvisionDetector(network, get_model_weights(name).DEFAULT.meta["categories"], device)
@@ -114,7 +119,7 @@ class ClassActivationRegions(ObjectDetector):
         pooled = grid.mean(dim=(0, 1))
         classes = classifier(pooled).topk(TOP_CLASSES).indices
         regions = [peak_region(grid @ classifier.weight[each]) for each in classes]
-        names = EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]  # all ImageNet classifiers' order
+        names = categories()
         return Objects(
             pooled.cpu(),
             torch.stack([grid[region].mean(dim=0) for region in regions]).cpu(),
@@ -159,7 +164,7 @@ class TorchvisionDetector(ObjectDetector):
     """A Faster R-CNN (Mask R-CNN is one), without masks; an object's feature is its box head's."""
 
     def __init__(
-        self, network: FasterRCNN, categories: Sequence[str], device: str | torch.device = "cpu"
+        self, network: "FasterRCNN", categories: Sequence[str], device: str | torch.device = "cpu"
     ) -> None:
         """`categories` are the names of the network's classes, the background first."""
         self.device = torch.device(device)

@@ -9,19 +9,18 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import timm
 import torch
-from timm.layers import BatchNormAct2d
-from timm.models import EfficientNet
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from torchvision.models import EfficientNet_B0_Weights
 
 from models.core.errors import PretrainedError
 from models.vision.decoding import Picture
+
+if TYPE_CHECKING:
+    from timm.models import EfficientNet
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -113,7 +112,7 @@ def _rows(batch: Tensor) -> list[Tensor]:
 
 def class_names(classes: Sequence[int]) -> tuple[str, ...]:
     """The names of ImageNet's classes."""
-    return tuple(_categories()[index] for index in classes)
+    return tuple(categories()[index] for index in classes)
 
 
 def class_words(probabilities: Sequence[float], classes: Sequence[int]) -> tuple[str, ...]:
@@ -123,8 +122,10 @@ def class_words(probabilities: Sequence[float], classes: Sequence[int]) -> tuple
     return tuple(dict.fromkeys(word for name in names for word in name.lower().split()))
 
 
-def load_efficientnet() -> EfficientNet:
+def load_efficientnet() -> "EfficientNet":
     """EfficientNet-Lite0 with its ImageNet weights, in eval mode. Raises PretrainedError."""
+    import timm  # late: who has no images does not wait for it
+
     network: EfficientNet = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     wanted, found = network.state_dict(), _installed_weights()
     if [tensor.shape for tensor in wanted.values()] != [tensor.shape for tensor in found.values()]:
@@ -136,6 +137,8 @@ def load_efficientnet() -> EfficientNet:
 def folded(network: Network) -> Network:
     """`network` with each normalisation in the weights of the convolution before it: a fifth less time, the same
     features but for rounding. For inference only; `network` itself is changed."""
+    from timm.layers import BatchNormAct2d
+
     for before, after in pairwise(list(network._modules)):
         convolution, norm = network._modules[before], network._modules[after]
         if isinstance(convolution, nn.Conv2d) and isinstance(norm, BatchNormAct2d):
@@ -162,7 +165,9 @@ def _installed_weights() -> dict[str, Tensor]:
 
 
 @functools.cache
-def _categories() -> list[str]:
+def categories() -> list[str]:
     """ImageNet's 1,000 class names, in the order that every torchvision and timm classifier uses."""
+    from torchvision.models import EfficientNet_B0_Weights
+
     names: list[str] = EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]
     return names

@@ -8,6 +8,7 @@ pooled, the mean over a post's pictures; and regions, cells of all pictures' gri
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from cachetools import LRUCache
@@ -44,26 +45,45 @@ class _Looked:
 class ImageReader:
     """Looks at pictures with a classifier, and a captioner where there is one; remembers `cache` pictures by content.
 
-    For one thread at a time. Raises PretrainedError where weights are missing.
+    For one thread at a time. Raises PretrainedError where weights are missing, if `lazily` only at the first picture:
+    until then the networks are not read, and their libraries not imported.
     """
 
     def __init__(
-        self, inputs: Inputs, device: torch.device, cache: int, captioner: Captioner | None = None
+        self,
+        inputs: Inputs,
+        device: torch.device,
+        cache: int,
+        captioner: Captioner | None = None,
+        *,
+        lazily: bool = False,
     ) -> None:
-        self._inputs = inputs
+        self._inputs, self._device = inputs, device
         if inputs.image_words == "classes":
             captioner = None  # its words would not be read
         self._captioner = captioner.to(device) if captioner else None
-        self._detector: ObjectDetector | None = None
-        if inputs.regions == "objects":
-            self._detector = object_detector(inputs.detector, device)
-        # The captioner reads EfficientNet-Lite0's grid, whatever else gives the features.
-        self._default: Backbone | None = None
-        if captioner is not None or inputs.backbone == DEFAULT:
-            grid = inputs.regions == "grid" or captioner is not None
-            self._default = ImageEncoder(device, regions=grid)
-        self._other = None if inputs.backbone == DEFAULT else backbone(inputs.backbone, device)
         self._known: LRUCache[str, _Looked] = LRUCache(cache)
+        if not lazily:
+            _ = self._detector, self._default, self._other
+
+    @cached_property
+    def _detector(self) -> ObjectDetector | None:
+        if self._inputs.regions != "objects":
+            return None
+        return object_detector(self._inputs.detector, self._device)
+
+    @cached_property
+    def _default(self) -> Backbone | None:
+        """The captioner reads EfficientNet-Lite0's grid, whatever else gives the features."""
+        captions = self._captioner is not None
+        if not captions and self._inputs.backbone != DEFAULT:
+            return None
+        return ImageEncoder(self._device, regions=captions or self._inputs.regions == "grid")
+
+    @cached_property
+    def _other(self) -> Backbone | None:
+        name = self._inputs.backbone
+        return None if name == DEFAULT else backbone(name, self._device)
 
     @property
     def remembered(self) -> int:

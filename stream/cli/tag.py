@@ -1,6 +1,7 @@
 """`trimod tag`: the worker's tagger on a file or a pipe, with no broker and no Redis."""
 
 import asyncio
+import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -57,10 +58,18 @@ def tag(settings: Settings, file: BinaryIO, weights: bool, **flags: Any) -> None
     """
     worker = with_flags(settings, "worker", flags).worker
     check_root(worker.images_root)
+    if sys.stderr.isatty():
+        click.echo("loading model ...", err=True)  # it takes seconds, PyTorch's import most of them
 
-    from models.inference.tagger import Tagger
+    from models.hashtags.lexicon_storage import no_collection
 
-    tagger = Tagger.load(worker.checkpoint, worker.device, worker.threads, worker.image_cache)
+    with no_collection():  # a quarter of the time that the imports take
+        from models.inference.tagger import Tagger
+
+        tagger = Tagger.load(
+            worker.checkpoint, worker.device, worker.threads, worker.image_cache, images_lazily=True
+        )
+        gc.freeze()  # a million objects that live until the end: else the exit takes two seconds to look through them
     lines, bad = read_lines(file), 0
     size = FILE_BATCH if file.seekable() else 1
     with _fetcher(settings.fetch) as fetch:

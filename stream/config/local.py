@@ -6,11 +6,12 @@ from pydantic import (
     Field,
 )
 
-from stream.config.base import ROOT, Section
+from models.core.places import DATA
+from stream.config.base import Section
 
 
 class Local(Section):
-    directory: Path = ROOT / ".local"
+    directory: Path = DATA
     """Directory for data and logs of the local servers, and for logs of workers that `trimod up` starts."""
     kafka_port: int = Field(9092, ge=1, le=65534)
     """Port of the local broker. Its controller uses the next port."""

@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 
 from models.checkpoints.format import verify
+from models.core.places import in_repository
 from stream.cli.options import with_settings
 from stream.config.settings import Settings
 from stream.demo.run import SAMPLES, run_demo
@@ -30,6 +31,7 @@ def demo(settings: Settings, checkpoint: Path | None) -> None:
     waits until every post has its receipt or is put aside, and stops everything. The last line has the
     figures.
     """
+    in_repository("deploy/samples", "the demo")
     if checkpoint is not None:
         worker = settings.worker.model_copy(update={"checkpoint": checkpoint.resolve()})
         settings = settings.model_copy(update={"worker": worker})

@@ -11,13 +11,14 @@ from pathlib import Path
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from models.core.places import DATA
 from stream.config.base import ROOT
 from stream.errors import LocalServerError
 from stream.local.process import Child
 from stream.local.server import LOOPBACK, LocalServer, is_free
 from stream.messages.base import MAX_DEAD_BYTES
 
-KAFKA_LIBS = ROOT / ".local" / "kafka" / "libs"
+KAFKA_LIBS = DATA / "kafka" / "libs"
 """Where `make kafka` puts the jars."""
 
 

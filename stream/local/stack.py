@@ -9,6 +9,7 @@ import fcntl
 from collections.abc import Callable
 from typing import IO
 
+from models.core.places import in_repository
 from stream.config.settings import Settings
 from stream.connections.credentials import unsecured
 from stream.errors import LocalServerError
@@ -40,6 +41,7 @@ class LocalStack:
 
     def start(self, say: Callable[[str], None] = lambda line: None) -> None:
         """Start both and create the topics; if one fails, both are stopped again."""
+        in_repository("make kafka", "a local Kafka")
         self._lock_directory()
         try:
             say("starting Redis")

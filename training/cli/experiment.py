@@ -83,9 +83,9 @@ def experiment(
 ) -> None:
     """Run experiment NAME on CHECKPOINTS, or train its models. Print its table; store the table and figure."""
     from models import DEFAULT_CHECKPOINT
+    from models.core.places import in_repository
     from training.experiments import registry as experiments
     from training.experiments.with_training import Setting
-    from training.reports.tables import RESULTS
 
     known = experiments.listed()
     if show:
@@ -97,7 +97,7 @@ def experiment(
         raise click.UsageError(f"{problem}; list them with `trimod experiment --list`")
     if data is None:
         raise click.UsageError("--data is missing: give the folder with the data sets")
-    out = out or RESULTS / name
+    out = out or in_repository("training/results", "an experiment without --out") / name
     kind = experiments.kind_of(name)
     _refuse_unread(name, kind)
     if kind == "on checkpoints":

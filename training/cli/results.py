@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from models.core.places import REPOSITORY
 from training.experiments import collect as collecting
 from training.experiments.page import page as made_page
 from training.reports.tables import RESULTS
@@ -21,6 +22,8 @@ OUT = Path(__file__).parents[1] / "RESULTS.md"
 @click.group(epilog="Example: python -m training.cli.results collect runs/cwi --data ../shared/data")
 def main() -> None:
     """Store measurements in small JSON files, and make the results page from them."""
+    if REPOSITORY is None:
+        raise click.ClickException("results are kept in the repository: run this from a checkout of it")
 
 
 @main.command(epilog="Example: python -m training.cli.results collect runs/cwi --data ../shared/data")

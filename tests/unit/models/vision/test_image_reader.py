@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
+from models.core.errors import PretrainedError
 from models.core.inputs import Inputs
 from models.core.visual_context import NOTHING_SEEN
 from models.vision import image_reader as look
@@ -71,3 +73,18 @@ def test_objects_are_the_first_pictures_even_if_it_has_none(monkeypatch):
     reader = ImageReader(Inputs(regions="objects"), torch.device("cpu"), cache=2)
     [seen] = reader.read([[noise(1), noise(2)]])
     assert (0, 0, ()) == (len(seen.pixels.regions), len(seen.pixels.boxes), seen.pixels.words)
+
+
+def test_networks_are_read_at_the_first_picture_if_asked(monkeypatch):
+    """Who has only text does not wait for them; a worker does, so that missing weights stop its start."""
+
+    def missing(*_, **__):
+        raise PretrainedError("the image CNN's weights are not installed")
+
+    monkeypatch.setattr(look, "ImageEncoder", missing)
+    reader = ImageReader(Inputs(), torch.device("cpu"), cache=2, lazily=True)
+    assert [NOTHING_SEEN] == reader.read([[]])
+    with pytest.raises(PretrainedError, match="weights are not installed"):
+        reader.read([[noise(1)]])
+    with pytest.raises(PretrainedError, match="weights are not installed"):
+        ImageReader(Inputs(), torch.device("cpu"), cache=2)

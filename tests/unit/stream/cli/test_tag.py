@@ -83,3 +83,13 @@ def test_one_fetcher_serves_the_whole_run(monkeypatch: pytest.MonkeyPatch) -> No
     assert (0, 41) == (done.exit_code, len(done.stdout.splitlines()))
     assert ["made", "closed"] == [event for event in life if event != "asked"]
     assert 40 <= life.count("asked")
+
+
+@pytest.mark.usefixtures("checkpoint")
+def test_a_terminal_is_told_that_the_model_is_loading(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told() -> list[str]:
+        return CliRunner().invoke(tag, ["-", "--device", "cpu"], input="in Toronto\n").stderr.splitlines()
+
+    assert [] == told()
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
+    assert ["loading model ..."] == told()
