@@ -2,10 +2,10 @@
 
 It is one hash in Redis, `{prefix}:application:journal`, with a field per topic UUID and partition. Before a worker
 processes a post, it stores its highest offset of the partition. On a clean exit or revocation, it releases the entry.
-If the next owner finds an unreleased entry, the earlier worker died with posts up to there in progress (or was stopped
-for longer than its session). After DEATHS deaths with the same posts in progress, these are processed one at a time.
-Before each of them, the golden posts must be tagged as before, and nothing else is in progress in the process. The post
-that was alone at a death is the one that kills workers, and is moved to the dead-letter topic.
+If the next owner finds an unreleased entry, the earlier worker died with posts up to there in progress. Or it was
+stopped for longer than its session. After DEATHS deaths with the same posts in progress, these are processed one at a
+time. Before each of them, the golden posts must be tagged as before, and nothing else is in progress in the process.
+The post that was alone at a death is the one that kills workers, and is moved to the dead-letter topic.
 
 An unavailable Redis delays nothing: the worker continues without a journal and retries after REST seconds. Foreign data
 under the key do not stop it either; they are overwritten.
