@@ -1,1 +1,1 @@
-"""How Kafka and Redis are reached: clients, TLS, credentials. Knows no topic and no key."""
+"""Connections to Kafka and Redis: clients, TLS, credentials. Contains no topics and no keys."""

@@ -1,4 +1,4 @@
-"""Secrets from settings or files, and what undoes the link settings for a server of our own."""
+"""Secrets from settings or files, and default link settings for a local server."""
 
 import ssl
 from pathlib import Path
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def unsecured(section: Kafka | Redis) -> dict[str, Any]:
-    """What undoes every link setting, by model_copy: for a server of our own on loopback."""
+    """Defaults of all link settings, for model_copy: for a local server on loopback."""
     fields = type(section).model_fields
     keys = ("security_protocol", "sasl_mechanism", *LOGIN_KEYS, *TLS_KEYS)
     return {key: fields[key].get_default() for key in keys if key in fields}
 
 
 def secret(section: Kafka | Redis | Worker, key: str) -> str:
-    """A secret from its own setting or from its file; empty where there is neither. Raises SettingsError."""
+    """A secret from its setting or its file; empty if neither is set. Raises SettingsError."""
     path: Path | None = getattr(section, f"{key}_file")
     if path is None:
         return str(getattr(section, key).get_secret_value())
@@ -32,12 +32,12 @@ def secret(section: Kafka | Redis | Worker, key: str) -> str:
         raise bad(section, f"{key}_file", f"cannot read {path}: {_reason(error)}") from None
     found = text.removesuffix("\n").removesuffix("\r")  # an editor's; all else belongs to it
     if not found or "\0" in found:
-        raise bad(section, f"{key}_file", f"{path} is empty or holds a NUL")
+        raise bad(section, f"{key}_file", f"{path} is empty or contains a NUL character")
     return found
 
 
 def metrics_token(worker: Worker) -> str:
-    """The token of the web endpoints; empty where none is asked for. Raises SettingsError for a weak one."""
+    """The token of the web endpoints; empty if none is required. Raises SettingsError for a weak one."""
     token = secret(worker, "metrics_token")
     if token:
         check_token(worker, token)
@@ -45,7 +45,7 @@ def metrics_token(worker: Worker) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, without what was read: a decoding error would show the bytes."""
+    """The reason without the content: a decoding error would show the bytes."""
     if isinstance(error, ssl.SSLError):
-        return str(error.reason or "no PEM").replace("_", " ").lower()
-    return (error.strerror or "") if isinstance(error, OSError) else "it is no UTF-8 or too long"
+        return str(error.reason or "not PEM").replace("_", " ").lower()
+    return (error.strerror or "") if isinstance(error, OSError) else "not valid UTF-8, or too long"

@@ -1,7 +1,7 @@
-"""Arguments for Faust's, aiokafka's and kafka-python's clients, and a question to the broker before one is made.
+"""Arguments for the clients of Faust, aiokafka and kafka-python, and a check of the broker before they are created.
 
-The clients themselves try again for long and then say only that they could not connect: to them a wrong password is as
-good as a broker that is away. So `check_broker` asks first: one connection, TLS and SASL as far as the answer.
+The clients retry for long and then only report that they could not connect: they do not distinguish a wrong password
+from an unavailable broker. So `check_broker` asks first, with one connection, TLS and SASL.
 """
 
 import ssl
@@ -24,7 +24,7 @@ from stream.connections.tls import tls_context
 
 
 class _NotLetIn(Exception):
-    """The broker said no; the message says to what."""
+    """The broker refused access; the message contains the reason."""
 
 
 def _refused(server: str, why: str) -> Refused:
@@ -48,9 +48,9 @@ def _log_in(link: ssl.SSLSocket, protocol: KafkaProtocol, host: str, options: di
     error = for_code(answer.error_code)
     if error is UnsupportedSaslMechanismError:
         offered = ", ".join(answer.mechanisms)
-        raise _NotLetIn(f"it does not take {name} (kafka.sasl_mechanism), but {offered}")
+        raise _NotLetIn(f"it does not support {name} (kafka.sasl_mechanism), only {offered}")
     if error is IllegalSaslStateError:
-        raise _NotLetIn("it asks for no user and password (kafka.security_protocol)")
+        raise _NotLetIn("it does not accept a user name and password (kafka.security_protocol)")
     mechanism = get_sasl_mechanism(name)(host=host, **options)
     while not mechanism.is_done():
         request = SaslAuthenticateRequest(version=0, auth_bytes=mechanism.auth_bytes())
@@ -60,7 +60,7 @@ def _log_in(link: ssl.SSLSocket, protocol: KafkaProtocol, host: str, options: di
         try:
             mechanism.receive(answer.auth_bytes)
         except ValueError:  # SCRAM: the broker could not prove that it knows the password
-            raise _NotLetIn("it does not know the user's password itself") from None
+            raise _NotLetIn("SCRAM: the broker could not prove its identity") from None
 
 
 def _knock(host: str, port: int, options: dict[str, Any]) -> None:
@@ -84,7 +84,7 @@ def aiokafka_options(kafka: Kafka) -> dict[str, Any]:
 
 
 def kafka_python_options(kafka: Kafka) -> dict[str, Any]:
-    """Arguments for kafka-python's clients; its SCRAM (3.0) does not quote the user name as RFC 5802 wants."""
+    """Arguments for kafka-python's clients; its SCRAM (3.0) does not quote the user name as RFC 5802 requires."""
     options = aiokafka_options(kafka)
     if kafka.sasl_mechanism.startswith("SCRAM") and "sasl_plain_username" in options:
         options["sasl_plain_username"] = kafka.username.replace("=", "=3D").replace(",", "=2C")
@@ -92,9 +92,9 @@ def kafka_python_options(kafka: Kafka) -> dict[str, Any]:
 
 
 def check_broker(kafka: Kafka) -> None:
-    """Raise Refused where the first broker that answers does not let us in, or is not who it should be.
+    """Raise Refused if the first broker that answers refuses access, or fails the identity check.
 
-    Does nothing on a plain link, or where no broker answers: that is for the client to find out and to try again.
+    Does nothing on a plain link, or if no broker answers: the client will notice and retry.
     """
     if kafka.security_protocol == "PLAINTEXT":
         return

@@ -1,8 +1,7 @@
-"""A connection to Redis, and what its errors mean to us.
+"""A connection to Redis, and the meaning of its errors.
 
-A Redis that is away, loading, full or read-only is a PassingFault: whoever called waits and tries again. A
-refused password or certificate (Refused) or foreign data under our keys (BrokenWorker) will not pass by itself.
-Knows none of our keys.
+If Redis is unavailable, loading, full or read-only, this is a PassingFault: the caller waits and retries. A refused
+password or certificate (Refused) or foreign data under our keys (BrokenWorker) needs a fix. This file knows no keys.
 """
 
 import asyncio
@@ -29,11 +28,11 @@ CONNECT_TIMEOUT = 5.0
 
 
 ANSWER_TIMEOUT = 15.0
-"""Seconds for one answer; longer than any script of ours may take."""
+"""Seconds for one answer; longer than any of our scripts may take."""
 
 
 OLDEST = "6.2"
-"""Least version of Redis: counters.lua needs `ZADD ... GT`."""
+"""Oldest supported version of Redis: count.lua needs `ZADD ... GT`."""
 
 
 _REFUSED = (exceptions.AuthenticationError, exceptions.AuthorizationError, exceptions.NoPermissionError)
@@ -52,7 +51,7 @@ _AWAY = (
 
 
 class _TlsConnection(SSLConnection):
-    """TLS by the context that Kafka's clients get too: redis-py's own trusts the system's authorities beside ours."""
+    """TLS with the same context as Kafka's clients: redis-py's own would also trust the system's authorities."""
 
     def __init__(self, *, context: ssl.SSLContext, **options: Any) -> None:
         super().__init__(**options)
@@ -60,7 +59,7 @@ class _TlsConnection(SSLConnection):
 
 
 def connect(settings: RedisSettings) -> Redis:
-    """A client that connects at its first command. Raises SettingsError where a file of the settings is none."""
+    """A client that connects at its first command. Raises SettingsError if a file in the settings is invalid."""
     options: dict[str, Any] = {**parse_url(settings.url)}
     if "connection_class" in options:  # rediss://
         options |= {"connection_class": _TlsConnection, "context": tls_context(settings)}
@@ -83,14 +82,13 @@ def address(url: str) -> str:
 
 
 def is_too_old(version: str) -> bool:
-    """Whether a version such as `6.0.16` is under OLDEST; one that cannot be read is taken."""
+    """Whether a version such as `6.0.16` is older than OLDEST; unreadable versions are accepted."""
     numbers = [int(part) for part in version.split(".")[:2] if part.isdigit()]
     return len(numbers) == 2 and numbers < [int(part) for part in OLDEST.split(".")]
 
 
 async def check_version(settings: RedisSettings) -> None:
-    """Raise SettingsError where Redis is too old for us, Refused where it does not let us in, PassingFault where it
-    is away."""
+    """Raise SettingsError if Redis is too old, Refused if it refuses access, PassingFault if it is unavailable."""
     await asyncio.to_thread(_check_tls, settings)
     url, client = settings.url, connect(settings)
     try:
@@ -103,7 +101,7 @@ async def check_version(settings: RedisSettings) -> None:
 
 
 def _check_tls(settings: RedisSettings) -> None:
-    """Raise Refused where one side refuses the other; one that is away is for the client to find out."""
+    """Raise Refused if one side refuses the other; the client notices an unavailable Redis."""
     parts = urlsplit(settings.url)
     if parts.scheme == "rediss":
         try:
@@ -123,12 +121,12 @@ def _refused(url: str, why: str) -> Refused:
 
 @contextmanager
 def redis_faults(url: str) -> Iterator[None]:
-    """Turn redis-py's errors into ours, naming the address."""
+    """Turn redis-py's errors into ours, with the address."""
     try:
         yield
     except _REFUSED as error:
         keys = "redis.username, redis.password"
-        raise Refused(f"Redis at {address(url)} refuses us: {one_line(error)} ({keys})") from error
+        raise Refused(f"Redis at {address(url)} refuses access: {one_line(error)} ({keys})") from error
     except _AWAY as error:
         if why := why_refused(error):
             raise _refused(url, why) from error
@@ -136,5 +134,5 @@ def redis_faults(url: str) -> Iterator[None]:
     except exceptions.ResponseError as error:
         # MISCONF: Redis cannot save to disk and takes no writes until it can; redis-py has no class for it.
         if str(error).startswith("MISCONF"):
-            raise PassingFault(f"Redis at {address(url)} takes no writes: {one_line(error)}") from error
+            raise PassingFault(f"Redis at {address(url)} accepts no writes: {one_line(error)}") from error
         raise BrokenWorker(f"Redis at {address(url)} failed: {one_line(error)}") from error

@@ -1,11 +1,11 @@
-"""TLS for both links: one context for all clients, why a handshake was refused, and a connection that asks first.
+"""TLS for Kafka and Redis: one context for all clients, the reason of a refused handshake, and a test connection.
 
-TLS always verifies the certificate and the host name and is 1.2 or newer; there is no setting to weaken it. Where a
-`ca_file` is given, no other authority is trusted. Files are read when a connection is made ready, so that a restart
-takes up what was renewed. Certificates are not made here, and revocation lists are not read.
+TLS 1.2 or newer always verifies the certificate and the host name; no setting can weaken it. If `ca_file` is set, no
+other authority is trusted. Files are read when a connection is prepared, so a restart uses renewed files. Certificates
+are not created here, and revocation lists are not read.
 
-Under TLS 1.3 the client's handshake is over before the server has looked at its certificate. A client that sends at
-once may get its bytes back as a reset, and the alert that says why is lost: in `tls_link` nothing is sent before the
+With TLS 1.3, the client's handshake ends before the server has checked its certificate. If the client sends data at
+once, the connection may be reset and the alert with the reason lost. So `tls_link` sends nothing before the server's
 verdict.
 """
 
@@ -30,7 +30,7 @@ TIMEOUT = 5.0
 
 
 VERDICT_TIMEOUT = 2.0
-"""Seconds for a server of TLS 1.3 to refuse us: one that accepts us sends its session tickets, at once."""
+"""Seconds for a TLS 1.3 server to refuse us: a server that accepts us sends session tickets at once."""
 
 
 def _await_verdict(link: ssl.SSLSocket) -> None:
@@ -47,7 +47,7 @@ def _await_verdict(link: ssl.SSLSocket) -> None:
 
 @contextmanager
 def tls_link(host: str, port: int, context: ssl.SSLContext) -> Iterator[ssl.SSLSocket]:
-    """The connection, closed at the end. Raises ssl.SSLError where one refuses the other, OSError where it is away."""
+    """The connection, closed at the end. Raises ssl.SSLError if a side refuses, OSError if it is unavailable."""
     with (
         socket.create_connection((host, port), timeout=TIMEOUT) as plain,
         context.wrap_socket(plain, server_hostname=host) as link,
@@ -57,9 +57,9 @@ def tls_link(host: str, port: int, context: ssl.SSLContext) -> Iterator[ssl.SSLS
 
 
 def why_refused(error: BaseException) -> str | None:
-    """Why one side of a TLS handshake refused the other; None where `error` (or its cause) is no refusal.
+    """Why one side of a TLS handshake refused the other; None if `error` (or its cause) is not a refusal.
 
-    A connection that just breaks off is none: the other side may be on its way down.
+    A connection that breaks is not a refusal: the other side may be shutting down.
     """
     found: BaseException | None = error
     while found is not None and not isinstance(found, ssl.SSLError):
@@ -70,10 +70,10 @@ def why_refused(error: BaseException) -> str | None:
     if "ALERT" in reason and "INTERNAL_ERROR" not in reason:
         said = reason.partition("ALERT_")[2].replace("_", " ").lower()
         ours = "CERT" in reason or "UNKNOWN_CA" in reason
-        why = ", as our certificate is missing or not accepted" if ours else ""
-        return f"it ends the TLS handshake{why} ({said})"
+        why = ": our certificate is missing or not accepted" if ours else ""
+        return f"it ended the TLS handshake{why} ({said})"
     if reason in ("WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL", "RECORD_LAYER_FAILURE"):
-        return "what listens there does not speak TLS, or none that is new enough"
+        return "the server does not use TLS, or its version is too old"
     return None
 
 
@@ -88,13 +88,13 @@ def _check_file(section: Kafka | Redis, key: str) -> None:
 
 
 def tls_context(section: Kafka | Redis) -> ssl.SSLContext:
-    """What to check the other side with, and our own certificate. Raises SettingsError naming the file's key."""
+    """The authorities to trust, and our own certificate. Raises SettingsError with the key of an invalid file."""
     for key in ("ca_file", "certificate_file", "key_file"):
         _check_file(section, key)
     try:
         context = ssl.create_default_context(cafile=section.ca_file)
     except ssl.SSLError:
-        raise bad(section, "ca_file", f"{section.ca_file} holds no certificate in PEM") from None
+        raise bad(section, "ca_file", f"{section.ca_file} contains no PEM certificate") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if section.certificate_file:
         password = secret(section, "key_password")
@@ -103,9 +103,9 @@ def tls_context(section: Kafka | Redis) -> ssl.SSLContext:
             context.load_cert_chain(section.certificate_file, section.key_file, password)
         except (ssl.SSLError, ValueError) as error:
             cause = _reason(error)
-            hint = "not in PEM, not its key, or another password than key_password"
+            hint = "not PEM, another key, or a wrong key_password"
             path = section.key_file or section.certificate_file
             raise bad(
-                section, "key_file", f"{path} does not fit certificate_file: {hint} ({cause})"
+                section, "key_file", f"{path} does not match certificate_file: {hint} ({cause})"
             ) from None
     return context

@@ -1,8 +1,9 @@
 """The partitions that the group assigns to this worker, from assignment to revocation.
 
-When one comes, it is looked up where its reading begins, whether earlier workers died of its posts, and whether the
-counters fit its log; its posts wait for the first two. When it goes, what is done of it is committed, and what is in
-work is dropped: its next owner reads it again, and the counters' high-water mark keeps it from counting twice."""
+For a new partition, the worker finds out where reading starts, whether its posts killed earlier workers, and whether
+the counters match its log. Its posts wait for the first two. When a partition is revoked, finished posts are committed
+and posts in progress are dropped. The next owner reads them again, and the counters' high-water mark prevents double
+counting."""
 
 import functools
 import logging
@@ -28,7 +29,7 @@ log = logging.getLogger("trimod.worker")
 
 
 class Assignment:
-    """Keeps `partitions`, which everybody else only reads."""
+    """Owns `partitions`, which all other parts only read."""
 
     def __init__(
         self,
@@ -52,7 +53,7 @@ class Assignment:
         self._closing = False
 
     async def on_assigned(self, app: Any, assigned: Iterable[Any], **_: Any) -> None:
-        """Faust's signal: these are ours as well. Returns at once: what is slow goes on in the background."""
+        """Faust's signal: these are now ours too. Returns at once; slow work continues in the background."""
         if self._closing:
             return  # nobody would end what is begun now
         for tp in assigned:
@@ -73,7 +74,7 @@ class Assignment:
         log.info("assigned partitions: %s", _numbers(self._partitions))
 
     async def on_revoked(self, app: Any, revoked: Iterable[Any], **_: Any) -> None:
-        """Faust's signal: these are ours no more. The whole group waits until it returns."""
+        """Faust's signal: these are no longer ours. The whole group waits until it returns."""
         gone = [self._partitions.pop(tp) for tp in list(self._partitions) if tp in set(map(tuple, revoked))]
         if not gone:
             return
@@ -85,12 +86,12 @@ class Assignment:
         await self._let_go(gone)
 
     def begin_no_more(self) -> None:
-        """The worker ends: what is assigned from now on is left to others."""
+        """The worker is stopping: new partitions are left to others."""
         self._closing = True
 
     async def close(self, blameless: bool) -> None:
-        """Commit what is done, and give all partitions up; `blameless` where the worker does not end because of a
-        post in work."""
+        """Commit finished posts, and give up all partitions; `blameless` if the worker does not exit because of a post
+        in progress."""
         partitions = list(self._partitions.values())
         await self._commits.at_last(partitions)
         if blameless:
@@ -98,11 +99,11 @@ class Assignment:
         self._partitions.clear()  # a rebalance may still come, and has nothing more to say about them
 
     async def _let_go(self, partitions: Sequence[Partition[Done]]) -> None:
-        """What is in work of these is dropped in order: it is not to blame for anything."""
+        """Posts in progress of these partitions are dropped cleanly: they are not suspects."""
         await self._journal.let_go([(each.claim, each.first) for each in partitions if each.claim])
 
     async def _look_up(self, partitions: Sequence[Partition[Done]]) -> None:
-        """Find out what must be known of partitions before their posts are taken in."""
+        """Find out what must be known about partitions before their posts are taken in."""
         persist = self._backoff.persist
         topic_id = await self._topic.uuid("starting")
         for partition in partitions:

@@ -1,7 +1,7 @@
-"""What is committed, and when: of each partition the offset below which all posts are published and counted.
+"""The committer: for each partition, it commits the offset below which all posts are published and counted.
 
-Every second, and once more when a partition is given up or the worker ends. How far a partition is,
-stream/pipeline/partition.py knows; how an offset gets to the broker, stream/consumer/offsets.py."""
+It commits every second, and once more when a partition is given up or the worker exits. stream/pipeline/partition.py
+has the offset to commit; stream/consumer/offsets.py sends it to the broker."""
 
 import asyncio
 import logging
@@ -21,14 +21,14 @@ COMMIT_INTERVAL = 1.0
 
 
 LAST_COMMIT_TIMEOUT = 2.0
-"""Seconds that the last commit of a partition may hold up a rebalance, or the end."""
+"""Seconds that the last commit of a partition may delay a rebalance or the exit."""
 
 
 log = logging.getLogger("trimod.worker")
 
 
 class Commits:
-    """The commits of one worker for `partitions`, those that are assigned to it now."""
+    """The commits of one worker for `partitions`, which are assigned to it now."""
 
     def __init__(
         self, partitions: Mapping[TopicPartition, Partition[Done]], offsets: Offsets, backoff: Backoff
@@ -36,7 +36,7 @@ class Commits:
         self._partitions, self._offsets, self._backoff = partitions, offsets, backoff
         self._lock = asyncio.Lock()
         self.count = 0
-        """Commits that the broker took."""
+        """Number of commits that the broker accepted."""
 
     async def regularly(self) -> None:
         """Commit every COMMIT_INTERVAL; never ends."""
@@ -45,14 +45,14 @@ class Commits:
             await self._backoff.persist("committing", lambda: self._commit(self._partitions.values()))
 
     async def at_last(self, partitions: Iterable[Partition[Done]]) -> None:
-        """Commit what is done of partitions that are given up; tries once, and not for long."""
+        """Commit the finished posts of partitions that are given up; one short attempt."""
         try:
             await asyncio.wait_for(self._commit(list(partitions)), LAST_COMMIT_TIMEOUT)
         except (PassingFault, TimeoutError) as error:
             log.warning("the last commit failed, so some posts will be tagged again: %r", error)
 
     def lag(self) -> dict[str, float]:
-        """Posts in the log that are not committed, by partition, of those whose beginning is known."""
+        """Posts in the log that are not committed, per partition with a known start."""
         lags: dict[str, float] = {}
         for each in self._partitions.values():
             if start := each.begun:

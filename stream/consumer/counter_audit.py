@@ -1,8 +1,8 @@
-"""Whether Redis still knows what was counted: its high-water marks, beside what is committed and what we counted.
+"""Whether Redis still knows all counts: compares its high-water marks with committed offsets and our own counts.
 
-A Redis that was emptied or restored from an older state has marks that are behind; a log that was replaced ends before
-them; a Redis whose memory was full may have evicted counts and kept the marks. Each is said by
-stream/counters/integrity.py, and mended by `trimod counters rebuild` alone: nothing is counted here."""
+If Redis was emptied or restored from an older state, its marks are behind. If a log was replaced, it ends before them.
+If Redis's memory was full, it may have evicted counts and kept the marks. stream/counters/integrity.py reports each
+case, and only `trimod counters rebuild` fixes it. This file counts nothing."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,11 @@ from stream.pipeline.partition import Partition
 from stream.runtime.retry import Backoff
 
 LOOK = 10.0
-"""Seconds between two looks at whether Redis still knows what was counted."""
+"""Seconds between two checks whether Redis still knows all counts."""
 
 
 class Marks:
-    """The marks of `partitions`, those that are assigned to this worker now."""
+    """The marks of `partitions`, which are assigned to this worker now."""
 
     def __init__(
         self,
@@ -33,14 +33,14 @@ class Marks:
         self._trust, self._backoff = trust, backoff
 
     async def counted(self, begun: Sequence[Partition[Done]]) -> list[int]:
-        """The last offset counted of each, by whichever worker; -1 for none. Raises PassingFault."""
+        """The last counted offset of each, by any worker; -1 for none. Raises PassingFault."""
         marks = await self._counters.marks()
         starts = [(partition.begun, partition.id.partition) for partition in begun]
         return [marks.get(f"{start.topic_id}:{number}", -1) if start else -1 for start, number in starts]
 
     async def check(self, begun: Sequence[Partition[Done]], counted_of: Sequence[int]) -> None:
-        """Doubt the counters where a mark does not fit the log that an assignment begins with. The log's bounds must
-        have been asked for after the marks: it grows, and what comes is counted. Raises PassingFault."""
+        """Report lost counts if a mark does not match the log at the start of an assignment. The log's bounds must be
+        read after the marks: the log grows, and new posts are counted. Raises PassingFault."""
         for partition, counted in zip(begun, counted_of, strict=True):
             start = partition.begun
             if start is None:
@@ -53,7 +53,7 @@ class Marks:
                 )
 
     async def watch(self) -> None:
-        """Notice what Redis loses, also where nothing comes that would be counted; never ends."""
+        """Notice what Redis loses, even if no new posts are counted; never ends."""
         while True:
             await asyncio.sleep(LOOK)
             await self._backoff.persist("checking the counters", self._compare)
@@ -69,9 +69,9 @@ class Marks:
             known = marks.get(field, -1)
             if known < offset:
                 await self._trust.doubt(
-                    f"{name} was counted up to offset {offset}, of which Redis knows only up to {known}"
+                    f"{name} was counted up to offset {offset}, but Redis knows it only up to {known}"
                 )
         gone, one = await self._counters.evicted()
         if gone:
-            await self._trust.doubt(f"Redis evicted {gone} keys of ours, such as {one} (maxmemory-policy)")
+            await self._trust.doubt(f"Redis evicted {gone} of our keys, such as {one} (maxmemory-policy)")
         await self._trust.look()

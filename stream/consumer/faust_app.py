@@ -1,7 +1,7 @@
 """The Faust application around the pipeline: one agent over raw bytes, no tables, no web server, no commits.
 
-Why each setting is as it is stands beside it; Faust's own acks and
-commits are off (`acks=False`): stream/consumer/offsets.py says why and commits instead."""
+Comments explain the settings. Faust's own acks and commits are off (`acks=False`): stream/consumer/offsets.py explains
+why, and commits instead."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,19 +13,19 @@ from stream.config.settings import Settings
 from stream.connections.kafka_clients import faust_credentials
 
 NEVER = 10 * 365 * 86400.0
-"""Seconds. Faust's livelock detector would call a partition slow that waits out a passing fault."""
+"""Seconds. Otherwise Faust's livelock detector would report partitions that wait for a fault to pass."""
 
 
 METADATA_AGE_MS = 10_000
-"""After which partitions that were added, and a topic that was made anew, are found; by default five minutes."""
+"""After which added partitions and a recreated topic are found; the default is five minutes."""
 
 
 BUFFERED = 32
-"""Posts between the fetching and the inboxes (stream/consumer/inbox.py): at most 256 MiB."""
+"""Posts between fetching and the inboxes (stream/consumer/inbox.py): at most 256 MiB."""
 
 
 def faust_app(settings: Settings, datadir: Path) -> faust.App:
-    """An app that reads nothing yet; `datadir` may be empty and temporary."""
+    """An app that does not read yet; `datadir` may be empty and temporary."""
     kafka = settings.kafka
     brokers = ";".join(f"kafka://{server.strip()}" for server in kafka.bootstrap_servers.split(","))
     app = faust.App(
@@ -56,7 +56,7 @@ def faust_app(settings: Settings, datadir: Path) -> faust.App:
 
 
 def read_posts(app: faust.App, topic: str, consume: Callable[[Any], Awaitable[None]]) -> None:
-    """Have the agent `consume` get the stream of posts once `app` is started."""
+    """Register the agent `consume`, which gets the stream of posts once `app` is started."""
     posts = app.topic(topic, key_serializer="raw", value_serializer="raw", acks=False)
     app.agent(posts, name="posts")(consume)
     app.finalize()

@@ -1,8 +1,8 @@
-"""The consumer group as others see it: why it cannot be joined, and who else is in it.
+"""The consumer group: why a worker cannot join it, and who is in it.
 
-Kafka lets in nobody who speaks another protocol than the members that are there: an application with other assignors,
-or a consumer of the new protocol (KIP-848). That passes when they leave, so it is waited for by name; what no wait
-changes ends the worker with exit code 2.
+Kafka refuses members whose protocol differs from that of the current members: an application with other assignors, or a
+consumer of the new protocol (KIP-848). This passes when they leave, so it is a named wait. Errors that waiting cannot
+fix stop the worker with exit code 2.
 """
 
 from typing import Any
@@ -20,11 +20,11 @@ OURS = "faust"
 
 
 SHOWN = 3
-"""Members that are named."""
+"""Number of members to report."""
 
 
 def explain(error: BaseException, kafka: Kafka) -> TrimodError:
-    """What an error of the Kafka client means for this worker; its class says what is to be done."""
+    """The error of the Kafka client as one of ours; its class decides what to do."""
     if isinstance(error, TrimodError):
         return error
     if _is(error, kafka_errors.InconsistentGroupProtocolError):
@@ -33,34 +33,32 @@ def explain(error: BaseException, kafka: Kafka) -> TrimodError:
         )
     if _is(error, kafka_errors.GroupAuthorizationFailedError):
         return Refused(
-            f"Kafka does not let us use group {kafka.group}: allow READ on it (kafka.username), or set kafka.group"
+            f"Kafka denies access to group {kafka.group}: allow READ on it (kafka.username), or set kafka.group"
         )
     if _is(error, kafka_errors.TopicAuthorizationFailedError):
-        return Refused(
-            f"Kafka does not let us read topic {kafka.posts_topic}: allow READ on it (kafka.username)"
-        )
+        return Refused(f"Kafka denies access to topic {kafka.posts_topic}: allow READ on it (kafka.username)")
     if _is(error, kafka_errors.InvalidGroupIdError):
-        return SettingsError(f"bad setting 'kafka.group': the broker takes no group {kafka.group!r}")
+        return SettingsError(f"bad setting 'kafka.group': the broker rejects the group name {kafka.group!r}")
     if _is(error, kafka_errors.InvalidSessionTimeoutError):
         return SettingsError(
             f"bad setting 'kafka.session_timeout': {kafka.session_timeout:g} s is outside the broker's limits "
             "(group.min.session.timeout.ms, group.max.session.timeout.ms)"
         )
-    return BrokenWorker(f"the Kafka client cannot go on: {one_line(error)}")
+    return BrokenWorker(f"the Kafka client cannot continue: {one_line(error)}")
 
 
 def may_be_in_use(error: BaseException) -> bool:
-    """Whether an error of joining the group may mean that others have it: then `who_is_in` knows.
+    """Whether an error while joining may mean that others use the group: then `who_is_in` finds out.
 
-    Kafka 4 answers with UNKNOWN_SERVER_ERROR where a consumer of the new protocol is in the group, as it cannot read
-    Faust's subscription; whatever else aiokafka 0.14 has no class for (a fenced instance id) looks the same."""
+    Kafka 4 answers with UNKNOWN_SERVER_ERROR if a consumer of the new protocol is in the group, because it cannot read
+    Faust's subscription. Other errors without a class in aiokafka 0.14 (a fenced instance id) look the same."""
     unknown = repr(kafka_errors.UnknownError())
     return _is(error, kafka_errors.InconsistentGroupProtocolError) or error.args == (unknown,)
 
 
 def who_is_in(kafka: Kafka) -> str:
-    """Which other kind of consumers has the group: its protocol and some members, as far as Kafka tells us; empty where
-    it has none but Faust's. Raises PassingFault."""
+    """Which other kind of consumer uses the group: its protocol and some members, as far as Kafka reports them. Empty
+    if there are only Faust's. Raises PassingFault."""
     with admin_client(kafka) as admin:
         found = patiently(lambda: admin.describe_groups([kafka.group]))[kafka.group]
         if not found["members"]:
@@ -70,13 +68,13 @@ def who_is_in(kafka: Kafka) -> str:
 
 
 def members(kafka: Kafka) -> int:
-    """How many members the group has; 0 where there is no such group. Raises PassingFault."""
+    """The number of members of the group; 0 if there is no such group. Raises PassingFault."""
     with admin_client(kafka) as admin:
         return len(patiently(lambda: admin.describe_groups([kafka.group]))[kafka.group]["members"])
 
 
 def _new_kind(admin: KafkaAdminClient, name: str) -> str:
-    """Of a group that a classic request does not describe."""
+    """Describes a group that a classic request does not describe."""
     for group in admin.list_groups():
         kind = group.get("group_type") or "classic"
         if group["group_id"] == name and kind != "classic":
@@ -91,6 +89,6 @@ def _members(members: list[dict[str, Any]]) -> str:
 
 
 def _is(error: BaseException, kind: type[Exception]) -> bool:
-    """Whether `error` is of this kind, or wraps one: aiokafka puts some into the text of a KafkaError."""
+    """Whether `error` is of this kind, or wraps one: aiokafka puts some errors into the text of a KafkaError."""
     wrapped = str(error) if isinstance(error, kafka_errors.KafkaError) else ""
     return isinstance(error, kind) or f"{kind.__name__}(" in wrapped

@@ -1,8 +1,8 @@
-"""The posts of one partition that Faust delivered and nobody took in yet.
+"""The posts of one partition that Faust has delivered and that are not taken in yet.
 
-Faust brings the posts of all partitions one after the other: who made it wait for one partition's room would hold up
-the others. So they wait here, each partition's apart, and where they get too many, fetching of that partition is
-paused. What was fetched before still comes: one fetch (`max_partition_fetch_bytes`, 1 MiB, or one larger batch)."""
+Faust delivers the posts of all partitions one after the other: waiting for room in one partition would block the
+others. So each partition has an inbox. If it gets too full, fetching of that partition is paused. Posts fetched before
+still arrive: one fetch (`max_partition_fetch_bytes`, 1 MiB, or one larger batch)."""
 
 import asyncio
 from collections import deque
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 PAUSE_POSTS = 64
-"""Posts at which fetching is paused; at half of them it goes on."""
+"""Posts at which fetching is paused; at half of them it resumes."""
 
 
 PAUSE_BYTES = 8 * 2**20
@@ -18,7 +18,7 @@ PAUSE_BYTES = 8 * 2**20
 
 
 class Inbox:
-    """First in, first out. `pause` and `resume` are told of the partition's fetching; messages are Faust's."""
+    """First in, first out. `pause` and `resume` control the partition's fetching; messages are Faust's."""
 
     def __init__(self, pause: Callable[[], None], resume: Callable[[], None]) -> None:
         self._pause, self._resume = pause, resume
@@ -40,7 +40,7 @@ class Inbox:
             self._pause()
 
     def close(self) -> None:
-        """Drop everything, and wake whoever waits."""
+        """Drop everything, and wake all waiting tasks."""
         self._messages.clear()
         self._closed = True
         self._any.set()

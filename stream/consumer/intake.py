@@ -1,11 +1,11 @@
-"""From Faust's stream into the pipeline: each post once, in offset order, and none before its turn.
+"""From Faust's stream into the pipeline: each post once, and in offset order.
 
-The agent only sorts: each partition has an inbox (stream/consumer/inbox.py) and a task that takes in from it, so that
-one which is full, or is only just looked up, holds up no other. A record is taken in only for the assignment that it
-was fetched for, and only once it is known where that begins; whatever else Faust delivers is dropped without being
-committed, so that whoever has the partition reads it again. What is to be done with an offset,
-stream/pipeline/partition.py judges; here it is done. Offsets that hold no posts (the markers of transactions, what was
-aborted) are passed, so that they too are counted and committed: else a partition would look behind for ever."""
+The agent only sorts. Each partition has an inbox (stream/consumer/inbox.py) and a task that reads from it, so a full or
+new partition does not block the others. A record is taken in only for the assignment that it was fetched for, once the
+start offset of that is known. Other records are dropped without being committed, so the owner of the partition reads
+them again. stream/pipeline/partition.py judges what to do with an offset; this file does it. Offsets without posts
+(transaction markers, aborted posts) are passed, so that they are counted and committed too. Otherwise the partition
+would have lag forever."""
 
 import asyncio
 import contextlib
@@ -29,14 +29,14 @@ from stream.runtime.retry import Backoff
 from stream.runtime.tasks import Guard
 
 PASS_EVERY = 0.5
-"""Seconds between two looks for offsets without posts."""
+"""Seconds between two checks for offsets without posts."""
 
 
 log = logging.getLogger("trimod.worker")
 
 
 class Intake:
-    """Takes in posts of `partitions`, those that are assigned to this worker now, until `stop` is set."""
+    """Takes in posts of `partitions`, which are assigned to this worker now, until `stop` is set."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Intake:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def open(self, partition: Partition[Done]) -> None:
-        """Take in what comes of `partition`."""
+        """Take in the posts of `partition`."""
         pause = functools.partial(self._offsets.pause, partition.id)
         resume = functools.partial(self._offsets.resume, partition.id)
         inbox = self._inboxes[partition] = Inbox(pause, resume)
@@ -65,34 +65,34 @@ class Intake:
         task.add_done_callback(self._tasks.discard)
 
     def close(self, partition: Partition[Done]) -> None:
-        """Drop what waits of `partition`: whoever has it next reads it again. A post that is just taken in is not torn
-        from it: where it is worked on alone, it must stay alone."""
+        """Drop the waiting posts of `partition`: its next owner reads them again. A post that is being taken in is not
+        interrupted: if it is processed alone, it must stay alone."""
         self._inboxes.pop(partition).close()
 
     def close_all(self) -> None:
-        """The worker ends: the same for every partition, and at once."""
+        """The worker exits: close every partition at once."""
         for partition in list(self._inboxes):
             self.close(partition)
         for task in self._tasks:
             task.cancel()
 
     def waiting(self) -> int:
-        """Posts that were delivered and not taken in yet, of all partitions."""
+        """Posts of all partitions that are delivered but not taken in yet."""
         return sum(map(len, self._inboxes.values()))
 
     async def consume(self, stream: Any) -> None:
-        """The agent. Nothing may escape it: a dead agent would go unnoticed while the process heartbeats
-        on."""
+        """The agent. It must catch all errors: nobody would notice a dead agent, because the process still sends
+        heartbeats."""
         try:
             async for event in stream.events():
                 self._sort(event.message)
         except Exception as error:
             if not isinstance(error, TrimodError):
-                log.exception("the agent failed")
+                log.exception("the Faust agent failed")
             self._guard.fail(error)
 
     async def pass_gaps(self) -> None:
-        """Pass offsets that hold no posts; never ends."""
+        """Pass offsets without posts; never ends."""
         while True:
             await asyncio.sleep(PASS_EVERY)
             for partition, inbox in list(self._inboxes.items()):
@@ -134,21 +134,19 @@ class Intake:
                 with contextlib.suppress(TimeoutError):  # then the next look tries again
                     await self._offsets.seek(partition.id, expected)
             return
-        log.debug("%s: offsets %d to %d hold no posts", partition.name, expected, fetched.position - 1)
+        log.debug("%s: offsets %d to %d contain no posts", partition.name, expected, fetched.position - 1)
         work = Work(partition, start.topic_id, fetched.position - 1, None, None, now())
         counted = Counted(work.offset, "", "", work.timestamp, now(), ())
         partition.skip(fetched.position, Done(work, (), counted))
 
     async def _judge_jump(self, partition: Partition[Done], start: Start, offset: int) -> Verdict:
-        """The verdict on a post before which some are missing, now that we ask whether they are still there;
-        reads them again if so."""
+        """The verdict on a post after missing ones, once we know whether the log still has these; reads them again if
+        so."""
         name = partition.name
         await self._backoff.persist(f"reading {name}", functools.partial(self._look_at_bounds, partition))
         verdict = partition.judge(start, offset)
         if verdict is Verdict.SEEK:
-            log.warning(
-                "%s starts at offset %d where %d was expected: reading again", name, offset, start.first
-            )
+            log.warning("%s: expected offset %d, got %d: reading again", name, start.first, offset)
             await self._offsets.seek(partition.id, partition.seek_before(start, offset))
         elif start.committed is not None:
             log.warning(
@@ -162,6 +160,6 @@ class Intake:
 
 
 def _work(partition: Partition[Done], start: Start, message: Any) -> Work:
-    """`message` is Faust's: its time is in seconds, and zero or less where it has none."""
+    """`message` is Faust's: its time is in seconds, and zero or less if it has none."""
     timestamp = round(message.timestamp * 1000) if message.timestamp and message.timestamp > 0 else now()
     return Work(partition, start.topic_id, message.offset, message.key, message.value, timestamp)

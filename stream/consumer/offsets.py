@@ -1,15 +1,14 @@
-"""Faust's consumer as the worker uses it: offsets are read, committed and sought here, and nowhere else.
+"""Faust's consumer as the worker uses it: only this file reads, commits and seeks offsets.
 
-It lives in a thread of its own with its own event loop; every call goes there and comes back. The worker
-commits by itself, because what Faust 0.15.3 commits cannot be trusted with work in flight: without its
-compiled parts a stream acks the events of an old generation that it skips (streams.py, `_py_aiter`), and
-`Consumer._new_offset` goes past an unprocessed offset where nothing was committed yet or where just the
-first offset is missing. Hence the posts topic is read with `acks=False`, which turns all of Faust's
-bookkeeping off (tests/unit/stream/consumer/test_faust_commits.py).
+The consumer runs in a separate thread with its own event loop; every call is sent there. The worker commits on its own,
+because Faust 0.15.3 does not commit correctly while posts are in progress. Without its compiled parts, a stream acks
+the events of an old generation that it skips (streams.py, `_py_aiter`). And `Consumer._new_offset` passes an
+unprocessed offset if nothing was committed yet, or if only the first offset is missing. So the posts topic is read with
+`acks=False`, which turns off all of Faust's bookkeeping (tests/unit/stream/consumer/test_faust_commits.py).
 
-Faust reads uncommitted posts unless it is in `exactly_once`, which does not work (DESIGN section 4): the isolation
-level is set on aiokafka's consumer as it is made. How far each fetch has read is noted as well, because the end of a
-log may hold no posts: the markers of transactions, and what was aborted."""
+Faust reads uncommitted posts unless it runs in `exactly_once`, which does not work. So the isolation level is set on
+aiokafka's consumer when that is created. The position after each fetch is noted too, because the end of a log may have
+no posts: only transaction markers and aborted posts."""
 
 import asyncio
 import contextlib
@@ -30,22 +29,22 @@ T = TypeVar("T")
 
 
 ANSWER_TIMEOUT = 10.0
-"""Seconds for a commit, or to hear what is committed: aiokafka itself would try for ever, and say nothing."""
+"""Seconds to commit, or to read the committed offset: aiokafka itself would retry forever without a report."""
 
 
 SLOW_ANSWER_TIMEOUT = 30.0
-"""Seconds to hear where logs begin and end."""
+"""Seconds to read where logs begin and end."""
 
 
 ASK_AGAIN = 1.0
-"""Seconds between two fetches that are refused, as something has failed."""
+"""Seconds between two fetches that are refused after a failure."""
 
 
 class _Unfiltered(defaultdict[Any, Any]):
-    """Faust's read offsets, of which Faust finds none and so drops no message below them.
+    """Faust's read offsets. Faust finds none here, and so drops no message below them.
 
-    After a seek it would drop what we read again: the rest of the batch that it has in its hands moves the
-    read offset forward once more. What comes twice is the partition's business (stream/pipeline/partition.py)."""
+    After a seek it would drop what we read again: the rest of its current batch moves the read offset forward once
+    more. The partition handles repeated posts (stream/pipeline/partition.py)."""
 
     def __getitem__(self, partition: Any) -> None:
         return None
@@ -57,15 +56,15 @@ class Fetched:
 
     generation: int
     first: int
-    """Offset from which on nothing was left out: fetched without a seek between."""
+    """Offset from which nothing was left out: fetched without a seek in between."""
     last_post: int
-    """Offset of the last post that was handed to Faust; -1 where none was."""
+    """Offset of the last post given to Faust; -1 if there was none."""
     position: int
-    """Offset to fetch next: what lies between the last post, or `first`, and this holds no posts."""
+    """Offset to fetch next: there are no posts between the last post, or `first`, and this."""
 
 
 class Offsets:
-    """Offsets of the partitions that are assigned to `app`, a faust.App; to be made before it is started.
+    """Offsets of the partitions assigned to `app`, a faust.App; create it before the app is started.
 
     `isolation_level` is Kafka's: `read_committed` or `read_uncommitted`."""
 
@@ -119,28 +118,27 @@ class Offsets:
         return found if found is not None and found.generation == generation else None
 
     async def commit(self, offsets: Mapping[TopicPartition, tuple[int, str]]) -> bool:
-        """Commit the offset that is to be read next of each partition, and the UUID of its topic. False where
-        a rebalance came first: then they are no longer ours to commit. Raises PassingFault while the broker
-        is away."""
+        """Commit the next offset to read of each partition, with the UUID of its topic. False if a rebalance came
+        first: then the partitions are no longer ours. Raises PassingFault while the broker is unavailable."""
         wanted = {partition: OffsetAndMetadata(*offset) for partition, offset in offsets.items()}
         try:
             await self._call(self._consumer().commit(wanted))
         except TimeoutError:
-            raise PassingFault(f"the broker takes no commits within {ANSWER_TIMEOUT:g} s") from None
+            raise PassingFault(f"the broker did not accept a commit within {ANSWER_TIMEOUT:g} s") from None
         except (CommitFailedError, IllegalStateError):
             return False
         except KafkaError as error:
-            raise PassingFault(f"the broker takes no commits: {error!r}") from error
+            raise PassingFault(f"the broker does not accept commits: {error!r}") from error
         return True
 
     async def committed(self, partition: TopicPartition, topic_id: str) -> int | None:
-        """The group's committed offset, None where there is none. One that was committed for another topic
-        of the same name, deleted since, is none. Raises PassingFault."""
+        """The group's committed offset, or None. An offset of another topic of the same name, deleted since, does not
+        count. Raises PassingFault."""
         coordinator = self._consumer()._coordinator
         try:
             found = (await self._call(coordinator.fetch_committed_offsets([partition]))).get(partition)
         except (KafkaError, TimeoutError) as error:
-            raise PassingFault(f"the broker does not tell what is committed: {error!r}") from error
+            raise PassingFault(f"the broker did not return the committed offset: {error!r}") from error
         if found is None or found.offset < 0 or found.metadata not in ("", topic_id):
             return None
         return int(found.offset)
@@ -156,7 +154,7 @@ class Offsets:
             begins = await self._call(consumer.beginning_offsets(partitions), SLOW_ANSWER_TIMEOUT)
             ends = await self._call(whole.end_offsets(partitions, timeout_ms), SLOW_ANSWER_TIMEOUT)
         except (KafkaError, TimeoutError) as error:
-            raise PassingFault(f"the broker does not tell offsets: {error!r}") from error
+            raise PassingFault(f"the broker did not return the first and last offsets: {error!r}") from error
         return {partition: (begins[partition], ends[partition]) for partition in partitions}
 
     async def seek(self, partition: TopicPartition, offset: int) -> None:
@@ -170,7 +168,7 @@ class Offsets:
         await self._call(seek())
 
     def pause(self, partition: TopicPartition) -> None:
-        """Fetch nothing more of `partition`, if it is still ours, until `resume`; what Faust has of it still comes."""
+        """Stop fetching `partition`, if it is still ours, until `resume`; posts that Faust already has still arrive."""
         self._tell(lambda consumer: consumer.pause(partition))
 
     def resume(self, partition: TopicPartition) -> None:
@@ -178,7 +176,7 @@ class Offsets:
         self._tell(lambda consumer: consumer.resume(partition))
 
     def retry_join(self) -> None:
-        """Have the consumer try again to join the group, after an error that it waits with (`error`)."""
+        """Let the consumer retry to join the group, after the error at which it waits (`error`)."""
 
         def retry(consumer: AIOKafkaConsumer) -> None:
             with contextlib.suppress(KafkaError):
@@ -187,16 +185,16 @@ class Offsets:
         self._tell(retry)
 
     def end(self, partition: TopicPartition) -> int | None:
-        """The end of what may be read of the partition's log as of the last fetch, None before the first."""
+        """The end of the readable part of the partition's log at the last fetch; None before the first."""
         assignment = self._consumer()._subscription.subscription.assignment
         if assignment is None or partition not in assignment.tps:
             return None
         return self._end(assignment.state_value(partition))
 
     def reads_on(self, partitions: Collection[TopicPartition]) -> bool:
-        """Whether there may be something left to fetch: posts that are in the log, a rebalance that is not
-        over, a group that is not joined. Control records at a log's end are no posts: they are passed. Posts of
-        a transaction that is open are not to be read yet."""
+        """Whether there may be something left to fetch: posts in the log, an unfinished rebalance, a group not joined
+        yet. Control records at the end of a log are not posts: they are passed. Posts of an open transaction cannot be
+        read yet."""
         consumer = self._consumer()
         assignment = consumer._subscription.subscription.assignment
         if assignment is None or set(assignment.tps) != set(partitions):
@@ -211,19 +209,19 @@ class Offsets:
 
     @property
     def joins(self) -> bool:
-        """Whether a rebalance, or the first joining, is under way."""
+        """Whether a rebalance, or the first join, is in progress."""
         subscription = getattr(self._app.consumer._thread._consumer, "_subscription", None)
         return subscription is None or bool(subscription.reassignment_in_progress)
 
     @property
     def has_left(self) -> bool:
-        """Whether the consumer's part that keeps us in the group has ended: it does not come back."""
+        """Whether the part of the consumer that keeps us in the group has ended: it does not restart."""
         task = getattr(self._coordinator, "_coordination_task", None)
         return bool(task is not None and task.done())
 
     @property
     def error(self) -> BaseException | None:
-        """Why the consumer cannot fetch, or waits in the middle of joining the group (`retry_join` lets it go on)."""
+        """Why the consumer cannot fetch, or waits while joining the group (`retry_join` lets it continue)."""
         error: BaseException | None = getattr(self._coordinator, "_pending_exception", None)
         return error or self._refused
 
@@ -237,12 +235,12 @@ class Offsets:
         return end
 
     def _forget(self) -> None:
-        """Somebody seeks, in the consumer's loop: what was fetched before tells nothing of what comes."""
+        """A seek happens, in the consumer's loop: earlier fetches say nothing about later ones."""
         self._seeks += 1
         self._fetched.clear()
 
     def _positions(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
-        """Offset to fetch next of each partition that is ours now; none while that is open."""
+        """Next offset to fetch of each partition that is ours now; empty during a rebalance."""
         subscriptions = consumer._subscription
         assignment = subscriptions.subscription and subscriptions.subscription.assignment
         if assignment is None or subscriptions.reassignment_in_progress:
@@ -256,8 +254,8 @@ class Offsets:
         began: Mapping[TopicPartition, int],
         records: Mapping[TopicPartition, Any],
     ) -> None:
-        """Note how far `records` go, which were fetched from the positions `began`; in the consumer's loop, before
-        anything else happens there."""
+        """Note the positions after `records`, which were fetched from the positions `began`; in the consumer's loop,
+        before anything else happens there."""
         generation = consumer._coordinator.generation
         for partition, position in self._positions(consumer).items():
             found = records.get(partition, ())
@@ -270,7 +268,7 @@ class Offsets:
             self._fetched[partition] = Fetched(generation, first, last, position)
 
     def _tell(self, what: Callable[[AIOKafkaConsumer], None]) -> None:
-        """Do `what` in the consumer's loop, soon; calls stay in order."""
+        """Run `what` in the consumer's loop, soon; calls stay in order."""
 
         def do() -> None:
             with contextlib.suppress(IllegalStateError):  # a rebalance came first

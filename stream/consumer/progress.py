@@ -1,8 +1,8 @@
-"""Signs of life to the watchdog: how much was committed, whether there is work to do, and whether it is waited for.
+"""Progress reports to the watchdog: the number of commits, whether posts are pending, and whether the worker waits.
 
-The start counts as work that is to be done. Where nothing goes on, the broker is asked before the watchdog ends the
-worker: if it is away, that is a named wait. When enough is enough, stream/runtime/watchdog.py decides. A group that
-others use is a named wait as well, and joined as soon as they have left."""
+Startup counts as pending work. If there is no progress, the broker is asked before the watchdog stops the worker: if it
+is unavailable, that is a named wait. stream/runtime/watchdog.py has the limits. A group that others use is a named wait
+too, and is joined as soon as they have left."""
 
 import asyncio
 from collections.abc import Mapping
@@ -23,29 +23,29 @@ from stream.runtime.tasks import Guard
 from stream.runtime.watchdog import Signs, Watchdog
 
 PULSE = 0.5
-"""Seconds between two signs of life."""
+"""Seconds between two reports."""
 
 
 JOINING = "joining the group"
-"""Who waits for others to leave the group, as /health names it: not ready meanwhile."""
+"""The task that waits for others to leave the group, as named on /health; not ready meanwhile."""
 START_TIMEOUT = 60.0
-"""Seconds that joining the group may take before it counts as work that does not go on."""
+"""Seconds for joining the group before it counts as no progress."""
 
 
 ASK_AFTER = 10.0
-"""Seconds without progress after which the broker is asked whether it is there, and the topic still the same."""
+"""Seconds without progress after which we check whether the broker answers and the topic is still the same."""
 
 
 @dataclass(slots=True)
 class Life:
-    """How far the worker's life is, as /health tells it."""
+    """The worker's state, as shown on /health."""
 
     state: str = "starting"
     """starting, running, draining or broken."""
 
 
 class Pulse:
-    """The pulse of one worker."""
+    """The progress reports of one worker."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Pulse:
         self._joining = False
 
     async def beat(self) -> None:
-        """Give signs of life; never ends. Raises a TrimodError where the Kafka client has given up for good."""
+        """Report progress; never ends. Raises a TrimodError if the Kafka client has given up."""
         began = self._watchdog.clock()
         while True:
             state = self._life.state
@@ -81,7 +81,7 @@ class Pulse:
 
     def _look_at_group(self) -> None:
         if self._offsets.has_left:
-            raise BrokenWorker("the Kafka client has left the group and does not come back")
+            raise BrokenWorker("the Kafka client has left the group and will not rejoin")
         error = self._offsets.error
         if error is None or self._joining:
             return
@@ -91,14 +91,14 @@ class Pulse:
         self._guard.background(self._join())
 
     async def _join(self) -> None:
-        """Try to join until it works."""
+        """Retry until joining works."""
         try:
             await self._backoff.persist(JOINING, self._try_to_join)
         finally:
             self._joining = False
 
     async def _try_to_join(self) -> None:
-        """Have the client try again where its last try failed; raises PassingFault where others have the group."""
+        """Let the client retry if its last attempt failed; raises PassingFault if others use the group."""
         error = self._offsets.error
         if error is None:
             return
@@ -115,7 +115,7 @@ class Pulse:
         )
 
     def _behind(self) -> bool:
-        """Whether there is work to do."""
+        """Whether posts are pending."""
         return self._offsets.reads_on(list(self._partitions)) or any(
             len(each.work) or each.done > each.committed or not each.start.done()
             for each in self._partitions.values()

@@ -1,7 +1,7 @@
-"""Which posts topic we read: Kafka's UUID of it, and whether it is still the same.
+"""The identity of the posts topic: its Kafka UUID, and whether that is still the same.
 
-A topic that is deleted and made anew keeps its name and begins its offsets again: who read on would drop its first
-posts as read before. So the worker ends, and its next start reads from the beginning."""
+A topic that is deleted and recreated keeps its name, but its offsets start again. A worker that continued would drop
+the first posts as already read. So the worker exits, and the next start reads from the beginning."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ from stream.runtime.retry import Backoff
 from stream.runtime.tasks import Guard
 
 ASK_EVERY = 10.0
-"""Seconds between two questions, at the least."""
+"""Minimum seconds between two requests."""
 
 
 class PostsTopic:
@@ -25,21 +25,20 @@ class PostsTopic:
         self._uuid = ""
 
     async def uuid(self, what: str) -> str:
-        """Kafka's UUID of it; a broker that is away is waited for, and `what` names who is waiting. Raises
-        BrokenWorker where it is not the one of before, also if no partition of that is ours any more: Faust's
-        assignor still knows its partitions, and fails where the new topic has less."""
+        """The topic's Kafka UUID; waits for an unavailable broker, and `what` names the waiting task. Raises
+        BrokenWorker if the UUID has changed, even if we own no partition of the old topic any more: Faust's assignor
+        still knows its partitions, and fails if the new topic has fewer."""
         uuid = await self._backoff.persist(what, lambda: asyncio.to_thread(posts_topic_id, self._kafka))
         if self._uuid not in ("", uuid):
             raise BrokenWorker(
-                f"topic {self._kafka.posts_topic} was deleted and made anew: it is read from its beginning"
-                " by the next start"
+                f"topic {self._kafka.posts_topic} was deleted and recreated: the next start reads it from the beginning"
             )
         self._uuid = uuid
         return uuid
 
     def ask(self) -> None:
-        """Have the broker asked, in the background, whether it is there (else it is waited for, by name) and
-        whether the topic is still the same; if it is not, the worker is broken."""
+        """Check in the background whether the broker answers (otherwise it is a named wait) and whether the topic is
+        still the same. If it is not, the worker is broken."""
         now = asyncio.get_running_loop().time()
         if now - self._asked_at > ASK_EVERY:
             self._asked_at = now
@@ -50,8 +49,8 @@ class PostsTopic:
 
 
 def posts_topic_id(kafka: Kafka) -> str:
-    """Kafka's UUID of the posts topic. PassingFault also where metadata lacks it: it was there at the start,
-    and may be in the middle of being made anew."""
+    """Kafka's UUID of the posts topic. PassingFault also if the metadata lacks it: it existed at startup, and may be
+    being recreated."""
     try:
         return topic_uuid(kafka, kafka.posts_topic)
     except (PassingFault, SettingsError, Refused):

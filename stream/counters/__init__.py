@@ -1,1 +1,1 @@
-"""Live counts in Redis: counting, rebuilding, and whether the counts are to be trusted. Reads no posts."""
+"""Live counts in Redis: counting, rebuilding, and whether the counts can be trusted. Reads no posts."""

@@ -1,7 +1,7 @@
-"""The entity types that a group's workers emit: kept in Redis, so that no worker with other types can join.
+"""The entity types that a group's workers emit: stored in Redis, so that no worker with other types can join.
 
-Consumers of a group's events count on its types; half of the partitions tagged with others would be noticed by nobody.
-The first worker of a group writes its own down; `trimod group relabel` changes them on purpose.
+Consumers of a group's events rely on its types. If part of the partitions had other types, nobody would notice. The
+first worker of a group stores its types; `trimod group relabel` changes them.
 """
 
 import json
@@ -18,14 +18,14 @@ def types_of(labels: Sequence[str]) -> list[str]:
 
 
 class GroupLabels:
-    """Those of the group whose counters these are."""
+    """The types of the group that these counters belong to."""
 
     def __init__(self, counters: Counters) -> None:
         self._client, self._url = counters.client, counters.settings.url
         self._key = f"{counters.root}:labels"
 
     async def read(self) -> list[str] | None:
-        """The group's entity types; None where it has none yet. Raises PassingFault."""
+        """The group's entity types; None if it has none yet. Raises PassingFault."""
         with redis_faults(self._url):
             found = await self._client.get(self._key)
         return None if found is None else _decoded(str(found))
@@ -36,20 +36,20 @@ class GroupLabels:
             await self._client.set(self._key, json.dumps(sorted(types)))
 
     async def check(self, group: str, types: Sequence[str]) -> None:
-        """Write `types` down where the group has none; raises Refused where it has others, PassingFault."""
+        """Store `types` if the group has none. Raises Refused if it has others, PassingFault."""
         with redis_faults(self._url):
             await self._client.set(self._key, json.dumps(sorted(types)), nx=True)
         used = await self.read()
         if used is not None and used != sorted(types):
             raise Refused(
-                f"group {group} emits {', '.join(used)}, and this checkpoint {', '.join(sorted(types))}: run it as "
-                "a group of its own (kafka.group, kafka.entities_topic, kafka.tagged_topic, kafka.dead_topic), or "
-                "stop the group's workers and change its types (`trimod group relabel CHECKPOINT`)"
+                f"group {group} emits {', '.join(used)}, but this checkpoint emits {', '.join(sorted(types))}: use a "
+                "separate group (kafka.group, kafka.entities_topic, kafka.tagged_topic, kafka.dead_topic), or stop "
+                "the group's workers and change its types (`trimod group relabel CHECKPOINT`)"
             )
 
 
 def _decoded(text: str) -> list[str] | None:
-    """None where it is not ours: then it is written over by `relabel`, and read as absent."""
+    """None if it is not ours: then it counts as absent, and `relabel` overwrites it."""
     try:
         found = json.loads(text)
     except ValueError:

@@ -1,8 +1,8 @@
-"""Whether the counters are to be trusted: said once when they are not, on the log, /health and /metrics.
+"""Whether the counters can be trusted: if not, this is reported once in the log, and on /health and /metrics.
 
-Redis that was emptied, or came back from an older state, knows less than was counted and committed. Nothing but
-`trimod counters rebuild` mends that, so it stays said, by every worker of the group and across their restarts, until a
-rebuild has switched to new keys. Tagging goes on meanwhile.
+If Redis was emptied or restored from an older state, it knows less than was counted and committed. Only `trimod
+counters rebuild` fixes that. So all workers of the group report it, also after restarts, until a rebuild has switched
+to new keys. Tagging continues meanwhile.
 """
 
 import contextlib
@@ -15,29 +15,29 @@ log = logging.getLogger("trimod.worker")
 
 
 class Trust:
-    """What one worker knows of the counters."""
+    """What one worker knows about the counters."""
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
         self.lost = ""
-        """Why the counters are not to be trusted; empty where they are."""
+        """Why the counters are not to be trusted; empty if they are."""
         self._generation = ""
 
     async def doubt(self, reason: str) -> None:
-        """The counters are not to be trusted, because of `reason`. Never raises: what it cannot write down for
-        the other workers yet, `look` does."""
+        """The counters are not to be trusted, because of `reason`. Never raises: if it cannot store the reason for the
+        other workers, `look` does so later."""
         if not self.lost:
             self._say(reason)
             with contextlib.suppress(PassingFault):
                 self._generation = await self._counters.distrust(reason)
 
     async def look(self) -> None:
-        """Learn what other workers found, and whether a rebuild has mended it. Raises PassingFault."""
+        """Read what other workers found, and whether a rebuild has fixed it. Raises PassingFault."""
         if self.lost and not self._generation:
             self._generation = await self._counters.distrust(self.lost)
         generation, reason = await self._counters.distrusted()
         if self.lost and not reason and generation != self._generation:
-            log.info("the counters were rebuilt: they are to be trusted again")
+            log.info("the counters were rebuilt and can be trusted again")
             self.lost = self._generation = ""
         elif reason and not self.lost:
             self._generation = generation
@@ -46,5 +46,6 @@ class Trust:
     def _say(self, reason: str) -> None:
         self.lost = reason
         log.warning(
-            "%s: the counters are not to be trusted before `trimod counters rebuild`; tagging goes on", reason
+            "%s: the counters are not to be trusted until `trimod counters rebuild`; tagging continues",
+            reason,
         )

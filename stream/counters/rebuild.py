@@ -1,12 +1,13 @@
-"""Counters made anew from the receipts, exactly, while workers go on tagging and counting.
+"""Recomputes exact counters from the receipts, while workers continue to tag and count.
 
-The receipts of `posts.tagged` that are of this group (other groups may share the topic) are replayed by the script that
-counts live, into keys of a new generation, in the order of their tagging. Then workers' counting is held for the moment
-that it takes to read the last receipts, and one script switches to the new generation if it has seen every offset that
-the old one has. A worker publishes a receipt before it counts it, so the receipt of whatever is counted is there to be
-read; what workers publish but could not yet count lies beyond or below the new generation's marks, and these decide.
-Dead posts have no receipt, nor have offsets without posts: what the group has committed moves the marks over them.
-Counts by time whose buckets have run out by now are not brought back.
+The group's receipts in `posts.tagged` (other groups may share the topic) are replayed in the order of tagging. The live
+counting script counts them into keys of a new generation. Then the workers' counting is paused while the last receipts
+are read. One script switches to the new generation if that has seen every offset that the old one has.
+
+A worker publishes a receipt before it counts the post, so everything counted has a receipt. Posts that workers have
+published but not counted are above or below the new generation's marks, which decide. Dead posts and offsets without
+posts have no receipt: the group's committed offsets move the marks past them. Counts by time are not restored if their
+buckets have expired.
 """
 
 import time
@@ -30,7 +31,7 @@ from stream.kafka.topics import admin_client, patiently
 from stream.messages.receipts import Receipt
 
 LOCK_MS = 60_000
-"""How long a rebuild that stopped moving keeps others from starting; counters.lua renews it."""
+"""How long a stuck rebuild blocks others; count.lua renews it."""
 
 
 ATTEMPTS = 10
@@ -38,7 +39,7 @@ ATTEMPTS = 10
 
 
 BATCH = 4000
-"""Receipts that are counted together."""
+"""Receipts that are counted at once."""
 
 
 _SWITCH = Path(__file__).with_name("switch_generation.lua")
@@ -53,8 +54,8 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What a rebuild did. `others`: receipts of other groups, which count for these. `incomplete`: the first receipts
-    are no longer kept, so what they counted is gone."""
+    """The result of a rebuild. `others`: receipts of other groups, which count there. `incomplete`: the first receipts
+    are no longer kept, so their counts are lost."""
 
     receipts: int
     others: int
@@ -68,11 +69,11 @@ async def rebuild(
     progress: Callable[[int, int], None] = lambda read, total: None,
     incomplete: bool = False,
 ) -> Rebuilt:
-    """Recompute the counters of the workers' group, switch to them; `progress` gets (read, of how many).
+    """Recompute the counters of the workers' group and switch to them; `progress` gets (read, total).
 
-    `incomplete` allows it where the first receipts are no longer kept; else that is a TrimodError, as where
-    another rebuild runs or somebody emptied Redis meanwhile. Raises PassingFault where Redis or Kafka is
-    away. After an error the counters are as they were.
+    `incomplete` allows it if the first receipts are no longer kept; otherwise that is a TrimodError. So is another
+    running rebuild, or a Redis that is emptied meanwhile. Raises PassingFault if Redis or Kafka is unavailable. After
+    an error, the counters are unchanged.
     """
     counters = Counters(settings.redis, settings.kafka.group)
     try:
@@ -174,16 +175,14 @@ class _Rebuild:
                 return
             if answer == "lost":
                 raise _lost()
-        raise TrimodError(
-            "the workers count faster than receipts can be read: try again when they have less to do"
-        )
+        raise TrimodError("the workers count faster than receipts can be read: try again under less load")
 
     async def _lock(self) -> None:
         with redis_faults(self.counters.settings.url):
             lock = f"{self.counters.root}:rebuild"
             if not await self.counters.client.set(lock, self.generation, nx=True, px=LOCK_MS):
                 raise TrimodError(
-                    "another `trimod counters rebuild` is running, or died less than a minute ago"
+                    "another `trimod counters rebuild` is running, or was killed less than a minute ago"
                 )
 
     async def _release(self) -> None:
@@ -193,7 +192,7 @@ class _Rebuild:
             await release(keys=[f"{root}:rebuild", f"{root}:hold"], args=[self.generation])
 
     async def _sweep(self, stale: Callable[[str], bool]) -> None:
-        """Delete the keys of generations that are not current: left by a switch or by a rebuild that died."""
+        """Delete the keys of generations that are not current: left by a switch or by a killed rebuild."""
         client, root = self.counters.client, self.counters.root
         with redis_faults(self.counters.settings.url):
             async for key in client.scan_iter(match=f"{root}:*:*", count=1000):
@@ -202,8 +201,8 @@ class _Rebuild:
 
 
 def committed_marks(kafka: Kafka) -> dict[str, int]:
-    """`topic UUID:partition` -> highest offset below the workers' committed one, of the posts topic as it
-    is now; nothing where there is no such topic."""
+    """`topic UUID:partition` -> highest offset below the workers' committed one, of the current posts
+    topic; empty if there is no such topic."""
     with admin_client(kafka) as admin:
         (topic,) = admin.describe_topics([kafka.posts_topic])
         if topic["error_code"]:
@@ -224,12 +223,12 @@ def _chunks(posts: list[Counted]) -> Iterator[list[Counted]]:
 
 def _incomplete(kafka: Kafka) -> TrimodError:
     return TrimodError(
-        f"the oldest receipts of {kafka.tagged_topic} are no longer kept, so a rebuild would lose what they "
-        "counted: nothing was changed; add --incomplete if what is left is worth more than the counts now"
+        f"the oldest receipts of {kafka.tagged_topic} are no longer kept, so a rebuild would lose their counts. "
+        "Nothing was changed; add --incomplete if the remaining receipts are worth more than the current counts"
     )
 
 
 def _lost() -> TrimodError:
     return TrimodError(
-        "Redis lost the rebuild's keys (emptied, or away for a minute): nothing was switched; run it again"
+        "Redis lost the rebuild's keys (emptied, or unavailable for a minute): nothing was switched; run it again"
     )

@@ -1,24 +1,23 @@
-"""Live counts in Redis: who is mentioned how often, per type, in total and by minute, hour and day.
+"""Live counts in Redis: how often each entity is mentioned, per type, in total and by minute, hour and day.
 
-Keys, all below `{prefix}:application:` and so in one slot (`N` is the generation that `generation` names):
+All keys are below `{prefix}:application:`, and so in one slot (`N` is the generation in `generation`):
 
     generation                 which N is read and written; `counters rebuild` fills another and switches
     N:marks                    hash `topic UUID:partition` -> highest offset counted (the high-water mark)
     N:seen                     sorted set of hashed (source, post id) -> when last tagged: the dedup window
     N:tallies                  hash: posts, duplicates, mentions:TYPE
-    N:untrusted                why a worker found that counts were lost (stream/counters/integrity.py); gone with a
-    rebuild
+    N:untrusted                why counts were lost (stream/counters/integrity.py); a rebuild removes it
     N:total:TYPE               sorted set canonical -> mentions ever
     N:minute|hour|day:TYPE:S   the same within the bucket that starts at epoch second S (UTC); these expire
-    N:expiring                 sorted set of the keys that expire -> when: one that is gone before was evicted
+    N:expiring                 sorted set of the keys that expire -> when: if one is missing before, it was evicted
     labels                     JSON list of the entity types that the group emits (stream/counters/group_types.py)
     hold, rebuild              locks of a rebuild (stream/counters/rebuild.py)
-    journal                    what is in work (stream/pipeline/journal.py)
+    journal                    posts in progress (stream/pipeline/journal.py)
 
-A batch is one call of counters.lua: redelivered offsets are skipped by the mark, so calling again is always
-safe. What must come out the same when receipts are replayed (dedup, "in the future") is decided by the
-receipt's `tagged_at`; what has run out, by Redis's clock, which all workers share. A bucket takes posts
-until `keep_*` after its end, and expires `keep_*` after its last write.
+A batch is one call of count.lua. The mark skips redelivered offsets, so it is always safe to repeat a call. The
+receipt's `tagged_at` decides everything that a replay of the receipts must reproduce (dedup, "in the future"). Redis's
+clock, which all workers share, decides what has expired. A bucket accepts posts until `keep_*` after its end, and
+expires `keep_*` after its last write.
 """
 
 import asyncio
@@ -45,11 +44,11 @@ FUTURE_TOLERANCE_MS = 5 * 60_000
 
 
 HOLD_MS = 10_000
-"""How long a rebuild may make `apply` wait while it switches generations."""
+"""How long `apply` may wait while a rebuild switches generations."""
 
 
 CHUNK = 500
-"""Posts of one script call: Redis serves nobody else while a script runs."""
+"""Posts per script call: Redis serves no other client while a script runs."""
 
 
 _SCRIPT = Path(__file__).with_name("count.lua")
@@ -65,7 +64,7 @@ _T = TypeVar("_T")
 class Counted:
     """What one tagged post adds. Times in epoch milliseconds; `mentions` are (type, canonical).
 
-    One without a post id is a dead post, which only moves the mark.
+    Without a post id it is a dead post, which only moves the mark.
     """
 
     offset: int
@@ -88,7 +87,7 @@ class Counted:
         )
 
     def identity(self) -> str:
-        """16 characters that stand for source and post id among the sightings; none for a dead post."""
+        """16 characters that identify source and post id in the dedup window; empty for a dead post."""
         if not self.post_id:
             return ""
         digest = hashlib.blake2b(orjson.dumps([self.source, self.post_id]), digest_size=12).digest()
@@ -96,7 +95,7 @@ class Counted:
 
 
 class Counters:
-    """The counters of one application (consumer group). All raise PassingFault while Redis is away."""
+    """The counters of one application (consumer group). All methods raise PassingFault while Redis is unavailable."""
 
     def __init__(self, settings: Redis, application: str) -> None:
         self.settings = settings
@@ -124,9 +123,9 @@ class Counters:
     async def apply(self, topic_uuid: str, partition: int, posts: Sequence[Counted]) -> int:
         """Count posts of one partition, in offset order; safe to repeat after any error.
 
-        Returns the partition's mark as it was before, -1 where nothing was counted: one that lies below what
-        the caller had counted earlier means that Redis has lost counts. Waits while a rebuild switches
-        generations; PassingFault also where that wait gets long.
+        Returns the partition's previous mark, or -1 if nothing was counted. If it is below what the caller has counted
+        before, Redis has lost counts. Waits while a rebuild switches generations, and raises PassingFault if that takes
+        too long.
         """
         deadline = time.monotonic() + 2 * HOLD_MS / 1000
         marks = []
@@ -134,13 +133,13 @@ class Counters:
             chunk = posts[start : start + CHUNK]
             while (answer := await self.write("", topic_uuid, partition, chunk)) == "held":
                 if time.monotonic() > deadline:
-                    raise PassingFault(f"counters at {address(self.settings.url)} are held by a rebuild")
+                    raise PassingFault(f"counters at {address(self.settings.url)} are locked by a rebuild")
                 await asyncio.sleep(0.02)
             marks.append(int(answer))
         return marks[0]
 
     async def write(self, generation: str, topic_uuid: str, partition: int, posts: Sequence[Counted]) -> str:
-        """One call of the script; its answer is in counters.lua. `generation` is '' except in a rebuild."""
+        """One call of the script; count.lua documents its answer. `generation` is '' except in a rebuild."""
         batch = [[p.offset, p.identity(), p.tagged_at, p.created_at, p.mentions] for p in posts]
         arguments: list[str | bytes] = [
             generation,
@@ -152,7 +151,7 @@ class Counters:
             return str(await self._script(keys=[self.root], args=arguments))
 
     async def generation(self) -> str:
-        """Name of the generation of keys that is read and written now."""
+        """Name of the current generation of keys."""
         with redis_faults(self.settings.url):
             return str(await self.client.get(f"{self.root}:generation") or "0")
 
@@ -162,45 +161,45 @@ class Counters:
         return {str(field): int(offset) for field, offset in found.items()}
 
     async def evicted(self) -> tuple[int, str]:
-        """How many keys should be there and are not, and one of them."""
+        """The number of missing keys, and one of them."""
         with redis_faults(self.settings.url):
             gone, one = await self._evicted(keys=[self.root])
         return int(gone), str(one)
 
     async def eviction_policy(self) -> str:
-        """Redis's `maxmemory-policy`; empty where it does not tell."""
+        """Redis's `maxmemory-policy`; empty if Redis does not report it."""
         with redis_faults(self.settings.url):
             return str((await self.client.info("memory")).get("maxmemory_policy", ""))
 
     async def distrust(self, reason: str) -> str:
-        """Write down that counts were lost, for all workers to see; the name of the generation it is said of."""
+        """Store for all workers that counts were lost; returns the name of the affected generation."""
         generation = await self.generation()
         with redis_faults(self.settings.url):
             await self.client.set(f"{self.root}:{generation}:untrusted", reason, nx=True)
         return generation
 
     async def distrusted(self) -> tuple[str, str]:
-        """(current generation, why its counts are not to be trusted); the reason is empty where they are."""
+        """(current generation, why its counts are not to be trusted); the reason is empty if they are."""
         generation = await self.generation()
         with redis_faults(self.settings.url):
             return generation, str(await self.client.get(f"{self.root}:{generation}:untrusted") or "")
 
     async def tallies(self) -> dict[str, int]:
-        """`posts` counted, `duplicates` passed over, `mentions:TYPE`."""
+        """`posts` counted, `duplicates` skipped, `mentions:TYPE`."""
         found = await self._read(lambda base: self.client.hgetall(f"{base}:tallies"))
         return {str(name): int(n) for name, n in found.items()}
 
     async def totals(self) -> dict[str, dict[str, int]]:
-        """Type -> canonical -> mentions ever: everything, for checks; `top` is for reading."""
+        """Type -> canonical -> mentions ever: everything, for checks; users need `top`."""
         return {type_: dict(rows) for type_, rows in (await self.top(None, None, None)).items()}
 
     async def top(
         self, type_: str | None, window: float | None, limit: int | None
     ) -> dict[str, list[tuple[str, int]]]:
-        """The most mentioned of one type or of each, as (canonical, mentions), most first.
+        """The most mentioned entities of one type or of each, as (canonical, mentions), most first.
 
-        window: seconds until now, served by the finest buckets kept that long, rounded out to whole ones;
-        None for all time. limit: rows per type; None for all. TrimodError for a window longer than kept.
+        window: seconds until now, from the finest buckets kept that long, rounded up to whole buckets; None for all
+        time. limit: rows per type; None for all. Raises TrimodError for a window that is longer than counts are kept.
         """
         buckets = None if window is None else await self._covering(window)
 
@@ -219,7 +218,7 @@ class Counters:
             if window <= keep:
                 return name, range(math.floor((now - window) / width) * width, math.ceil(now), width)
         raise TrimodError(
-            f"counts by time go back {keep / 86400:g} days (redis.keep_days): ask for a shorter window"
+            f"counts by time are kept for {keep / 86400:g} days (redis.keep_days): use a shorter window"
         )
 
     async def _types(self, base: str) -> list[str]:
@@ -243,7 +242,7 @@ class Counters:
         return [(canonical, int(score)) for canonical, score in results[0 if buckets is None else 1]]
 
     async def _read(self, read: Callable[[str], Awaitable[_T]]) -> _T:
-        """`read(base of the current generation)`, again where a rebuild switched generations meanwhile."""
+        """`read(base of the current generation)`, repeated if a rebuild switches generations meanwhile."""
         with redis_faults(self.settings.url):
             while True:
                 before = await self.generation()

@@ -1,1 +1,1 @@
-"""`trimod demo`: the sample posts through a real Kafka and Redis, shown as tables."""
+"""`trimod demo`: tags the sample posts with a real Kafka and Redis, and shows the results as tables."""

@@ -1,4 +1,4 @@
-"""`trimod demo`: the sample posts through a real Kafka, two workers and Redis, and what came out of them."""
+"""`trimod demo`: tags the sample posts with a real Kafka, two workers and Redis, and shows the results."""
 
 import time
 from pathlib import Path
@@ -16,20 +16,19 @@ from stream.errors import BrokenWorker
 from stream.local.signals import interruptible
 
 PIPE_WIDTH = 140
-"""Columns where the output is no terminal."""
+"""Columns if the output is not a terminal."""
 
 
 @click.command(epilog="Example: trimod demo --checkpoint deploy/checkpoints/trimod")
 @click.option(
-    "--checkpoint", type=click.Path(path_type=Path), help="Folder of the checkpoint (worker.checkpoint)."
+    "--checkpoint", type=click.Path(path_type=Path), help="Directory of the checkpoint (worker.checkpoint)."
 )
 @with_settings
 def demo(settings: Settings, checkpoint: Path | None) -> None:
-    """Tag the sample posts and show the entities; ends by itself, and leaves nothing behind.
+    """Tag the sample posts and show the entities. Exits when done, and leaves nothing behind.
 
-    Starts a Kafka, a Redis and two workers of its own on free ports, sends deploy/samples/posts.jsonl,
-    waits until every post has its receipt or is put aside, and stops everything. The last line has the
-    figures.
+    Starts a separate Kafka, Redis and two workers on free ports, and sends deploy/samples/posts.jsonl. Waits
+    until every post has a receipt or a dead letter, and stops everything. The last line has the totals.
     """
     in_repository("deploy/samples", "the demo")
     if checkpoint is not None:
@@ -55,4 +54,4 @@ def demo(settings: Settings, checkpoint: Path | None) -> None:
     console.print(dead_table(outcome.dead))
     click.echo(outcome.summary)
     if outcome.posts != outcome.tagged + len(outcome.dead):
-        raise BrokenWorker("the figures do not add up: every post must be either tagged or dead")
+        raise BrokenWorker("the totals do not match: every post must be either tagged or in posts.dead")

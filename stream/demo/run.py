@@ -1,7 +1,7 @@
-"""The demo's run: a Kafka, a Redis and two workers of its own tag the sample posts; all of it ends by itself.
+"""Runs the demo: a separate Kafka, Redis and two workers tag the sample posts, and are then stopped.
 
-Servers take free ports and a temporary folder, so nothing meets a `trimod up` that runs. What came out is an
-Outcome; showing it is stream/demo/tables.py's work. For other posts, use `trimod up` and `trimod ingest`.
+The servers use free ports and a temporary directory, so they do not conflict with a running `trimod up`. The result is
+an Outcome, which stream/demo/tables.py shows. For other posts, use `trimod up` and `trimod ingest`.
 """
 
 import asyncio
@@ -32,15 +32,15 @@ from stream.sources.ingest import Report, ingest_lines
 from stream.sources.jsonl import read_lines
 
 SAMPLES = ROOT / "deploy" / "samples"
-"""Sample posts (posts.jsonl) and the root of their pictures."""
+"""Sample posts (posts.jsonl) and the root of their images."""
 
 
 READY_TIMEOUT = 240.0
-"""Seconds that workers may take to load the model and share the partitions."""
+"""Seconds for the workers to load the model and share the partitions."""
 
 
 STALL_TIMEOUT = 120.0
-"""Seconds without a further receipt or dead letter after which the demo gives up."""
+"""Seconds without a new receipt or dead letter after which the demo gives up."""
 
 
 TOP = 6
@@ -55,12 +55,12 @@ Ranking = dict[str, list[tuple[str, int]]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the posts.
+    """The result for all posts.
 
-    posts: records sent. tagged: how many have a receipt. dead: those that could not be tagged.
-    entities: one event per mention; what a repeated post repeats is dropped by its event id.
-    ranking: type -> (canonical, mentions) as Redis counted them.
-    seconds: from the first send to the last receipt or dead letter, with the workers ready before.
+    posts: number of records sent. tagged: number of receipts. dead: posts that could not be tagged.
+    entities: one event per mention; duplicates from a repeated post are dropped by event id.
+    ranking: type -> (canonical, mentions) as counted by Redis.
+    seconds: from the first send to the last receipt or dead letter; the workers were ready before.
     """
 
     posts: int
@@ -83,7 +83,7 @@ class Outcome:
 def run_demo(settings: Settings, say: Say) -> Outcome:
     """Start everything, tag the samples, stop everything; main thread only.
 
-    Raises a TrimodError that says why where that fails; the logs are kept then, and named.
+    If that fails, raises a TrimodError with the reason; the logs are kept then, and their directory is reported.
     """
     with _own_folder(say) as folder:
         stack = LocalStack(_own_settings(settings, folder))
@@ -91,7 +91,7 @@ def run_demo(settings: Settings, say: Say) -> Outcome:
         supervisor = Supervisor(workers, say)
         try:
             stack.start(say)
-            say(f"starting {len(workers)} workers, which load the model")
+            say(f"starting {len(workers)} workers (loading the model)")
             supervisor.start()
             return _Run(stack, workers, say).outcome()
         finally:
@@ -102,7 +102,7 @@ def run_demo(settings: Settings, say: Say) -> Outcome:
 
 @contextmanager
 def _own_folder(say: Say) -> Iterator[Path]:
-    """A folder that is gone afterwards; only workers that failed leave their logs there for somebody to read."""
+    """A directory that is removed afterwards, except for the logs of workers that failed."""
     folder = Path(tempfile.mkdtemp(prefix="trimod-demo-"))
     logs = folder / "logs"
     failed = False
@@ -111,14 +111,14 @@ def _own_folder(say: Say) -> Iterator[Path]:
     except Exception:
         failed = logs.exists()
         if failed:
-            say(f"the logs of the workers stay in {logs}")
+            say(f"the workers' logs are kept in {logs}")
         raise
     finally:
         shutil.rmtree(folder / "data" if failed else folder)
 
 
 def _own_settings(settings: Settings, folder: Path) -> Settings:
-    """Two workers over eight partitions on free ports; model and device stay the user's choice."""
+    """Two workers over eight partitions on free ports; the user chooses model and device."""
     kafka_port = free_port(consecutive=2)
     local = Local(
         directory=folder,
@@ -145,7 +145,7 @@ class _Run:
         report, first_sent = self._send()
         tagged, last_done = self._wait_for_posts(report.sent)
         self._wait_for_commits()
-        self.say("reading what came out")
+        self.say("reading the results")
         return Outcome(
             posts=report.sent,
             tagged=tagged,
@@ -156,7 +156,7 @@ class _Run:
         )
 
     def _wait_for_workers(self) -> None:
-        """Until every partition has its owner: what follows measures tagging, not starting."""
+        """Until every partition has an owner: the time measured next is tagging, not startup."""
         deadline = time.monotonic() + READY_TIMEOUT
         while True:
             with suppress(PassingFault):  # a new broker has no group coordinator for a moment
@@ -179,7 +179,7 @@ class _Run:
             report = ingest_lines(read_lines(posts), self.kafka, images_root=SAMPLES, progress=sent)
         if report.problems:
             name, reason = report.problems[0]
-            raise BrokenWorker(f"{len(report.problems)} posts were not sent; the first, {name}: {reason}")
+            raise BrokenWorker(f"not sent: {len(report.problems)} posts; first failure: {name}: {reason}")
         return report, times[0]
 
     def _wait_for_posts(self, sent: int) -> tuple[int, float]:
@@ -197,16 +197,16 @@ class _Run:
                         done.setdefault(origin, tagged)
                         last = max(last, moment)
                         deadline = time.monotonic() + STALL_TIMEOUT
-                self.say(f"{len(done)} of {sent} posts are tagged or dead")
+                self.say(f"{len(done)} of {sent} posts are tagged or in posts.dead")
                 missing = sent - len(done)
-                self._check(deadline, f"{missing} of {sent} posts have neither receipt nor dead letter")
+                self._check(deadline, f"{missing} of {sent} posts have neither a receipt nor a dead letter")
         return sum(done.values()), last
 
     def _wait_for_commits(self) -> None:
         """A receipt comes before its counts in Redis, a commit after them."""
         deadline = time.monotonic() + STALL_TIMEOUT
         while read_lag(self.kafka).total:
-            self._check(deadline, "the workers do not commit what they tagged")
+            self._check(deadline, "the workers did not commit the posts that they tagged")
             time.sleep(0.3)
 
     def _events(self) -> list[EntityEvent]:
@@ -226,18 +226,21 @@ class _Run:
             await counters.close()
 
     def _check(self, deadline: float, complaint: str) -> None:
-        """Raise BrokenWorker if something of ours has ended, or if the deadline is over."""
+        """Raise BrokenWorker if a server or worker has exited, or if the deadline is over."""
         running: list[Service] = [*self.stack.servers, *self.workers]
         for service in running:
             if not service.alive:
                 raise BrokenWorker(service.why_it_ended())
         if time.monotonic() > deadline:
-            said = (f"{worker.name} last said: {' | '.join(worker.last_lines())}" for worker in self.workers)
+            said = (
+                f"last log lines of {worker.name}: {' | '.join(worker.last_lines())}"
+                for worker in self.workers
+            )
             raise BrokenWorker("; ".join((complaint, *said)))
 
 
 def _new(reader: TopicReader, tagged: bool) -> Iterator[tuple[str, bool, float]]:
-    """(origin, whether tagged, epoch seconds) of the records that have come since the last call."""
+    """(origin, whether tagged, epoch seconds) of the records that arrived since the last call."""
     for record in reader.poll(0.1):
         if tagged:
             origin = Receipt.model_validate_json(record.value).origin

@@ -1,6 +1,6 @@
-"""The demo's tables: every mention in its post, the top of each type, the posts that died and why.
+"""The demo's tables: every mention in its post, the top of each type, the dead letters and their reasons.
 
-Only looks: what is shown is stream/demo/run.py's Outcome, and the posts are read from the samples again.
+Layout only: the data are stream/demo/run.py's Outcome, and the posts are read from the samples again.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ MODALITIES = {"text": "cyan", "image": "magenta", "hashtags": "yellow"}
 
 
 def read_texts(posts: Path) -> dict[str, str]:
-    """Id -> text of the posts in a file of JSON lines, in order; what is no post is left out."""
+    """Id -> text of the posts in a file of JSON lines, in order; invalid posts are left out."""
     texts: dict[str, str] = {}
     for line in posts.read_bytes().splitlines():
         try:
@@ -46,9 +46,9 @@ def read_texts(posts: Path) -> dict[str, str]:
 
 
 def entities_table(entities: list[EntityEvent], texts: Mapping[str, str]) -> Table:
-    """One row per mention, in the order of the posts and of their words; of a long post only the first."""
+    """One row per mention, in the order of the posts and of their words; a long post shows only its first mentions."""
     legend = " ".join(f"[{colour}]{name}[/]" for name, colour in MODALITIES.items())
-    table = Table("post", "type", "sure", f"weighed: {legend}", "counted as", box=box.SIMPLE_HEAD)
+    table = Table("post", "type", "conf.", f"weights: {legend}", "counted as", box=box.SIMPLE_HEAD)
     for column in table.columns:
         column.no_wrap = True
     for column in table.columns[1:3]:
@@ -99,7 +99,7 @@ def weights_bar(weights: Mapping[str, float]) -> Text:
 
 
 def ranking_table(ranking: Ranking) -> Table:
-    """The most mentioned of each type side by side, as Redis counted them."""
+    """The most mentioned entities of each type side by side, as counted by Redis."""
     kinds = [kind for kind in COLOURS if ranking.get(kind)]
     headers = (f"[{COLOURS[kind]}]{kind}[/]" for kind in kinds)
     table = Table(*headers, title="most mentioned (Redis)", box=box.SIMPLE_HEAD)
@@ -110,7 +110,7 @@ def ranking_table(ranking: Ranking) -> Table:
 
 def dead_table(dead: list[DeadLetter]) -> Table:
     """The posts that could not be tagged, with the reason."""
-    table = Table("what was sent", "reason", title="put aside (posts.dead)", box=box.SIMPLE_HEAD)
+    table = Table("original post", "reason", title="dead letters (posts.dead)", box=box.SIMPLE_HEAD)
     for letter in dead:
         value = (letter.value or b"").decode("utf-8", "backslashreplace")
         sent = Text(value, no_wrap=True, overflow="ellipsis")

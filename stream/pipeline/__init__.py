@@ -1,4 +1,4 @@
 """One post from admission to delivery: admit, download, prepare, tag, publish, count.
 
-Knows partitions, but neither Faust nor who commits.
+It uses partitions, but neither Faust nor the committer.
 """

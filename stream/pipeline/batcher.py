@@ -1,9 +1,8 @@
-"""Posts gather here while the device is busy; when it is free, it takes what is there. No timer.
+"""Collects posts while the device is busy; when it is free, it takes the waiting posts. There is no timer.
 
-Light load: batches of one, lowest latency. Heavy load: full batches. Posts leave in the order they came,
-so that a partition's oldest post is never overtaken for long; splitting a batch by length is the tagger's
-business. What may gather is bounded at twice what one batch may hold, since prepared posts carry their
-decoded pictures."""
+Light load gives batches of one and the lowest latency; heavy load gives full batches. Posts leave in the order of their
+arrival, so a partition's oldest post is never delayed for long. The tagger splits a batch by length. The queue is
+limited to twice a batch, because prepared posts contain decoded images."""
 
 import asyncio
 from collections import deque
@@ -14,7 +13,7 @@ T = TypeVar("T")
 
 
 AHEAD = 2
-"""Batches that may gather: one that is complete when the device gets free, and one behind it."""
+"""Batches in the queue: one that is complete when the device becomes free, and one behind it."""
 
 
 @dataclass(slots=True)
@@ -41,16 +40,16 @@ class Batcher(Generic[T]):
         return len(self._waiting)
 
     async def put(self, post: T, tokens: int, images: int) -> None:
-        """Add a post that costs `tokens` and `images`; waits while two batches' worth is gathered."""
+        """Add a post that costs `tokens` and `images`; waits while the queue has two batches."""
         while not self._room.is_set():
             await self._room.wait()
         self._waiting.append(_Waiting(post, tokens, images))
         self._account(tokens, images)
 
     async def take(self) -> tuple[list[T], int]:
-        """Wait for a post; return it and what fits with it into one batch, and the tokens in all.
+        """Wait for a post; return it with the posts that fit into the same batch, and the total of tokens.
 
-        A post that is over the budget by itself comes alone."""
+        A post that exceeds the budget is returned alone."""
         await self._any.wait()
         posts: list[T] = []
         tokens = images = 0

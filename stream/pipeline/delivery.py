@@ -1,8 +1,7 @@
-"""The second half of the pipeline: what is complete of a partition, in offset order -> publish -> count -> release.
+"""The second half of the pipeline: publishes, counts and releases finished posts of a partition in offset order.
 
-Every partition has a task of its own. A passing fault is waited out, by name; a post whose records are too large for
-their topic is given up to the dead-letter topic in its place. What is released, stream/consumer/committer.py may
-commit."""
+Each partition has a separate task. A passing fault is a named wait. If a post's records are too large for their topic,
+it is moved to the dead-letter topic. stream/consumer/committer.py may commit released posts."""
 
 import asyncio
 import functools
@@ -24,7 +23,7 @@ from stream.runtime.retry import Backoff
 from stream.runtime.tasks import Guard
 
 CHUNK = 256
-"""Posts of a partition that are published and counted together."""
+"""Posts of a partition that are published and counted at once."""
 
 
 log = logging.getLogger("trimod.worker")
@@ -51,27 +50,27 @@ class Delivery:
 
     @property
     def in_work(self) -> int:
-        """Posts from their intake until their release, of all partitions."""
+        """Posts of all partitions between intake and release."""
         return sum(len(partition.work) for partition in self._tasks)
 
     def open(self, partition: Partition[Done]) -> None:
-        """Begin to publish and count what comes of `partition`."""
+        """Start to publish and count the posts of `partition`."""
         self._delivering[partition] = asyncio.Lock()
         self._tasks[partition] = self._guard.run(self._deliver_all(partition))
 
     def close(self, partition: Partition[Done]) -> None:
-        """Drop what is in work of `partition`; nothing of it is counted from now on."""
+        """Drop the posts in progress of `partition`; none of them is counted from now on."""
         partition.close()
         self._tasks.pop(partition).cancel()
         del self._delivering[partition]
 
     def close_all(self) -> None:
-        """The same for every partition that is open."""
+        """The same for every open partition."""
         for partition in list(self._tasks):
             self.close(partition)
 
     async def settle(self) -> None:
-        """Begin no further delivery; returns when those under way are counted and released."""
+        """Start no further delivery; returns when the current ones are counted and released."""
         for lock in list(self._delivering.values()):
             await lock.acquire()
 
@@ -99,8 +98,7 @@ class Delivery:
         partition.release(posts)
 
     async def _publish(self, name: str, posts: list[Done]) -> list[Done]:
-        """Send and confirm all records of `posts`. One whose record is too large is given up, and sent as
-        such."""
+        """Send and confirm all records of `posts`. If a record is too large, a dead letter replaces its post."""
         while True:
             records = [record for post in posts for record in post.records]
             try:
@@ -113,7 +111,7 @@ class Delivery:
                 return posts
 
     async def _send(self, records: Sequence[Out], posts: Sequence[Done]) -> None:
-        """Publish; a dead letter that its topic does not take waits until its operator raises the limit."""
+        """Publish; if its topic rejects a dead letter, this waits until the operator raises the limit."""
         try:
             await self._publisher.publish(records)
         except RecordTooLarge as error:
@@ -121,7 +119,7 @@ class Delivery:
             if post.error is None:
                 raise
             raise PassingFault(
-                f"{self._kafka.dead_topic} refuses the dead letter of offset {post.offset}: "
+                f"{self._kafka.dead_topic} rejects the dead letter of offset {post.offset}: "
                 f"raise its max.message.bytes ({error})"
             ) from error
 
@@ -129,7 +127,7 @@ class Delivery:
         large = _whose(posts, error.index)
         work, failed = large.work, Failed.of(error)
         assert work.active is not None  # it was tagged: a dead letter that is too large does not get here
-        log.warning("%s offset %d is dead: %s", work.partition.name, work.offset, failed.message)
+        log.warning("%s moved to %s: %s", work.place, self._kafka.dead_topic, failed.message)
         dead = give_up(self._kafka, work.active.model, work, failed)
         return [dead if post is large else post for post in posts]
 
@@ -139,11 +137,11 @@ class Delivery:
         if before < partition.done - 1:  # only now to be seen: from here on the mark is beyond the gap
             await self._trust.doubt(
                 f"{partition.name} was counted up to offset {partition.done - 1}, "
-                f"of which Redis knew only up to {before}"
+                f"but Redis knew it only up to {before}"
             )
 
 
 def _whose(posts: Sequence[Done], index: int) -> Done:
-    """The post that the record at `index` of all their records belongs to."""
+    """The post whose record is at `index` of all their records."""
     owners = [post for post in posts for _ in post.records]
     return owners[index]

@@ -1,8 +1,7 @@
-"""A post on its way through the worker, and what is left of it when it is done.
+"""A post in progress in the worker, and its outcome.
 
-A record of the posts topic to a post in work; a record that is no post is given up here.
-
-The time a post counts under is its own, else Kafka's.
+This file turns a record of the posts topic into a post in progress, or into a dead letter if it is invalid. A post
+counts under its own time if it has one, otherwise under Kafka's.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from stream.pipeline.tagging import Failed
 
 @dataclass(slots=True, eq=False)
 class Work:
-    """A post in work. `key` and `value` are the record's bytes, kept for the dead-letter topic."""
+    """A post in progress. `key` and `value` are the record's bytes, kept for the dead-letter topic."""
 
     partition: Partition[Done]
     topic_id: str
@@ -38,8 +37,13 @@ class Work:
     fetched: Fetched = field(default_factory=dict)
     """Its images by URL."""
     active: ActiveModel | None = None
-    """The model that has prepared it, and so has to tag it."""
+    """The model that has prepared it, and must also tag it."""
     prepared: PreparedPost | None = None
+
+    @property
+    def place(self) -> str:
+        """For the log, as `posts[3]@17`."""
+        return f"{self.partition.id.topic}[{self.partition.id.partition}]@{self.offset}"
 
     @property
     def origin(self) -> Origin:
@@ -49,8 +53,8 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A post whose outcome is known: what to send and what to count; the outcome is dead where `error`
-    says why. One without records is no post: offsets up to its own are passed."""
+    """The outcome of a post: what to send and what to count. It is a dead letter if `error` is set. Without records it
+    is not a post: the offsets up to it are passed."""
 
     work: Work
     records: Sequence[Out]
@@ -63,7 +67,7 @@ class Done:
 
 
 def admit(work: Work) -> Post | Failed:
-    """The post in the record's bytes, or why it is none."""
+    """The post in the record's bytes, or why it is invalid."""
     try:
         return decode_post(work.value)
     except BadPost as error:
@@ -82,7 +86,7 @@ def _done(work: Work, records: list[Out], receipt: Receipt) -> Done:
 
 
 def conclude(kafka: Kafka, model: Model, work: Work, outcome: Tagged | Failed) -> Done:
-    """What is to be sent and counted of a post whose outcome is known."""
+    """What to send and count for a post with this outcome."""
     if isinstance(outcome, Failed):
         return give_up(kafka, model, work, outcome)
     post = work.post

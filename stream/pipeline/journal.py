@@ -1,14 +1,14 @@
-"""The journal of offsets in work: it outlives the process, so that a post which kills it can be found.
+"""The journal of offsets in progress: it outlives the process, so that a post which kills workers can be found.
 
-One hash in Redis, `{prefix}:application:journal`, a field per topic UUID and partition. A worker writes down how far
-it has taken a partition up before it works on a post, and lets go of the entry when it ends or gives the partition up
-in order. Whoever gets a partition and finds an entry that nobody let go of knows: its worker died (or was stopped for
-longer than its session) with posts up to there in work. After DEATHS deaths that all had the same posts in work, these
-are worked on one at a time, each after golden posts were tagged as ever and with nothing else in work in the
-process; the one that is alone at a death is the killer, and goes to the dead-letter topic.
+It is one hash in Redis, `{prefix}:application:journal`, with a field per topic UUID and partition. Before a worker
+processes a post, it stores its highest offset of the partition. On a clean exit or revocation, it releases the entry.
+If the next owner finds an unreleased entry, the earlier worker died with posts up to there in progress. Or it was
+stopped for longer than its session. After DEATHS deaths with the same posts in progress, these are processed one at a
+time. Before each of them, the golden posts must be tagged as before, and nothing else is in progress in the process.
+The post that was alone at a death is the one that kills workers, and is moved to the dead-letter topic.
 
-A Redis that is away holds nothing up: the worker goes on without a journal and tries again after REST seconds.
-Foreign data under the key are no reason to end either; they are written over.
+An unavailable Redis delays nothing: the worker continues without a journal and retries after REST seconds. Foreign data
+under the key do not stop it either; they are overwritten.
 """
 
 import asyncio
@@ -25,19 +25,19 @@ from stream.counters.store import Counters
 from stream.errors import BrokenWorker, PassingFault
 
 DEATHS = 2
-"""Deaths with the same posts in work after which these are taken one at a time."""
+"""Deaths with the same posts in progress after which these are processed one at a time."""
 
 
 PATIENCE = 1.0
-"""Seconds that Redis gets to write down what is about to be worked on."""
+"""Seconds for Redis to store what is about to be processed."""
 
 
 REST = 5.0
-"""Seconds without a journal after Redis failed to."""
+"""Seconds without a journal after Redis failed."""
 
 
 KEEP = 7 * 86400
-"""Seconds after its last write that the journal expires."""
+"""Seconds after the last write until the journal expires."""
 
 
 log = logging.getLogger("trimod.worker")
@@ -56,29 +56,29 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """What earlier deaths say of a partition's posts."""
+    """What earlier deaths say about a partition's posts."""
 
     deaths: int = 0
-    """In a row that had the same posts in work."""
+    """Number in a row with the same posts in progress."""
     up_to: int = -1
-    """Last of these posts' offsets."""
+    """The last offset of these posts."""
     killers: tuple[int, ...] = ()
-    """Offsets that were alone in work at a death, and are not committed yet."""
+    """Offsets that were in progress alone at a death, and are not committed yet."""
 
     def careful(self, offset: int) -> bool:
-        """Whether the post at `offset` is to be worked on alone."""
+        """Whether the post at `offset` must be processed alone."""
         return self.deaths >= DEATHS and offset <= self.up_to
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a worker writes down of a partition."""
+    """What a worker stores about a partition."""
 
     owner: str
     hi: int | None
-    """Highest offset that may be in work; None where none is: let go of in order."""
+    """Highest offset that may be in progress; None if there is none: the entry was released."""
     alone: int | None
-    """Offset that is in work alone."""
+    """Offset that is in progress alone."""
     suspicion: Suspicion
 
 
@@ -86,7 +86,7 @@ ENTRY = TypeAdapter(Entry)
 
 
 def suspect(entry: Entry | None, first: int) -> Suspicion:
-    """What a found entry says of the posts from `first` on, the offset that is to be read next."""
+    """What an existing entry says about the posts from `first`, the next offset to read."""
     if entry is None:
         return Suspicion()
     before = entry.suspicion
@@ -103,12 +103,12 @@ def suspect(entry: Entry | None, first: int) -> Suspicion:
 
 
 class Claim:
-    """One assignment's page in the journal."""
+    """The journal entry of one assignment."""
 
     def __init__(self, field: str, suspicion: Suspicion) -> None:
         self.field, self.suspicion = field, suspicion
         self.hi: int | None = None
-        """Highest offset written down."""
+        """Highest offset stored."""
 
 
 class Journal:
@@ -124,7 +124,7 @@ class Journal:
         self._noting = asyncio.Lock()
 
     async def claim(self, topic_id: str, partition: int, first: int) -> Claim:
-        """Begin an assignment that is read from `first`: find out what its posts are suspected of."""
+        """Start an assignment that is read from `first`: find out whether its posts are suspects."""
         field = f"{topic_id}:{partition}"
         found = await self._try(self._client.hget(self._key, field))
         claim = Claim(field, suspect(_decoded(found), first))
@@ -134,23 +134,23 @@ class Journal:
         return claim
 
     async def note(self, taken: Mapping[Claim, int]) -> None:
-        """Posts up to these offsets are about to be worked on."""
+        """Posts up to these offsets are about to be processed."""
         async with self._noting:  # side by side, what was noted first could be written last
             await self._write(
                 {claim: (hi, None) for claim, hi in taken.items() if claim.hi is None or hi > claim.hi}
             )
 
     async def note_alone(self, claim: Claim, offset: int) -> None:
-        """The post at `offset` is about to be worked on, and nothing else is."""
+        """The post at `offset` is about to be processed alone."""
         await self._write({claim: (max(offset, claim.hi or -1), offset)})
 
     async def note_survived(self, claim: Claim) -> None:
-        """It was worked on, and did no harm."""
+        """It was processed, and the worker survived."""
         await self._write({claim: (claim.hi, None)})
 
     async def let_go(self, claims: Iterable[tuple[Claim, int]]) -> None:
-        """Give partitions up in order: nothing is in work. With the offset to be read next of each: what is
-        suspected of posts from there on is left to the next owner."""
+        """Give up partitions cleanly: nothing is in progress. Each comes with its next offset to read: suspicions about
+        posts from there on are left to the next owner."""
         arguments: list[str | bytes] = []
         for claim, first in claims:
             entry = Entry(self._owner, None, None, claim.suspicion)
@@ -175,7 +175,7 @@ class Journal:
                 claim.hi = hi
 
     async def _try(self, call: Any) -> Any:
-        """The result of `call`; None while there is no journal to be had."""
+        """The result of `call`; None while the journal is unavailable."""
         loop = asyncio.get_running_loop()
         if loop.time() < self._resting_until:
             if asyncio.iscoroutine(call):
@@ -186,7 +186,7 @@ class Journal:
                 async with asyncio.timeout(PATIENCE):
                     return await call
         except (PassingFault, BrokenWorker, TimeoutError) as fault:
-            log.warning("no journal of the posts in work for %.0f s: %s", REST, fault or "Redis is slow")
+            log.warning("no journal of posts in progress for %.0f s: %s", REST, fault or "Redis is slow")
             self._resting_until = loop.time() + REST
             return None
 
@@ -199,8 +199,8 @@ def _decoded(found: str | None) -> Entry | None:
 
 
 def _about(suspicion: Suspicion) -> str:
-    deaths = f"{suspicion.deaths} workers died in a row with posts up to offset {suspicion.up_to} in work"
+    deaths = f"{suspicion.deaths} workers died in a row with posts up to offset {suspicion.up_to} in progress"
     if suspicion.deaths >= DEATHS:
         deaths += ", which are now tagged one at a time"
     killers = ", ".join(map(str, suspicion.killers))
-    return f"{deaths}; a killer is at offset {killers}" if killers else deaths
+    return f"{deaths}; posts that kill workers: offset {killers}" if killers else deaths

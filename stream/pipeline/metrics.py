@@ -1,8 +1,7 @@
-"""What a worker tells Prometheus, in a registry of its own.
+"""A worker's Prometheus metrics, in a separate registry.
 
-Names begin with `trimod_`. Counters count posts once they are counted in Redis, not when they are tagged;
-a post that is tagged again after a crash or a rebalance is counted again. Queue depths and lag are read
-when they are asked for."""
+Names begin with `trimod_`. Posts are counted here once Redis has counted them, not when they are tagged. A post that is
+tagged again after a crash or a rebalance is counted again. Queue depths and lag are read at the scrape."""
 
 from collections.abc import Callable, Iterable
 
@@ -53,11 +52,11 @@ class Metrics:
     def __init__(self, model: Model) -> None:
         self.registry = CollectorRegistry()
         self._posts = Counter(
-            "trimod_posts", "Posts done: tagged, or dead with the error's class.", ["outcome", "error"],
+            "trimod_posts", "Finished posts: tagged, or dead with the class of the error.", ["outcome", "error"],
             registry=self.registry,
         )  # fmt: skip
         self._entities = Counter(
-            "trimod_entities", "Mentions published, by type.", ["type"], registry=self.registry
+            "trimod_entities", "Published mentions, by type.", ["type"], registry=self.registry
         )
         self._images = Counter(
             "trimod_images", "Images of posts, by outcome: used, broken or skipped.", ["outcome", "reason"],
@@ -70,16 +69,16 @@ class Metrics:
             "trimod_batch_tokens", "Tokens per batch.", buckets=TOKENS, registry=self.registry
         )
         stage = Histogram(
-            "trimod_stage_seconds", "Time of one pass of a stage.", ["stage"],
+            "trimod_stage_seconds", "Seconds of one pass through a stage.", ["stage"],
             buckets=SECONDS, registry=self.registry,
         )  # fmt: skip
         self.stages = {name: stage.labels(name) for name in STAGES}
         self._model_info = Gauge(
-            "trimod_model_info", "The model that tags.", ["name", "version"], registry=self.registry
+            "trimod_model_info", "The model in use.", ["name", "version"], registry=self.registry
         )
         self.model(model)
         self.switches = Counter(
-            "trimod_model_switches", "Promoted checkpoints: switched to, or refused.", ["outcome"],
+            "trimod_model_switches", "Promoted checkpoints, by outcome: switched to, or refused.", ["outcome"],
             registry=self.registry,
         )  # fmt: skip
         self._posts.labels("tagged", "")
@@ -89,7 +88,7 @@ class Metrics:
         self.registry.register(_Gauges(name, documentation, label, read))
 
     def model(self, model: Model) -> None:
-        """From now on this one tags."""
+        """This model tags from now on."""
         self._model_info.clear()
         self._model_info.labels(model.name, model.version).set(1)
 
@@ -101,6 +100,6 @@ class Metrics:
                 self._entities.labels(type_).inc()
 
     def images(self, outcomes: Iterable[ImageOutcome]) -> None:
-        """Count what became of a post's images."""
+        """Count the outcomes of a post's images."""
         for outcome in outcomes:
             self._images.labels(outcome.outcome, outcome.reason).inc()

@@ -1,4 +1,4 @@
-"""What the worker needs of a tagger, and a tagger in use, with the golden posts that show that it works."""
+"""The interface of a tagger, and a tagger in use, with golden posts that show whether it works."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from stream.errors import WorkEndedIt
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Which model's work it is."""
+    """Name and version of a model."""
 
     name: str
     version: str
 
 
 class PreparedPost(Protocol):
-    """A post made ready on a CPU thread; `tokens` is its cost in a batch."""
+    """A post prepared on a CPU thread; `tokens` is its cost in a batch."""
 
     @property
     def text(self) -> str: ...
@@ -35,11 +35,11 @@ P = TypeVar("P", bound=PreparedPost)
 
 
 class PostTagger(Protocol[P]):
-    """models.inference.tagger.Tagger as the worker sees it. `prepare` may be called from several threads at once;
-    `tag_prepared` and `canonical` from one at a time: the device thread, and before that the one that loads."""
+    """models.inference.tagger.Tagger as the worker uses it. `prepare` may be called from several threads at once.
+    `tag_prepared` and `canonical` run in one thread at a time: the loading thread, then the device thread."""
 
     on_part: Callable[[], None]
-    """Called in `tag_prepared` after each part of a batch that it works on in parts."""
+    """Called in `tag_prepared` after each part of a batch, if it splits the batch."""
 
     @property
     def name(self) -> str: ...
@@ -56,24 +56,24 @@ class PostTagger(Protocol[P]):
         ...
 
     def prepare(self, post: Post, pictures: Sequence[Picture]) -> P:
-        """The post as `tag_prepared` takes it; raises whatever the post breaks."""
+        """The post as `tag_prepared` takes it; raises any error that the post causes."""
         ...
 
     def tag_prepared(self, batch: Sequence[P]) -> list[list[Mention]]:
-        """The mentions of each post, in the batch's order; raises whatever one of them breaks."""
+        """The mentions of each post, in the batch's order; raises any error that one of them causes."""
         ...
 
     def canonical(self, mention: str) -> str:
-        """What a mention counts as."""
+        """The form that a mention is counted as."""
         ...
 
     def caches(self) -> Mapping[str, int]:
-        """Cache -> how many things it holds; may be called from any thread."""
+        """Cache -> number of entries; may be called from any thread."""
         ...
 
 
 AnyTagger = PostTagger[Any]
-"""A tagger, whatever its own prepared posts are: what one prepares goes to no other (`Work.active`)."""
+"""A tagger with any kind of prepared posts: those of one tagger never go to another (`Work.active`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Tagged:
 
 
 def tag_prepared(tagger: AnyTagger, batch: Sequence[PreparedPost]) -> list[Tagged]:
-    """What `tagger` finds in prepared posts, in order; raises whatever one of them breaks."""
+    """What `tagger` finds in prepared posts, in order; raises any error that one of them causes."""
     tagged = tagger.tag_prepared(batch)
     if len(tagged) != len(batch):
         raise ValueError(f"the tagger gave {len(tagged)} results for {len(batch)} posts")
@@ -92,10 +92,10 @@ def tag_prepared(tagger: AnyTagger, batch: Sequence[PreparedPost]) -> list[Tagge
 
 
 class Golden:
-    """The golden posts of a tagger, and what it found in them when it was made ready (which warms it up)."""
+    """The golden posts of a tagger, and what it found in them after loading (which also warms it up)."""
 
     def __init__(self, tagger: AnyTagger) -> None:
-        """Raises whatever the tagger raises."""
+        """Raises any error of the tagger."""
         self._tagger = tagger
         self._expected = self._found()
 
@@ -107,12 +107,12 @@ class Golden:
             found = repr(error)
         if found != self._expected:
             raise WorkEndedIt(
-                f"the model {self._tagger.version} is broken: it no longer tags its golden posts as it did, "
-                f"but: {str(found)[:200]}"
+                f"the model {self._tagger.version} is broken: its golden posts have another result than before: "
+                f"{str(found)[:200]}"
             )
 
     def check_preparing(self) -> None:
-        """Raise WorkEndedIt unless the golden posts can still be made ready; for any thread."""
+        """Raise WorkEndedIt unless the golden posts can still be prepared; for any thread."""
         try:
             self._prepared()
         except Exception as error:
@@ -131,10 +131,10 @@ class Golden:
 
 
 class ActiveModel:
-    """Ready to tag: making it tags the golden posts, which warms the model up."""
+    """A tagger that is ready: creating it tags the golden posts, which warms up the model."""
 
     def __init__(self, tagger: AnyTagger) -> None:
-        """Raises CheckpointError where the tagger cannot tag its golden posts."""
+        """Raises CheckpointError if the tagger cannot tag its golden posts."""
         self.tagger = tagger
         self.model = Model(tagger.name, tagger.version)
         try:

@@ -1,9 +1,8 @@
-"""One partition from its assignment to its revocation: what was taken in, what is done, what may be
-committed.
+"""One partition from assignment to revocation: what was taken in, what is done, what may be committed.
 
-The committed offset only follows posts that are published and counted, in offset order. An object of this
-class serves one assignment; the next one, also of the same partition, gets a new object, and work of the
-old one that still comes out of the pipeline finds it closed."""
+The offset to commit moves only past published and counted posts, in offset order. An object of this class serves one
+assignment. The next assignment gets a new object, even for the same partition. If posts of the old one still leave the
+pipeline, they find it closed."""
 
 import asyncio
 import enum
@@ -19,14 +18,14 @@ from stream.pipeline.reorder_buffer import Reorder
 
 
 class Finished(Protocol):
-    """What comes out of the pipeline for a post."""
+    """The result of the pipeline for a post."""
 
     @property
     def offset(self) -> int: ...
 
 
 SEEK_AGAIN = 5.0
-"""Seconds that posts may come from beyond the one that made us read again, before we do so once more."""
+"""Seconds for posts beyond the one that made us read again, before we seek once more."""
 
 
 F = TypeVar("F", bound=Finished)
@@ -34,7 +33,7 @@ F = TypeVar("F", bound=Finished)
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where reading begins, as of the assignment."""
+    """Where reading starts, as of the assignment."""
 
     topic_id: str
     """Kafka's UUID of the topic."""
@@ -42,7 +41,7 @@ class Start:
 
     @property
     def first(self) -> int:
-        """The offset to expect: a log that begins later is found out by a seek."""
+        """The first offset to expect; if the log begins later, a seek finds out."""
         return self.committed or 0
 
 
@@ -51,28 +50,28 @@ class Verdict(enum.Enum):
 
     TAKE = enum.auto()
     DROP = enum.auto()
-    """Was taken before, or belongs to a read that was overtaken by a seek."""
+    """It was taken in before, or was fetched before a seek."""
     SEEK = enum.auto()
-    """Posts before this one are missing: unless they are gone from the log, drop it and read again."""
+    """Posts before this one are missing: drop it and read again, unless they are gone from the log."""
 
 
 class Partition(Generic[F]):
-    """One assignment of the partition `id_` in the group's `generation`; bounds are posts and bytes in work."""
+    """One assignment of the partition `id_` in the group's `generation`; the limits are posts and bytes in progress."""
 
     def __init__(self, id_: TopicPartition, generation: int, max_posts: int, max_bytes: int) -> None:
         self.id = id_
         self.generation = generation
         self.work: Reorder[F] = Reorder(max_posts, max_bytes)
         self.start: asyncio.Future[Start | None] = asyncio.get_running_loop().create_future()
-        """None where the partition was closed before its start was known."""
+        """None if the partition was closed before its start was known."""
         self.claim: Claim | None = None
-        """Our page in the journal; known before `start` is."""
+        """Our entry in the journal; known before `start`."""
         self.committed = -1
-        """Offset committed by us, -1 before the first time."""
+        """Offset that we committed; -1 before the first commit."""
         self.done = -1
-        """Offset to commit: all below it are published and counted; -1 where nothing is done yet."""
+        """Offset to commit: all posts below it are published and counted; -1 if nothing is done yet."""
         self.begin = self.end = 0
-        """Of the log, as far as known: both may have grown since."""
+        """Bounds of the log as last read: both may have grown since."""
         self._next: int | None = None
         self._passed = 0
         self._suspect: int | None = None
@@ -89,7 +88,7 @@ class Partition(Generic[F]):
 
     @property
     def begun(self) -> Start | None:
-        """Its start; None where that is not known, or never will be."""
+        """Its start; None if that is not known yet, or never will be."""
         return self.start.result() if self.start.done() else None
 
     @property
@@ -99,20 +98,19 @@ class Partition(Generic[F]):
 
     @property
     def first(self) -> int:
-        """The offset that whoever reads the partition next begins at, as far as it is committed."""
+        """The offset at which the next owner would start, given what is committed."""
         return max(self.committed, self.begun.first if self.begun else 0)
 
     def expected(self, start: Start) -> int:
-        """The offset of the next post, or less where offsets are missing from the log."""
+        """The offset of the next post, or less if the log has gaps."""
         return max(start.first, self._passed) if self._next is None else self._next
 
     def judge(self, start: Start, offset: int) -> Verdict:
         """Whether the post at `offset` is the next one to take in.
 
-        Only the first of an assignment is suspect: a message that Faust had in its hands across a
-        rebalance could arrive with the new generation's number, and would let us commit past all that lie
-        before it. A jump is taken where the log begins there (retention), and where reading again from the
-        start gives the same one (records compacted or aborted away)."""
+        Only the first of an assignment is suspect. A message that Faust held during a rebalance could arrive with the
+        new generation's number, and we would commit past all posts before it. A jump is accepted if the log begins
+        there (retention), or if reading again from the start returns the same post (compacted or aborted records)."""
         if self._next is not None:
             return Verdict.TAKE if offset >= self._next else Verdict.DROP
         first = self.expected(start)
@@ -128,7 +126,7 @@ class Partition(Generic[F]):
         return Verdict.SEEK if time.monotonic() >= self._sought + SEEK_AGAIN else Verdict.DROP
 
     def seek_before(self, start: Start, offset: int) -> int:
-        """The offset to read again from, as posts before the one at `offset` are missing."""
+        """The offset to read again from, because posts before `offset` are missing."""
         self._suspect, self._sought = offset, time.monotonic()
         return max(self.expected(start), self.begin)
 
@@ -138,9 +136,9 @@ class Partition(Generic[F]):
         self._next = offset + 1
 
     def skip(self, offset: int, result: F) -> None:
-        """No post is below `offset` that was not taken in: `result`, of the offset before, lets it be committed.
+        """All posts below `offset` are taken in: `result`, of the offset before, allows to commit it.
 
-        The first post of the assignment stays as suspect as it was."""
+        The first post of the assignment remains suspect."""
         self.work.enter(result.offset, 0)
         self.work.finish(result.offset, result)
         if self._next is None:
@@ -149,12 +147,12 @@ class Partition(Generic[F]):
             self._next = offset
 
     def release(self, results: Sequence[F]) -> None:
-        """These posts, the oldest in work, are published and counted."""
+        """These posts, the oldest in progress, are published and counted."""
         self.work.release(len(results))
         self.done = results[-1].offset + 1
 
     def close(self) -> None:
-        """Forget the work: the partition is not ours any more."""
+        """Drop the posts in progress: the partition is no longer ours."""
         self.work.close()
         if not self.start.done():
             self.start.set_result(None)

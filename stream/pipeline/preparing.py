@@ -1,7 +1,7 @@
-"""A post as the tagger wants it: its pictures decoded, its text cut and numbered. Runs on CPU threads.
+"""Prepares posts for the tagger on CPU threads: decodes images, splits the text and maps it to numbers.
 
-A post that cannot be prepared costs only itself, as one that cannot be tagged does (stream/pipeline/tagging.py). What
-is downloaded for it was downloaded before (stream/images/url_fetcher.py)."""
+A post that cannot be prepared does not affect others, like one that cannot be tagged (stream/pipeline/tagging.py). Its
+images were downloaded before (stream/images/url_fetcher.py)."""
 
 import logging
 from pathlib import Path
@@ -21,9 +21,9 @@ log = logging.getLogger("trimod.worker")
 def prepare_post(
     active: ActiveModel, busy: Busy, images_root: Path | None, post: Post, fetched: Fetched
 ) -> tuple[PreparedPost, list[ImageOutcome]] | Failed:
-    """The prepared post and what became of its images; Failed where it fails twice.
+    """The prepared post and the outcomes of its images; Failed if it fails twice.
 
-    Raises WorkEndedIt where the model prepares nothing any more.
+    Raises WorkEndedIt if the model can no longer prepare any post.
     """
     for last in (False, True):
         try:
@@ -33,7 +33,7 @@ def prepare_post(
                 prepared: PreparedPost = active.tagger.prepare(PostToTag(post.text, post.hashtags), pictures)
                 return prepared, outcomes
         except Exception as error:
-            log.warning("post %s cannot be prepared%s: %r", post.id, " again" if last else "", error)
+            log.warning("post %s: preparation failed%s: %r", post.id, " again" if last else "", error)
             failed = Failed.of(error)
     active.golden.check_preparing()  # else no post is to blame
     return failed

@@ -1,6 +1,6 @@
-"""What a post in work becomes on the topics: entity events and a receipt, or a dead-letter record.
+"""The records of a finished post: entity events and a receipt, or a dead letter.
 
-Pure: nothing is sent here. The receipt comes last, so that it is there only when the events are on their way.
+Nothing is sent here. The receipt comes last, so that it is sent only after the events.
 """
 
 import time
@@ -28,8 +28,8 @@ def tagged_records(
     created_at: int,
     mentions: Sequence[tuple[Mention, str]],
 ) -> tuple[list[Out], Receipt]:
-    """The records of a tagged post, and its receipt. `created_at` in epoch milliseconds is the time it
-    counts under; `mentions` with their canonical forms."""
+    """The records of a tagged post, and its receipt. It counts under the time `created_at`, in epoch
+    milliseconds; `mentions` come with their canonical forms."""
     events = [
         entity_event(post, mention, canonical, created_at, model.name, model.version)
         for mention, canonical in mentions
@@ -58,8 +58,8 @@ def tagged_records(
 def dead_record(
     topic: str, model_version: str, origin: Origin, key: bytes | None, value: bytes | None, failed: Failed
 ) -> Out:
-    """The record of a post that cannot be tagged: its key and bytes untouched, why and whence in the
-    headers. Only where it had neither is its key empty, as no client for Python sends such a record."""
+    """The record of a post that cannot be tagged: the original key and bytes, with reason and origin in the headers. If
+    it had neither, its key is empty, because no Python client sends such a record."""
     message = " ".join(failed.message.split())[:LONGEST_MESSAGE]
     headers = {
         "topic": origin.topic,

@@ -1,8 +1,7 @@
-"""A partition's posts in work: they finish in any order and leave in the order of their offsets.
+"""The reorder buffer: a partition's posts in progress finish in any order and leave in offset order.
 
-Bounded in posts and in bytes from the moment a post enters until it is released (published and counted),
-so that a slow end of the pipeline holds its beginning back instead of filling memory. It knows nothing of
-Kafka: what a result is and what is done with it is the pipeline's business."""
+It limits posts and bytes from entry to release (published and counted). So if the end of the pipeline is slow, the
+start waits instead of filling memory. It does not use Kafka: the pipeline defines results and what happens to them."""
 
 import asyncio
 from collections import deque
@@ -20,8 +19,7 @@ class _Slot(Generic[R]):
 
 
 class Reorder(Generic[R]):
-    """Slots in offset order. All methods belong to one event loop; none may be called after `close` but
-    `close`."""
+    """Slots in offset order. All methods belong to one event loop; after `close`, only `close` may be called."""
 
     def __init__(self, max_posts: int, max_bytes: int) -> None:
         self._max_posts = max_posts
@@ -40,11 +38,11 @@ class Reorder(Generic[R]):
         return len(self._slots)
 
     async def room(self) -> None:
-        """Wait until one more post may enter. A post larger than the bound in bytes may enter alone."""
+        """Wait until one more post may enter. A post larger than the limit in bytes may enter alone."""
         await self._room.wait()
 
     def enter(self, offset: int, size: int) -> None:
-        """Take a slot for the post at `offset`, which must be above every one before, of `size` bytes."""
+        """Take a slot for the post at `offset`, of `size` bytes; offsets must increase."""
         if self._slots and offset <= self._slots[-1].offset:
             raise ValueError(f"offset {offset} entered after {self._slots[-1].offset}")
         slot: _Slot[R] = _Slot(offset, size)
@@ -54,13 +52,13 @@ class Reorder(Generic[R]):
         self._note()
 
     def finish(self, offset: int, result: R) -> None:
-        """The post at `offset` is done with; its result waits here for those before it."""
+        """The post at `offset` is finished; its result waits here for those before it."""
         self._by_offset[offset].result = result
         self._note()
 
     async def ready(self, most: int) -> list[R]:
-        """Wait for the post with the lowest offset, and return the results of it and of those behind it
-        that are done without a gap, at most `most`. They keep their slots until `release`."""
+        """Wait for the post with the lowest offset. Return its result and those of the posts that follow without a gap,
+        at most `most`. They keep their slots until `release`."""
         await self._head_done.wait()
         results: list[R] = []
         for slot in self._slots:
@@ -78,11 +76,11 @@ class Reorder(Generic[R]):
         self._note()
 
     async def empty(self) -> None:
-        """Wait until every post that entered was released."""
+        """Wait until every post is released."""
         await self._empty.wait()
 
     def close(self) -> None:
-        """Let go of everything and wake whoever waits for room or for emptiness."""
+        """Drop everything, and wake all tasks that wait in `room` or `empty`."""
         self.closed = True
         self._slots.clear()
         self._by_offset.clear()

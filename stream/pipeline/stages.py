@@ -1,14 +1,14 @@
-"""The stages of a post, in the order in which it passes them: admit -> download -> prepare -> tag -> finish.
+"""The stages of a post, in order: admit -> download -> prepare -> tag -> finish.
 
-It knows partitions, but neither Faust nor who commits. Each stage is one method; between them posts wait in bounded
-queues, where they may overtake each other until the reorder buffer (stream/pipeline/reorder_buffer.py), from which
-stream/pipeline/delivery.py takes them in offset order. `take_in` waits while a partition has its fill.
+It uses partitions, but neither Faust nor the committer. Each stage is one method. Between stages, posts wait in bounded
+queues and may overtake each other. The reorder buffer (stream/pipeline/reorder_buffer.py) restores the order, and
+stream/pipeline/delivery.py takes them in offset order. `take_in` waits while a partition is full.
 
-Nothing is lost by an error here: a post that cannot be tagged is given up to the dead-letter topic in its place, and
-anything else breaks the worker (stream/runtime/tasks.py). Before a post is worked on it is in the journal
-(stream/pipeline/journal.py); one that is suspected of having killed workers passes the same stages alone
-(stream/pipeline/suspects.py). The model may be switched at any time: a post is tagged by the one that has prepared it,
-and no batch mixes two."""
+No post is lost because of an error: a post that cannot be tagged is moved to the dead-letter topic, and any other error
+breaks the worker (stream/runtime/tasks.py). A post is in the journal before it is processed
+(stream/pipeline/journal.py). If it is suspected of killing workers, it passes the same stages alone
+(stream/pipeline/suspects.py). The model may be switched at any time: the model that prepared a post also tags it, and
+no batch mixes two models."""
 
 import asyncio
 import itertools
@@ -39,7 +39,7 @@ from stream.runtime.watchdog import Busy, WatchedPool
 PREPARERS = min(4, os.cpu_count() or 1)
 """Threads that decode images and prepare posts."""
 HANDFUL = 16
-"""Posts that a thread prepares at a time: a hop to a thread and back costs more than preparing a short post."""
+"""Posts that a thread prepares at a time: switching threads costs more than preparing a short post."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,7 +48,7 @@ log = logging.getLogger("trimod.worker")
 
 
 class Pipeline:
-    """Of one worker; to be made inside its running event loop, started once and stopped once."""
+    """The pipeline of one worker; create it inside the running event loop, start it once and stop it once."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Pipeline:
     ) -> None:
         self._settings = settings
         self.active = active
-        """The model that posts are prepared for from now on."""
+        """The model for posts that are prepared from now on."""
         self._journal, self._metrics, self._image_urls = journal, metrics, image_urls
         self._busy, self._guard = busy, guard
         self._gate = Gate()
@@ -87,7 +87,7 @@ class Pipeline:
         self._tasks.append(self._guard.run(self._tag_all()))
 
     async def stop(self) -> None:
-        """End all stages; what is in work is dropped. Partitions must be closed before: posts wait for room there."""
+        """Stop all stages and drop posts in progress. Close the partitions first: posts wait for room there."""
         await cancel_all([*self._tasks, *self._downloads])
         await self._image_urls.close()
         self._cpu.shutdown(wait=False, cancel_futures=True)
@@ -102,14 +102,14 @@ class Pipeline:
         }
 
     def caches(self) -> dict[str, float]:
-        """Things in memory per cache."""
+        """Entries in memory per cache."""
         return {"pictures by url": self._image_urls.kept, **self.active.tagger.caches()}
 
     # the way of a post
 
     async def take_in(self, partition: Partition[Done], work: Work) -> None:
-        """Take a post into work, and on to its first stage; waits while the partition has its fill, returns at once
-        when it is closed."""
+        """Take in a post and pass it to its first stage; waits while the partition is full, returns at once if it is
+        closed."""
         await partition.work.room()
         if partition.closed:
             return
@@ -124,7 +124,7 @@ class Pipeline:
             await self._to_prepare.put(work)
 
     def _admit(self, work: Work) -> bool:
-        """Whether it is a post, and none that kills workers."""
+        """Whether it is a valid post that does not kill workers."""
         refused = self._suspects.killed_by(work)
         admitted = refused or admit(work)
         if isinstance(admitted, Failed):
@@ -134,13 +134,13 @@ class Pipeline:
         return True
 
     async def _download(self, work: Work) -> None:
-        """Its images that are named by URL, into memory."""
+        """Download the images given by URL into memory."""
         began = time.monotonic()
         work.fetched = await self._image_urls.fetch(work.post.images if work.post else (), self._decode_pool)
         self._metrics.stages["download"].observe(time.monotonic() - began)
 
     async def _prepare(self, works: Sequence[Work]) -> list[Work]:
-        """Those that are ready to be tagged; the others are given up."""
+        """The posts that are ready to be tagged; the others become dead letters."""
         active, began = self.active, time.monotonic()
         results = await self._on(self._cpu, self._prepared, active, works)
         self._metrics.stages["fetch"].observe(time.monotonic() - began)
@@ -156,7 +156,7 @@ class Pipeline:
         return ready
 
     async def _tag(self, works: Sequence[Work]) -> None:
-        """Posts that one model has prepared, and their outcomes as they come."""
+        """Tag posts that one model has prepared, and finish each as soon as its outcome is known."""
         began, active = time.monotonic(), works[0].active
         assert active is not None  # only what is prepared gets here
         batch = [work.prepared for work in works if work.prepared is not None]
@@ -172,11 +172,11 @@ class Pipeline:
         self._metrics.stages["tag"].observe(time.monotonic() - began)
 
     def _give_up(self, work: Work, failed: Failed) -> None:
-        log.warning("%s offset %d is dead: %s", work.partition.name, work.offset, failed.message)
+        log.warning("%s moved to %s: %s", work.place, self._settings.kafka.dead_topic, failed.message)
         self._finish(work, failed)
 
     def _finish(self, work: Work, outcome: Tagged | Failed) -> None:
-        """What is to be sent and counted of it, into its place in the reorder buffer."""
+        """Put what to send and count into the post's place in the reorder buffer."""
         if work.partition.closed:
             return
         model = (work.active or self.active).model
@@ -188,8 +188,7 @@ class Pipeline:
     # how posts get from stage to stage, many at once
 
     async def _start_download(self, work: Work) -> None:
-        """A post whose images are named by URL is overtaken by others while it waits for them; as many as
-        `fetch.posts_at_once` may."""
+        """While a post waits for images by URL, others overtake it. At most `fetch.posts_at_once` posts may wait."""
         await self._download_room.acquire()
         task = self._guard.run(self._download_and_go_on(work))
         self._downloads.add(task)
@@ -233,7 +232,7 @@ class Pipeline:
                     await self._tag(list(works))
 
     async def _pass_alone(self, work: Work) -> None:
-        """All stages of one post, one after the other."""
+        """Pass one post through all stages, one after the other."""
         await self._on(self._device, self.active.golden.check)  # else the model would be to blame
         await self._suspects.note(work)
         await self._download(work)
@@ -241,7 +240,7 @@ class Pipeline:
             await self._tag([ready])
 
     async def _note(self, works: Sequence[Work]) -> None:
-        """These posts are about to be worked on: into the journal."""
+        """Note in the journal that these posts are about to be processed."""
         await self._journal.note({w.partition.claim: w.partition.entered for w in works if w.partition.claim})
 
     def _prepared(

@@ -1,8 +1,8 @@
-"""What is done with posts that are suspected of having killed workers: a policy over the stages, not a second way.
+"""Posts that are suspected of killing workers: a policy over the normal stages, not a second path.
 
-The journal (stream/pipeline/journal.py) says of which. One that was alone in work at a death is given up; the others
-pass the same stages as every post (stream/pipeline/stages.py), but one at a time and with nothing beside them on any
-thread, so that the next death shows which it was."""
+The journal (stream/pipeline/journal.py) has the suspects. A post that was in progress alone at a death becomes a dead
+letter. The others pass the same stages as every post (stream/pipeline/stages.py), but one at a time and with no other
+work on any thread. So the next death shows which one it was."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,27 +14,27 @@ from stream.runtime.rwlock import Gate
 
 
 class Suspects:
-    """Of one worker's pipeline."""
+    """The suspects in one worker's pipeline."""
 
     def __init__(self, journal: Journal, gate: Gate, memory_lock: asyncio.Lock) -> None:
         """`memory_lock` keeps apart what may run out of memory by itself: here, and loading another model."""
         self._journal, self._gate, self._memory_lock = journal, gate, memory_lock
 
     def killed_by(self, work: Work) -> Failed | None:
-        """Why the post is given up unseen; None where it is none that was alone at a death."""
+        """Why the post is given up without processing; None if it was not alone at a death."""
         suspicion = work.partition.claim.suspicion if work.partition.claim else None
         if suspicion is None or work.offset not in suspicion.killers:
             return None
-        died = f"{suspicion.deaths} workers in a row died, the last with this post alone in work"
+        died = f"{suspicion.deaths} workers died in a row, the last one with only this post in progress"
         return Failed("KillsWorker", died)
 
     def careful(self, work: Work) -> bool:
-        """Whether the post is to be worked on alone."""
+        """Whether the post must be processed alone."""
         claim = work.partition.claim
         return claim is not None and claim.suspicion.careful(work.offset)
 
     async def alone(self, work: Work, stages: Callable[[Work], Awaitable[None]]) -> None:
-        """Have `work` pass `stages` while nothing else is in work."""
+        """Pass `work` through `stages` while nothing else is in progress."""
         async with self._memory_lock, self._gate.alone():
             claim = work.partition.claim
             if work.partition.closed or claim is None:
@@ -43,6 +43,6 @@ class Suspects:
             await self._journal.note_survived(claim)
 
     async def note(self, work: Work) -> None:
-        """It is about to be worked on, and nothing else is: into the journal."""
+        """Note in the journal that it is about to be processed alone."""
         if work.partition.claim is not None:
             await self._journal.note_alone(work.partition.claim, work.offset)

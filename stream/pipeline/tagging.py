@@ -1,9 +1,9 @@
-"""How a batch is tagged so that one post cannot take others with it.
+"""Tags a batch so that a failing post does not affect others.
 
-A batch that fails is halved until the failing posts are alone: so a batch that needs too much memory is tagged in
-smaller ones, and a poison post costs only itself. A post is given up if it fails alone twice while the golden posts are
-still tagged as they were when the model was loaded. Where they are not, the model is broken, and no post is to blame:
-WorkEndedIt. Runs in the device thread; what kills or hangs the process is stream/pipeline/journal.py's business.
+A failing batch is halved until the failing posts are alone. So a batch that needs too much memory is tagged in smaller
+ones, and a poison post affects only itself. A post is given up if it fails alone twice, and the golden posts still have
+the same result as after loading. If they do not, the model is broken and no post is to blame: WorkEndedIt. This runs in
+the device thread; stream/pipeline/journal.py handles posts that kill or hang the process.
 """
 
 import logging
@@ -19,7 +19,7 @@ log = logging.getLogger("trimod.worker")
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A post that goes to the dead-letter topic, and why: the error's class and message."""
+    """Why a post is moved to the dead-letter topic: the error's class and message."""
 
     error: str
     message: str
@@ -34,8 +34,8 @@ def tag_batch(
 ) -> Iterator[list[Tagged | Failed]]:
     """The outcome of each prepared post of `batch`, in order, in as few lists as it takes.
 
-    What is known is given at once: a stretch of poison posts takes long, and must be seen to go on. Raises WorkEndedIt
-    where the model is broken.
+    Known outcomes are returned at once: many poison posts take long, and progress must be visible. Raises WorkEndedIt
+    if the model is broken.
     """
     outcomes: list[Tagged | Failed] = []
     try:
@@ -61,7 +61,7 @@ def _once_more(tagger: AnyTagger, golden: Golden, busy: Busy, prepared: Prepared
         failed = Failed.of(error)
     with busy("tagging golden posts"):
         golden.check()
-    log.warning("a post failed alone twice, and golden posts pass: it is given up: %s", failed)
+    log.warning("a post failed alone twice while the golden posts pass, giving it up: %s", failed)
     return failed
 
 

@@ -1,1 +1,1 @@
-"""The worker process: start, model switches, health, metrics endpoint, shutdown."""
+"""The worker process: startup, model switches, health, metrics endpoint, shutdown."""

@@ -1,13 +1,11 @@
-"""`/metrics` for Prometheus, `/health` and `/ready` for a supervisor, on the address that the settings name; nothing
-else.
+"""The web endpoints: `/metrics` for Prometheus, `/health` and `/ready` for a supervisor.
 
-`/health` answers 200 while the worker is live, `/ready` while it is ready, each 503 otherwise; their JSON is the same
-and says why not (stream/worker/status.py). Where a token is set (stream/worker/http.py), `/metrics` is for those who
-send it, and `/health` tells the others only its state, live and ready.
+`/health` returns 200 while the worker is live, `/ready` while it is ready, otherwise 503. Both have the same JSON, with
+the reasons (stream/worker/status.py). If a token is set, `/metrics` requires it. Without the token, `/health` and
+`/ready` return only state, live and ready. On loopback, the token is optional.
 
-Who may read the web endpoints: everybody on loopback, elsewhere whoever sends the token of the settings.
-
-Prometheus sends it by `authorization: {credentials_file: ...}`. Not TLS: put a proxy before it where others listen in.
+Prometheus sends the token with `authorization: {credentials_file: ...}`. There is no TLS: use a proxy if others can
+read the traffic.
 """
 
 import hmac
@@ -29,11 +27,11 @@ log = logging.getLogger("trimod.worker")
 
 
 OPEN = ("/health", "/ready")
-"""Paths that answer without a token, for probes that cannot send one; what they then tell is up to them."""
+"""Paths that answer without a token, for probes that cannot send one; they limit their answer."""
 
 
 def knows_token(request: web.Request, token: str) -> bool:
-    """Whether the request says `Authorization: Bearer TOKEN`, or none is asked for."""
+    """Whether the request has `Authorization: Bearer TOKEN`, or no token is required."""
     kind, _, said = request.headers.get("Authorization", "").partition(" ")
     # bytes, and the same time for every wrong one: else each character could be found by itself
     same = hmac.compare_digest(said.strip().encode("utf-8", "surrogateescape"), token.encode())
@@ -41,7 +39,7 @@ def knows_token(request: web.Request, token: str) -> bool:
 
 
 def guard(token: str) -> Middleware:
-    """A middleware that answers 401 to whoever does not know `token`; an empty one lets everybody in."""
+    """A middleware that returns 401 to requests without `token`; if it is empty, all requests are allowed."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -49,7 +47,7 @@ def guard(token: str) -> Middleware:
             return await handler(request)
         challenge = {"WWW-Authenticate": 'Bearer realm="trimod"'}
         return web.Response(
-            status=401, text="a token is needed: Authorization: Bearer ...\n", headers=challenge
+            status=401, text="missing or wrong token: send Authorization: Bearer ...\n", headers=challenge
         )
 
     return middleware
@@ -59,8 +57,8 @@ def guard(token: str) -> Middleware:
 async def serve(
     settings: Worker, registry: CollectorRegistry, health: Callable[[], Health]
 ) -> AsyncIterator[str]:
-    """Serve while the context lasts; yields the URL. Raises BrokenWorker where the port is taken, SettingsError where
-    the token cannot be used."""
+    """Serve while the context is open; yields the URL. Raises BrokenWorker if the port is in use, SettingsError if the
+    token is invalid."""
     token = metrics_token(settings)
 
     def answer(request: web.Request, look: Health, well: bool) -> web.Response:
@@ -95,7 +93,7 @@ async def serve(
         except OSError as error:
             address = f"{settings.metrics_host}:{settings.metrics_port}"
             raise BrokenWorker(
-                f"cannot serve metrics on {address}: {error.strerror} (worker.metrics_port, 0 for a free one)"
+                f"cannot serve metrics on {address}: {error.strerror} (set worker.metrics_port; 0 picks a free port)"
             ) from None
         host, port = runner.addresses[0][:2]
         url = f"http://{host}:{port}"

@@ -1,7 +1,7 @@
-"""Everything between `trimod worker` and its event loop: the log, the checks before the start, the run.
+"""Everything between `trimod worker` and its event loop: the log, the checks at startup, the run.
 
-Each check fails with one line: the checkpoint (it is loaded first), the broker, the topics, Redis's version.
-A Redis that is away is no reason not to start: the worker waits for it as it does later."""
+Each check fails with one line: the checkpoint (loaded first), the broker, the topics, Redis's version. If Redis is
+unavailable, the worker starts anyway and waits for it."""
 
 import asyncio
 import contextlib
@@ -28,8 +28,8 @@ log = logging.getLogger("trimod.worker")
 def run_worker(
     settings: Settings, load: Callable[[], AnyTagger], image_urls: ImageUrls | None = None
 ) -> None:
-    """Work until a signal; `load` loads the tagger that worker.checkpoint is, or points to. `image_urls` fetches
-    by other rules than those of the settings. Raises a TrimodError where it cannot start or go on."""
+    """Run until a signal; `load` loads the tagger from worker.checkpoint. `image_urls` replaces the fetcher of the
+    settings. Raises a TrimodError if the worker cannot start or continue."""
     set_up_log(settings.worker.log_level)
     source = CheckpointSource(
         settings.worker.checkpoint, load

@@ -1,4 +1,4 @@
-"""What /health and /ready say of a worker (live, ready, and why not), and the state that /metrics reads."""
+"""The content of /health and /ready (live, ready, and why not), and the state that /metrics reads."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from stream.worker.wiring import Parts
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """One look at a worker. The model is loaded before anybody can ask."""
+    """The state of a worker. The model is loaded before the endpoints start."""
 
     state: str
     """starting, running, draining or broken."""
@@ -21,33 +21,33 @@ class Health:
     partitions: Sequence[int]
     """Assigned to it."""
     unknown: Sequence[int]
-    """Those of them of which it is not known yet where to begin."""
+    """Those whose start offset is not known yet."""
     broken: str
-    """Why it cannot go on; empty where it can."""
+    """Why it cannot continue; empty if it can."""
     waiting: dict[str, str] = field(default_factory=dict)
-    """Who waits for what passing fault to pass."""
+    """Task that waits -> the fault it waits for."""
     counters: str = ""
     """Why the counters are not to be trusted."""
     refused: str = ""
     """Why the promoted checkpoint is not in use."""
     eviction: str = ""
-    """Why Redis may lose counts by itself."""
+    """Why Redis may evict counts."""
 
     @property
     def live(self) -> bool:
-        """Whether it makes sense to wait for it, rather than to start another."""
+        """Whether it can recover by itself, so that it need not be restarted."""
         return self.state != "broken" and not self.broken
 
     @property
     def reasons(self) -> list[str]:
-        """Why it is not live, or not ready; empty where it is both."""
+        """Why it is not live, or not ready; empty if it is both."""
         reasons = [self.broken] if self.broken else []
         if self.state != "running":
-            reasons.append(f"it is {self.state}")
+            reasons.append(f"the worker is {self.state}")
         elif not self.partitions:
             reasons.append("no partitions are assigned")
         if self.unknown:
-            reasons.append(f"partitions {' '.join(map(str, self.unknown))}: not known yet where to begin")
+            reasons.append(f"partitions {' '.join(map(str, self.unknown))}: start offset not known yet")
         for who, why in self.waiting.items():
             if self.state == "starting" or who == JOINING:
                 reasons.append(f"{who} waits: {why}")
@@ -71,7 +71,7 @@ class Health:
 
 
 def health_of(parts: Parts) -> Health:
-    """How the worker is now."""
+    """The worker's current state."""
     model, partitions, error = parts.pipeline.active.model, parts.partitions.values(), parts.guard.error
     return Health(
         state=parts.life.state,
@@ -88,11 +88,11 @@ def health_of(parts: Parts) -> Health:
 
 
 def register_gauges(parts: Parts) -> None:
-    """What is read when it is asked for; what is counted is in stream/pipeline/metrics.py."""
+    """Gauges whose values are read at the scrape; stream/pipeline/metrics.py has the counters."""
     gauges, backoff, eviction = parts.metrics.gauges, parts.backoff, parts.eviction
     gauges(
         "trimod_queue_depth",
-        "Posts waiting, per stage; `work`: all in work.",
+        "Posts waiting per stage; `work`: all posts in progress.",
         "stage",
         lambda: {
             "intake": parts.intake.waiting(),
@@ -100,23 +100,28 @@ def register_gauges(parts: Parts) -> None:
             "work": parts.delivery.in_work,
         },
     )
-    gauges("trimod_lag", "Posts in the log that are not committed.", "partition", parts.commits.lag)
+    gauges(
+        "trimod_lag",
+        "Posts in the log that are not committed (consumer lag).",
+        "partition",
+        parts.commits.lag,
+    )
     gauges(
         "trimod_waiting",
-        "1 for each that waits for a passing fault to pass.",
+        "1 for each task that waits for a temporary fault.",
         "who",
         lambda: dict.fromkeys(backoff.waiting, 1.0),
     )
-    gauges("trimod_cache_entries", "Things kept in memory, per cache.", "cache", parts.pipeline.caches)
+    gauges("trimod_cache_entries", "Entries in memory per cache.", "cache", parts.pipeline.caches)
     gauges(
         "trimod_counters_trusted",
-        "0 where Redis lost counts: `trimod counters rebuild` mends it.",
+        "0 if Redis lost counts: run `trimod counters rebuild`.",
         "group",
         lambda: {parts.settings.kafka.group: float(not parts.trust.lost)},
     )
     gauges(
         "trimod_redis_may_evict",
-        "1 where Redis's maxmemory-policy lets it drop counts: set it to noeviction.",
+        "1 if Redis may evict counts: set its maxmemory-policy to noeviction.",
         "policy",
         lambda: {eviction.policy: float(eviction.policy != SAFE)} if eviction.policy else {},
     )

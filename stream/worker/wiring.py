@@ -1,6 +1,6 @@
-"""The object graph of one worker, built in one place: who knows whom, top to bottom.
+"""The object graph of one worker, built in one place, from top to bottom.
 
-Nothing runs here: stream/worker/worker.py starts and stops what is made. Floors below know nothing of this file."""
+Nothing runs here: stream/worker/worker.py starts and stops the parts. Lower floors do not know this file."""
 
 import asyncio
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ from stream.worker.model_switch import CheckpointSource, ModelSwitch
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the worker runs, and what it asks."""
+    """The parts that the worker runs or reads."""
 
     settings: Settings
     app: Any
@@ -76,9 +76,9 @@ def wire(
 ) -> Parts:
     """Build one worker's parts, inside its running event loop.
 
-    `tagger` came from `source`, which may later have another; `app` is a faust.App that is not started yet, which
-    brings partitions to what is built. `image_urls` fetches by other rules than those of the settings.
-    Raises CheckpointError where the tagger cannot tag its golden posts.
+    `tagger` came from `source`, which may provide another one later. `app` is a faust.App that is not started yet; it
+    brings partitions. `image_urls` replaces the fetcher of the settings. Raises CheckpointError if the tagger cannot
+    tag its golden posts.
     """
     kafka, limits = settings.kafka, settings.worker
     # what everything shares

@@ -1,10 +1,11 @@
-"""The worker: the life of its process, from the first partition to an end in order.
+"""The worker process, from the first partition to a clean shutdown.
 
-Its promise is at least once: an offset is committed only when all posts before it are confirmed by the broker and
-counted in Redis. Its parts are put together in stream/worker/wiring.py: Faust brings partitions
-(stream/consumer/assignment.py) and posts (stream/consumer/intake.py), the pipeline tags them
-(stream/pipeline/stages.py, stream/pipeline/delivery.py), and what is counted is committed
-(stream/consumer/committer.py). What cannot end in order any more is ended from outside (stream/runtime/watchdog.py)."""
+It guarantees at-least-once delivery: an offset is committed only when the broker has confirmed all posts before it and
+Redis has counted them. stream/worker/wiring.py builds its parts. Faust brings partitions
+(stream/consumer/assignment.py) and posts (stream/consumer/intake.py). The pipeline tags them
+(stream/pipeline/stages.py, stream/pipeline/delivery.py), and counted posts are committed
+(stream/consumer/committer.py). If a clean shutdown is no longer possible, the watchdog ends the process
+(stream/runtime/watchdog.py)."""
 
 import asyncio
 import contextlib
@@ -24,23 +25,23 @@ from stream.worker.status import health_of, register_gauges
 from stream.worker.wiring import Parts
 
 DRAIN_TIMEOUT = 3.5
-"""Seconds that posts in work get to be finished at the end."""
+"""Seconds to finish posts in progress at shutdown."""
 SETTLE_TIMEOUT = 1.0
-"""Seconds that what is published then gets to be counted."""
+"""Seconds to count the published posts after that."""
 LEAVE_TIMEOUT = 2.0
-"""Seconds that Faust gets to leave the group, and the connections to be closed."""
+"""Seconds for Faust to leave the group, and to close the connections."""
 END_TIMEOUT = 9.5
-"""Seconds after SIGTERM at which the process ends, however far it got."""
+"""Seconds after SIGTERM at which the process exits, finished or not."""
 LABELS_LOOK = 10.0
-"""Seconds between two looks at the group's entity types."""
+"""Seconds between two checks of the group's entity types."""
 EXIT_TIMEOUT = 1.0
-"""Seconds that threads get after the end: one that hangs must not keep the process."""
+"""Seconds for threads to end: a thread that hangs must not keep the process."""
 
 log = logging.getLogger("trimod.worker")
 
 
 class Worker:
-    """One process's worker; `run` it once, inside a running event loop."""
+    """The worker of one process; `run` it once, inside a running event loop."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -49,7 +50,7 @@ class Worker:
         register_gauges(parts)
 
     async def run(self) -> None:
-        """Work until SIGTERM, SIGINT or `stop`. Raises BrokenWorker where it cannot go on."""
+        """Run until SIGTERM, SIGINT or `stop`. Raises BrokenWorker if it cannot continue."""
         parts, loop = self._parts, asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal, number)
@@ -68,7 +69,7 @@ class Worker:
                 parts.watchdog.end_within(EXIT_TIMEOUT, self._exit_code())
 
     def stop(self) -> None:
-        """Finish what is in work, commit, and end."""
+        """Finish the posts in progress, commit, and exit."""
         self._parts.stop.set()
 
     async def _work(self) -> None:
@@ -97,7 +98,7 @@ class Worker:
             raise self._cause()
 
     async def _join(self) -> None:
-        """Begin to read as a member of the group; not before it is known that we emit what it emits."""
+        """Start reading as a member of the group, once we know that our entity types are the group's."""
         await self._check_labels()
         await self._parts.app.start()
 
@@ -107,14 +108,14 @@ class Worker:
         await self._parts.backoff.persist("checking the group's entity types", check)
 
     async def _watch_labels(self) -> None:
-        """Notice others in a group whose types Redis had lost, or were changed; never ends."""
+        """Notice if the group's types change, or if Redis had lost them; never ends."""
         while True:
             await asyncio.sleep(LABELS_LOOK)
             await self._check_labels()
 
     def _check_start(self, starting: asyncio.Task[Any]) -> None:
-        """Raises PassingFault where the broker went away since we asked for the topics, and what no restart changes as
-        what it is."""
+        """Raises PassingFault if the broker became unavailable since the topics were checked. Raises Refused or
+        SettingsError for what a restart cannot fix."""
         kafka = self._parts.settings.kafka
         try:
             starting.result()
@@ -123,7 +124,7 @@ class Worker:
             if found.exit_code == Refused.exit_code:
                 raise found from error
             raise PassingFault(
-                f"the broker at {kafka.bootstrap_servers} does not let the worker begin: {error!r}"
+                f"the worker cannot start reading from the broker at {kafka.bootstrap_servers}: {error!r}"
             ) from error
 
     async def _first_of(self, *tasks: asyncio.Task[Any]) -> None:
@@ -131,16 +132,16 @@ class Worker:
         await asyncio.wait({*tasks, self._parts.guard.broken}, return_when=asyncio.FIRST_COMPLETED)
 
     def _cause(self) -> TrimodError:
-        """Why it cannot go on; its exit code says whether a restart may help."""
+        """Why it cannot continue; the exit code tells whether a restart may help."""
         if not self._parts.guard.broken.done():
             reason = self._parts.app.crash_reason
             if isinstance(reason, KafkaError):
                 return explain(reason, self._parts.settings.kafka)
-            return BrokenWorker(f"worker cannot go on: Faust crashed: {reason!r}")
+            return BrokenWorker(f"the worker cannot continue: Faust crashed: {reason!r}")
         error = self._parts.guard.error
         if isinstance(error, TrimodError):
             return error
-        return BrokenWorker(f"worker cannot go on: {error!r}")
+        return BrokenWorker(f"the worker cannot continue: {error!r}")
 
     def _exit_code(self) -> int:
         error = self._failed or self._parts.guard.error
@@ -149,7 +150,7 @@ class Worker:
         return 0 if self._parts.stop.is_set() and error is None else BrokenWorker.exit_code
 
     async def _close(self) -> None:
-        """Finish what is in work if this is an orderly end, commit what is done, and leave the group."""
+        """Finish posts in progress if this is a clean shutdown, commit finished posts, and leave the group."""
         parts = self._parts
         orderly = parts.stop.is_set() and parts.guard.error is None
         parts.life.state = "draining" if orderly else "broken"
@@ -173,7 +174,7 @@ class Worker:
             await partition.work.empty()
 
     def _on_signal(self, number: int) -> None:
-        log.info("%s: finishing what is in work", signal.Signals(number).name)
+        log.info("%s: finishing the posts in progress", signal.Signals(number).name)
         asyncio.get_running_loop().remove_signal_handler(number)  # the next one ends the process at once
         self._parts.watchdog.end_within(END_TIMEOUT, BrokenWorker.exit_code)
         self.stop()

@@ -92,7 +92,9 @@ def test_a_worker_of_other_types_cannot_join_until_the_group_is_told(
         wait_until(lambda: not running[1].running, LONG, "the second has ended")
         assert 2 == running[1].exit_code
         last = running[1].log.splitlines()[-1]
-        assert f"trimod: group {group} emits LOC, MISC, ORG, PER, and this checkpoint BRAND, DRUG" in last
+        assert (
+            f"trimod: group {group} emits LOC, MISC, ORG, PER, but this checkpoint emits BRAND, DRUG" in last
+        )
         assert list(range(8)) == health(running[0])["partitions"]
         code, _, stderr = trimod(settings, "group", "relabel", str(checkpoint))
         assert (1, True) == (code, "has 1 member: stop its workers first" in stderr)

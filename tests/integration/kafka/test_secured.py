@@ -270,7 +270,7 @@ KAFKA_REFUSALS: dict[str, tuple[str, Callable[[World], dict[str, Any]], str]] = 
     "wrong password": ("scram", lambda w: {"password": f"{PRIVATE}-wrong"}, "refuses the user name or the password"),
     "wrong password, PLAIN": ("plain", lambda w: {"password": f"{PRIVATE}-wrong"}, "user name or the password"),
     "unknown user": ("scram", lambda w: {"username": "nobody"}, "refuses the user name or the password"),
-    "mechanism not offered": ("scram", lambda w: {"sasl_mechanism": "SCRAM-SHA-256"}, "does not take SCRAM-SHA-256"),
+    "mechanism not offered": ("scram", lambda w: {"sasl_mechanism": "SCRAM-SHA-256"}, "does not support SCRAM-SHA-256"),
     "unknown authority": ("scram", lambda w: {"ca_file": w.foreign.file}, "not accepted: self-signed certificate"),
     "authority of the system": ("scram", lambda w: {"ca_file": None}, "not accepted: self-signed certificate"),
     "expired": (

@@ -53,7 +53,7 @@ def test_an_error_of_the_client_that_no_fetch_raises_ends_the_worker() -> None:
     other: Any = None
     watchdog = Watchdog(60, 60, lambda error: None)
     pulse = pulse_of(offsets, other, other, watchdog, "running")
-    with pytest.raises(BrokenWorker, match="cannot go on: no assignment"):
+    with pytest.raises(BrokenWorker, match="cannot continue: no assignment"):
         asyncio.run(asyncio.wait_for(pulse.beat(), 5))
 
 

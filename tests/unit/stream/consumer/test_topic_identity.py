@@ -30,4 +30,4 @@ def test_a_topic_that_was_made_anew_breaks_also_a_worker_without_partitions(
 
     error = asyncio.run(run())
     assert isinstance(error, BrokenWorker)
-    assert "made anew" in str(error)
+    assert "was deleted and recreated" in str(error)

@@ -34,5 +34,5 @@ def test_the_logs_of_workers_that_failed_stay(tmp_path: Path) -> None:
     with pytest.raises(LocalServerError, match="no luck"):
         run()
     (folder,) = tmp_path.iterdir()
-    assert [f"the logs of the workers stay in {folder / 'logs'}"] == said
+    assert [f"the workers' logs are kept in {folder / 'logs'}"] == said
     assert [folder / "logs"] == list(folder.iterdir())

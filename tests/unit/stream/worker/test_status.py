@@ -14,10 +14,10 @@ def test_well() -> None:
 
 def test_not_ready_says_why() -> None:
     for changed, reason in (
-        ({"state": "starting"}, "it is starting"),
-        ({"state": "draining"}, "it is draining"),
+        ({"state": "starting"}, "the worker is starting"),
+        ({"state": "draining"}, "the worker is draining"),
         ({"partitions": []}, "no partitions are assigned"),
-        ({"unknown": [3]}, "partitions 3: not known yet where to begin"),
+        ({"unknown": [3]}, "partitions 3: start offset not known yet"),
     ):
         look = replace(WELL, **changed)
         assert (True, [reason], False) == (look.live, look.reasons, look.body()["ready"])
