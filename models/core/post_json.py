@@ -83,7 +83,7 @@ def read_fields(data: bytes) -> dict[str, Any]:
     try:
         fields = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise BadPost(f"post is no JSON: {error}") from None
+        raise BadPost(f"not valid JSON: {error}") from None
     if not isinstance(fields, dict):
         raise BadPost(f"post must be a JSON object, got {type(fields).__name__}")
     return fields

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stream.cli.options import with_settings
-from stream.cli.terminal import _printable, plural
+from stream.cli.terminal import plural, printable
 from stream.config.settings import Settings
 from stream.kafka.dead_letters import DeadEntry, all_dead, get_dead, list_dead, replay
 
@@ -53,7 +53,7 @@ def show(settings: Settings, name: str) -> None:
     (letter,) = get_dead(settings.kafka, [name])
     click.echo(f"id: {letter.name}")
     for header, value in letter.headers.items():
-        click.echo(f"{header}: {_printable(value)}")
+        click.echo(f"{header}: {printable(value)}")
     click.echo(f"moved: {_time(letter)}")
     click.echo(f"key: {_text(letter.key)}")
     click.echo(f"bytes: {letter.size}\n")
@@ -99,4 +99,4 @@ def _time(letter: DeadEntry) -> str:
 
 
 def _text(data: bytes | None) -> str:
-    return "(none)" if data is None else _printable(data.decode("utf-8", "backslashreplace"))
+    return "(none)" if data is None else printable(data.decode("utf-8", "backslashreplace"))

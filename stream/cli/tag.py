@@ -15,6 +15,7 @@ import orjson
 
 from models.core.post_json import to_post
 from stream.cli.options import with_settings
+from stream.cli.terminal import plural
 from stream.config.images import Fetch
 from stream.config.loading import with_flags
 from stream.config.settings import Settings
@@ -85,7 +86,7 @@ def tag(settings: Settings, file: BinaryIO, weights: bool, **flags: Any) -> None
                 sys.stdout.buffer.write(line + b"\n")
             sys.stdout.buffer.flush()
     if bad:
-        raise click.ClickException(f"{bad} lines are no posts")
+        raise click.ClickException(plural(bad, "invalid line"))
 
 
 def _posts(lines: list[Line]) -> Iterator[tuple[int, Post]]:

@@ -8,7 +8,7 @@ import click
 from pydantic import ValidationError
 
 from stream.cli.options import with_settings
-from stream.cli.terminal import COLOURS, _visible
+from stream.cli.terminal import COLOURS, visible
 from stream.config.settings import Settings
 from stream.kafka.reader import follow
 from stream.messages.events import EntityEvent
@@ -20,13 +20,13 @@ def describe(value: bytes) -> str:
         event = EntityEvent.model_validate_json(value)
     except ValidationError:
         start = value[:200].decode("utf-8", "backslashreplace")
-        return click.style(f"not an entity event: {_visible(start)}", dim=True)
+        return click.style(f"not an entity event: {visible(start)}", dim=True)
     weights = " ".join(f"{name} {weight:.0%}" for name, weight in event.weights.items())
     kind = click.style(f"{event.type:<4}", fg=COLOURS.get(event.type, "cyan"), bold=True)
-    mention = click.style(_visible(event.text), bold=True)
-    counted = f" ({_visible(event.canonical)})" if event.canonical != event.text else ""
+    mention = click.style(visible(event.text), bold=True)
+    counted = f" ({visible(event.canonical)})" if event.canonical != event.text else ""
     details = (
-        f"{event.confidence:.2f}" + (f"  {weights}" if weights else "") + f"  post {_visible(event.post_id)}"
+        f"{event.confidence:.2f}" + (f"  {weights}" if weights else "") + f"  post {visible(event.post_id)}"
     )
     return f"{kind}  {mention}{counted}  {click.style(details, dim=True)}"
 

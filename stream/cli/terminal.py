@@ -6,7 +6,7 @@ def plural(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Escapes control characters: the bytes of a post must not control the terminal."""
     kept = (c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
     return "".join(kept)
@@ -15,7 +15,7 @@ def _printable(text: str) -> str:
 COLOURS = {"PER": "yellow", "LOC": "green", "ORG": "blue", "MISC": "magenta"}
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """On one line and without control characters: the text of a post must not control the terminal."""
     return "".join(
         c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text

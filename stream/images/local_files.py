@@ -17,7 +17,7 @@ MAX_FILE = 4 * MAX_POST_BYTES
 def check_root(root: Path | None) -> None:
     """Raise SettingsError unless the setting is unset or a folder that is there: else every image is broken."""
     if root is not None and not root.is_dir():
-        raise SettingsError(f"bad setting 'worker.images_root': {root} is no folder")
+        raise SettingsError(f"bad setting 'worker.images_root': {root} is not a directory")
 
 
 def find_below(root: Path, path: str) -> Path:
@@ -27,7 +27,7 @@ def find_below(root: Path, path: str) -> Path:
         if not found.is_relative_to(root.resolve()):
             raise BrokenImage(f"image path {path!r} leads out of the images root")
         if not found.is_file():
-            raise BrokenImage(f"image {path!r} is no file below the images root")
+            raise BrokenImage(f"image {path!r} is not a file below the images root")
         if found.stat().st_size > MAX_FILE:
             raise BrokenImage(f"image {path!r} has more than {MAX_FILE} bytes")
     except (OSError, ValueError, RuntimeError) as error:  # no access; a NUL in the path; a loop of links

@@ -174,7 +174,7 @@ class Watchdog:
         elif self.stalled > self._stall_limit:
             self._end(
                 BrokenWorker(
-                    f"there is work, nothing was committed for {self._stall_limit:g} s, and nothing is waited for"
+                    f"no progress for {self._stall_limit:g} s while posts are pending (worker.stall_limit)"
                 )
             )
 

@@ -51,7 +51,7 @@ def test_bad_posts_are_bad_for_the_reason_they_are_there_for(lines):
             decode_post(line.value)
         except BadPost as error:
             reasons[(line.key or b"").decode()] = str(error)
-    assert reasons.pop("").startswith("post is no JSON")
+    assert reasons.pop("").startswith("not valid JSON")
     assert reasons == BAD
 
 

@@ -59,7 +59,7 @@ def test_an_empty_images_root_is_none_and_not_the_current_folder() -> None:
 def test_an_images_root_that_is_no_folder_stops_the_start(command: tuple[str, ...], tmp_path: Path) -> None:
     line = [sys.executable, "-m", "stream", *command, "--images-root", str(tmp_path / "none")]
     done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False, input="")
-    expected = f"trimod: bad setting 'worker.images_root': {tmp_path / 'none'} is no folder\n"
+    expected = f"trimod: bad setting 'worker.images_root': {tmp_path / 'none'} is not a directory\n"
     assert (2, "", expected) == (done.returncode, done.stdout, done.stderr)
 
 

@@ -50,7 +50,7 @@ def test_a_named_wait_is_no_stall_and_the_time_counts_from_its_end(dog: Dog) -> 
 def test_work_and_no_commits_ends_the_worker_once_and_gives_it_time(dog: Dog) -> None:
     dog.after(35, Signs(behind=True))
     (reason,) = dog.failed
-    assert "nothing was committed for 30 s" in str(reason)
+    assert "no progress for 30 s while posts are pending" in str(reason)
     assert not isinstance(reason, WorkEndedIt)  # no post is to blame
     assert [] == dog.killed
     dog.after(CLOSE_WITHIN, Signs(behind=True))
