@@ -1,4 +1,4 @@
-"""Samples to batches: encoding, labels that may hide others, batches of like length."""
+"""From samples to batches: encoding, unlabelled types, batches of similar length."""
 
 import random
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -13,7 +13,7 @@ from models.text.windows import windows
 from training.data.datasets import Sample
 
 Segment = Callable[[Sequence[str]], list[str]]
-"""Hashtags without `#` to their words, joined by spaces."""
+"""Maps hashtags without `#` to their words, joined by spaces."""
 
 
 def hashtag_words(tokens: list[str], segment: Segment) -> list[str]:
@@ -22,7 +22,7 @@ def hashtag_words(tokens: list[str], segment: Segment) -> list[str]:
 
 
 def encode(sample: Sample, encoder: PostEncoder, segment: Segment, labels: Sequence[str]) -> Encoded:
-    """One training example; of a sample longer than a window, its first (`in_windows` cuts them before)."""
+    """One training example; for a sample longer than a window, only the first window (see `in_windows`)."""
     ids = encoder.token_ids(sample.tokens)
     kept = windows(ids)[0][1]
     encoded = encoder.encode(
@@ -41,7 +41,7 @@ def encode(sample: Sample, encoder: PostEncoder, segment: Segment, labels: Seque
 
 
 def possible_labels(tags: Sequence[str], unsaid: Collection[str], labels: Sequence[str]) -> Tensor:
-    """[n, labels] bool: the labels that each token may have, where types of `unsaid` were tagged O."""
+    """[n, labels] bool: the labels that each token may have, if types in `unsaid` were tagged O."""
     hidden = torch.tensor([label == "O" or label[2:] in unsaid for label in labels])
     return torch.stack(
         [hidden if tag == "O" else torch.tensor([tag == label for label in labels]) for tag in tags]
@@ -49,7 +49,7 @@ def possible_labels(tags: Sequence[str], unsaid: Collection[str], labels: Sequen
 
 
 def batches(examples: Sequence[Encoded], size: int, shuffle: random.Random) -> Iterator[list[Encoded]]:
-    """Batches of about equal length: shuffled, sorted by length within pools of 50 batches, shuffled again."""
+    """Batches of similar length: shuffled, sorted by length within pools of 50 batches, and shuffled again."""
     order = list(range(len(examples)))
     shuffle.shuffle(order)
     pools = (order[start : start + 50 * size] for start in range(0, len(order), 50 * size))
@@ -60,7 +60,7 @@ def batches(examples: Sequence[Encoded], size: int, shuffle: random.Random) -> I
 
 
 def by_length(examples: Sequence[Encoded], size: int) -> list[list[int]]:
-    """Indices of all examples in groups of about equal length, shortest first."""
+    """Indices of all examples in groups of similar length, shortest first."""
     return _by_length(examples, range(len(examples)), size)
 
 
