@@ -1,11 +1,11 @@
-"""Which words there are, how frequent, which follow one another: what hashtag segmentation weighs its network against.
+"""The lexicon of hashtag segmentation: words and word pairs with frequencies, combined with the network's output.
 
-Words and pairs of words with their frequencies, kept as tensors so that they travel inside a checkpoint, and the
-best segmentation of a text by a log-linear model of the network, the words and the text's case. Where the words
-come from, and how the model's weights are fitted, is training/hashtags/lexicon.py's business.
+Words and pairs are stored as tensors, so that they are part of a checkpoint. The best segmentation of a text is found
+by a log-linear model of the network, the words and the text's case. training/hashtags/lexicon.py collects the words and
+fits the model's weights.
 
-Two lists of words are kept apart, general English and the web's, as the web also has brand and site names that are
-one word there, and phrases that only addresses run together: a word that only one of them has counts differently.
+Two word lists are kept separately, general English and the web. The web also has brand and site names as single words,
+and phrases that only addresses run together. A word that is in only one list therefore counts differently.
 
 A segmentation's score is the sum of a score of each word, of each space, and of each pair of neighbouring words
 (a semi-Markov model); `FEATURES` names what those are sums of.
@@ -46,9 +46,9 @@ Step = tuple[float, int, int]
 
 @dataclass(frozen=True)
 class LexiconConfig:
-    """Sizes of the stored lists (no words: no lexicon) and the weights of `FEATURES`; what has none counts 0.
+    """Sizes of the stored lists (no words: no lexicon) and the weights of `FEATURES`; a missing weight is 0.
 
-    words, pairs: how many are stored; size: bytes of the words' text. sources: log probabilities per word, as in
+    words, pairs: numbers stored; size: bytes of the words' text. sources: log probabilities per word, as in
     `Word`.
     """
 
@@ -69,7 +69,7 @@ class LexiconConfig:
 
 
 class Lexicon:
-    """Words, lower case; pairs of them."""
+    """Lower-case words, and pairs of them."""
 
     def __init__(
         self, words: Mapping[str, Word], pairs: Mapping[tuple[str, str], Pair], config: LexiconConfig

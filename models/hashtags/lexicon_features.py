@@ -1,4 +1,4 @@
-"""The features that the lexicon weighs: of a word, of a whole segmentation, of the spaces between."""
+"""The lexicon's features: of a word, of a whole segmentation, and of the spaces between words."""
 
 import math
 from itertools import pairwise

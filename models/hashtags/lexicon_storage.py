@@ -1,4 +1,4 @@
-"""The lexicon's words, pairs and counts as tensors, and back."""
+"""Converts the lexicon's words, pairs and counts to tensors and back."""
 
 import gc
 from collections.abc import Iterator, Mapping

@@ -3,12 +3,12 @@
 TriMod, sections IV-C and IV-D: character embeddings (eq. 9), a CNN and a BiLSTM over them, and a decoder that
 gives each character the probability of a space after it, P(s_i | h, c_i) (eq. 10).
 
-Deviations: a character is embedded as its letter and, beside it, its case, since CamelCase is the strongest sign of a
-word's end; the letters' skip-gram vectors only start their table, which goes on learning; characters are never
-corrected, only spaced; and the answer is not each P(s_i) > 0.5 by itself but the best segmentation by a log-linear
-model of these probabilities and of word frequencies, pairs of words and case (models/hashtags/lexicon.py), which the
-network alone is too small to learn by heart, corrected by a ranker (models/hashtags/ranker.py). Reads no files:
-characters are part of the configuration, the lexicon of the weights. Trained by training/hashtags/trainer.py."""
+Deviations: a character is embedded as its letter and its case, since CamelCase is the strongest sign of a word's end.
+The letters' skip-gram vectors only initialize their table, which is trained further. Characters are never corrected,
+only spaced. The result is not each P(s_i) > 0.5 separately, but the best segmentation by a log-linear model of these
+probabilities, word frequencies, word pairs and case (models/hashtags/lexicon.py), which the network alone is too small
+to memorize. A ranker corrects it (models/hashtags/ranker.py). No files are read: characters are part of the
+configuration, the lexicon is part of the weights. Trained by training/hashtags/trainer.py."""
 
 import threading
 import unicodedata
