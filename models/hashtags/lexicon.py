@@ -94,9 +94,9 @@ class Lexicon:
         return flags(text, self.best(text, odds, 1)[0] if text else ())
 
     def best(self, text: str, odds: Sequence[float], count: int) -> list[list[int]]:
-        """The best segmentations of a non-empty text, best first: the ends of all their words but the last.
+        """The best segmentations of a non-empty text, best first, as the ends of all words but the last.
 
-        A beam search: only the `count` or, if that is more, BEAM best with a word's end at a place are pursued.
+        A beam search: at each word end, the best max(`count`, BEAM) segmentations are kept.
         Time is linear in the text's length beyond LONGEST characters.
         """
         length, keep, folded = len(text), max(BEAM, count), fold(text)
@@ -147,7 +147,7 @@ class Lexicon:
         return steps
 
     def features(self, text: str, ends: Sequence[int], odds: Sequence[float]) -> dict[str, float]:
-        """What the weights multiply in the score of a segmentation, which is given as by `best`."""
+        """The features, which the weights multiply, of a segmentation in the form that `best` returns."""
         folded, names = fold(text), space_features(text)
         words = [folded[start:end] for start, end in pairwise((0, *ends, len(text)))]
         total: Counter[str] = Counter()

@@ -44,10 +44,10 @@ CASES = 6
 class SegmenterConfig:
     """Sizes of the network and its characters.
 
-    characters: those with an embedding of their own, lower case; all others share one per kind (letter,
-    digit, other). kernels: widths of the convolutions, odd, so that each is centred on its character;
-    `channels` filters of each. max_length: characters that the network reads; what a hashtag has beyond is
-    split by its case alone. ranker: hidden units of the network that ranks the lexicon's best; 0: there is none.
+    characters: lower-case characters with their own embedding; all others share one per kind (letter, digit,
+    other). kernels: widths of the convolutions, odd, so that each is centred on its character; `channels` filters
+    of each. max_length: characters that the network reads; the rest of a longer hashtag is split by case alone.
+    ranker: hidden units of the network that ranks the lexicon's best segmentations; 0: no ranker.
     """
 
     characters: str = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -73,7 +73,7 @@ class SegmenterConfig:
 
 
 class Segmenter(nn.Module):
-    """Characters -> CNN -> BiLSTM -> log odds of a space after each; `segment` does all for strings."""
+    """Characters -> CNN -> BiLSTM -> log odds of a space after each. `segment` works on strings."""
 
     def __init__(self, config: SegmenterConfig) -> None:
         super().__init__()
@@ -128,13 +128,13 @@ class Segmenter(nn.Module):
 
     @property
     def remembered(self) -> int:
-        """Hashtags whose words are in memory."""
+        """Number of hashtags whose words are cached."""
         return len(self._memo)
 
     def segment(self, hashtags: Sequence[str]) -> list[str]:
-        """Each hashtag (without its `#`) as its words with single spaces between them.
+        """The words of each hashtag (without its `#`), with single spaces between them.
 
-        Nothing else changes, except that underscores and white space are spaces already. In eval mode only.
+        Nothing else changes; underscores and white space count as spaces. In eval mode only.
         """
         if self.training:
             raise RuntimeError("Segmenter.segment would be random in training mode: call eval() first")
@@ -143,7 +143,7 @@ class Segmenter(nn.Module):
         return [" ".join(words[part] for part in row) for row in parts]
 
     def train(self, mode: bool = True) -> "Segmenter":
-        """As any module's; what was remembered came from other weights and is forgotten."""
+        """Like any module's; also clears the cache, which came from other weights."""
         self._forget()
         super().train(mode)
         return self
