@@ -20,7 +20,7 @@ def typed() -> str:
 
 
 def portable(command: str) -> str:
-    """The command with folders as seen from here: where on a machine they lie is nobody else's business."""
+    """The command with paths relative to the current folder, which hides where they are on this machine."""
     return shlex.join(
         os.path.relpath(part) if Path(part).is_absolute() else part for part in shlex.split(command)
     )
@@ -32,7 +32,7 @@ def data_hashes(files: Iterable[Path]) -> dict[str, str]:
 
 
 def sha256_of(file: Path) -> str:
-    """Raises DataError that names a file which cannot be read."""
+    """Raises DataError, naming the file, if it cannot be read."""
     try:
         return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError as error:
@@ -46,7 +46,7 @@ def sign(vectors: Path) -> None:
 
 
 def origins(vectors: Sequence[Path]) -> dict[str, Origin]:
-    """By file name; the command only where the file beside it is still about these very vectors."""
+    """By file name; includes the command only if the file beside it describes exactly these vectors."""
     return {path.name: _origin(path) for path in vectors}
 
 

@@ -1,4 +1,4 @@
-"""What the training loop, the checkpoint and Tagger need of every model: emissions, a CRF, and what it reads.
+"""The interface of every model for training loop, checkpoint and Tagger: emissions, a CRF, and its inputs.
 
 A model is one file with its configuration beside it; models/architectures/registry.py lists them by name.
 """
@@ -35,14 +35,14 @@ class SequenceTagger(nn.Module, ABC):
     config: Any
     """The model's own ModelConfig."""
     modalities: tuple[str, ...] = ()
-    """Names of the rows of the weights that `forward` gives; empty where the model weighs nothing."""
+    """Names of the rows of the weights from `forward`; empty if the model has no modality weights."""
     crf: ConstrainedCRF
     least_confidence: float = 0.0
-    """Of a mention: 0, and mentions are the likeliest label sequence's; else all spans likelier than this
-    that do not overlap a likelier one."""
+    """0: mentions come from the Viterbi path. Otherwise: every span above this probability; of overlapping spans,
+    the likelier is kept."""
 
     def decide_by(self, least_confidence: float) -> None:
-        """Take a configuration's `least_confidence`. Raises ValueError if it is not from 0 to under 1."""
+        """Set `least_confidence`. Raises ValueError unless it is at least 0 and under 1."""
         if not 0 <= least_confidence < 1:
             raise ValueError(f"least_confidence: expected at least 0 and under 1, got {least_confidence}")
         self.least_confidence = least_confidence
@@ -53,7 +53,7 @@ class SequenceTagger(nn.Module, ABC):
 
     @property
     def reads_words(self) -> bool:
-        """Whether the words' vocabulary means anything to it; transformers cut words into pieces of their own."""
+        """Whether the model uses the word vocabulary; transformers have their own word pieces."""
         return bool(self.word_tables())
 
     @abstractmethod
@@ -70,12 +70,12 @@ class SequenceTagger(nn.Module, ABC):
         return [list(zip(*pair, strict=True)) for pair in zip(found, confidences, strict=True)]
 
     def loss(self, batch: Batch) -> Tensor:
-        """Mean CRF loss of a batch that carries tags, beside a teacher's where it has targets."""
+        """Mean CRF loss of a batch with tags, plus a teacher's loss if it has targets."""
         emissions, _ = self(batch)
         return self.loss_of(emissions, batch)
 
     def loss_of(self, emissions: Tensor, batch: Batch) -> Tensor:
-        """As `loss`, of emissions that are known."""
+        """Like `loss`, for given emissions."""
         if batch.tags is None:
             raise ValueError("a batch without tags has no loss")
         if batch.possible is not None:

@@ -69,9 +69,9 @@ class CWIConfig:
     fusion_hidden: int = 100
     dropout: float = 0.0
     backbone: str = DEFAULT
-    """The ImageNet classifier whose class words are read (the paper: `inception_v3`)."""
+    """The ImageNet classifier that gives the class words (the paper: `inception_v3`)."""
     use_pixels: bool = False
-    """Whether the words about the image are its likeliest classes'; False until trained on pixels."""
+    """Whether the image words are its likeliest classes; False until trained on pixels."""
 
     @property
     def inputs(self) -> Inputs:
@@ -87,7 +87,7 @@ class CWIConfig:
 
 
 class CWI(SequenceTagger):
-    """The Character-Word-Image model, with attention or without. It weighs no modalities."""
+    """The Character-Word-Image model, with or without attention. It has no modality weights."""
 
     config: CWIConfig
 

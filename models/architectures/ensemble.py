@@ -1,23 +1,23 @@
-"""A committee: several trained TriMods as one model, whose mean decides (Hansen and Salamon 1990).
+"""An ensemble ("committee"): several trained TriMods as one model that averages them (Hansen and Salamon 1990).
 
     post --> TriMod 1 over encoder 1 --> emissions 1 \\
          --> TriMod 2 over encoder 2 --> emissions 2  +--> mean --> CRF, whose scores are the members' mean
          --> ...                                      /
 
-Members that err on different posts are better together than each alone, and cost the sum of their time and of their
-encoders' memory. The mean is of scores before the CRF, so the CRF's own figures (spans' confidences, likely spans) hold
-as in a single model: P is proportional to the geometric mean of the members'. Nothing is trained here: members are
-trained one by one, and joined by training/runs/ensemble.py. None of the papers has this.
+Members that err on different posts are more accurate together than any member, at the sum of their time and of their
+encoders' memory. Scores are averaged before the CRF, so the CRF's results (span confidences, likely spans) hold as in a
+single model: P is proportional to the geometric mean of the members'. Nothing is trained here: members are trained
+separately and joined by training/runs/ensemble.py. None of the papers does this.
 
-Data sets differ in what they call an entity, and a member trained on one of them alone is the best for posts like
-its own and far off for others. Such specialists are no full members: together they have half of the say, and those of
-each set have a part in it by how far their mean agrees, in the post, with what the others think (dynamic selection of
-classifiers, Cruz et al. 2018, doi:10.1016/j.inffus.2017.09.010). Those of one set share its part evenly: by agreement,
-the one most like the full members, which adds the least, would have nearly all of it. Nothing looks at which data set a
-post may be from.
+Data sets define entities differently. A member trained on one set alone is the best for posts like its own, and far off
+for others. Such specialists are not full members. Together they have half of the weight. Each set's share of it depends
+on how far its specialists' mean agrees with the other members on the post (dynamic selection of classifiers, Cruz et
+al. 2018, doi:10.1016/j.inffus.2017.09.010). Specialists of one set share its weight evenly: weighted by agreement, the
+one most similar to the full members, which adds least, would have nearly all of it. The data set that a post may be
+from is never looked at.
 
-Members read the same input in the same way, but for the encoder. Encoders may differ if they cut words into the same
-pieces (BERT's uncased ones and MPNet do): the first member's pieces are laid out, and the others' ids looked up.
+Members read the same input in the same way, except for the encoder. Encoders may differ if they have the same word
+pieces (BERT's uncased encoders and MPNet do): the first member's pieces are used, and mapped to the others' ids.
 """
 
 from dataclasses import dataclass, replace
@@ -40,7 +40,7 @@ ROLES = (("<s>", "[CLS]"), ("</s>", "[SEP]"), ("<pad>", "[PAD]"), ("<mask>", "[M
 
 
 UNUSED = "<unk>"
-"""MPNet's has it, and gives `[UNK]`."""
+"""In MPNet's vocabulary, but it uses `[UNK]`."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ class CommitteeConfig:
 
     labels: tuple[str, ...]
     members: tuple[dict[str, Any], ...]
-    """TriModConfig's fields of each member, but for the labels; specialists last."""
+    """TriModConfig's fields of each member, except the labels; specialists last."""
     specialists: tuple[str, ...] = ()
-    """The data set that each of the last members is a specialist of; none: all are full members."""
+    """The data set of each specialist, which are the last members; empty: all are full members."""
     least_confidence: float = 0.0
-    """As TriModConfig's, of the mean."""
+    """Like TriModConfig's, for the mean."""
 
     @cached_property
     def trimods(self) -> tuple[TriModConfig, ...]:
@@ -62,12 +62,12 @@ class CommitteeConfig:
 
     @property
     def full(self) -> int:
-        """How many members are no specialists: the first ones."""
+        """Number of members that are not specialists; they come first."""
         return len(self.members) - len(self.specialists)
 
     @property
     def parts(self) -> list[list[float]]:
-        """What each specialist counts in its set's mean: a row for each set, in it a number for each specialist."""
+        """Weight of each specialist in its set's mean: one row per set, one number per specialist."""
         sets = dict.fromkeys(self.specialists)
         return [[(each == name) / self.specialists.count(name) for each in self.specialists] for name in sets]
 
@@ -78,12 +78,12 @@ class CommitteeConfig:
 
     @property
     def inputs(self) -> Inputs:
-        """What the first member reads, and so all."""
+        """The input of the first member, and so of all."""
         return self.trimods[0].inputs
 
 
 class Committee(SequenceTagger):
-    """The mean of its members, of which specialists are half together; modality weights are their mean too."""
+    """The mean of its members; specialists together have half of the weight. Modality weights are averaged too."""
 
     modalities = VIEWS
     config: CommitteeConfig
@@ -93,8 +93,8 @@ class Committee(SequenceTagger):
     def __init__(self, config: CommitteeConfig, words: int, characters: int) -> None:
         """`words` and `characters` are the sizes of the vocabularies, which all members share.
 
-        Raises ValueError if members read differently, their encoders cut words into different pieces, all are
-        specialists, or of one data set, or the least confidence is not from 0 to under 1.
+        Raises ValueError if members read different input, their encoders have different word pieces, all members are
+        specialists, all specialists are of one data set, or the least confidence is not at least 0 and under 1.
         """
         super().__init__()
         if config.full < 1:
@@ -155,7 +155,7 @@ class Committee(SequenceTagger):
 
     @torch.no_grad()
     def take_the_mean(self) -> None:
-        """Set the CRF's scores to the mean of the members', of which specialists are half together, each set alike."""
+        """Set the CRF's scores to the members' mean; specialists together count half, each set equally."""
         own = self.config.full
         for name, scores in self.crf.named_parameters():
             found = torch.stack([member.crf.get_parameter(name) for member in self.trimods])
@@ -171,9 +171,9 @@ def divergence(one: Tensor, other: Tensor) -> Tensor:
 
 
 def piece_ids(first: str, other: str) -> Tensor:
-    """The ids that encoder `other` gives to the pieces of encoder `first` [pieces] int64.
+    """The ids in encoder `other` of the pieces of encoder `first` [pieces] int64.
 
-    Raises ValueError if a piece of `first` is none of `other`'s.
+    Raises ValueError if `other` lacks a piece of `first`.
     """
     ours, theirs = load_wordpieces(first), load_wordpieces(other)
     places, known = ours.get_vocab(), theirs.get_vocab()

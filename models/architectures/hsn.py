@@ -12,17 +12,18 @@ Readings of what the paper leaves open:
 - The character CNN is that of its reference [21]: windows of 3 characters and the maximum; as many filters as the
   characters' embedding is wide. Highway: one layer with ReLU, which at first carries its input on (bias -1).
 - gamma "consists of n scalars", so W_gamma and U_gamma are [1, d]; one scalar weighs all of a token's features.
-- Equation 14's softmax is of weights that lie between 0 and 1 already, so they come out nearly even, and F is H over
-  the number of words, about, whatever the image shows: it hardly ever changes a trained model's tags (RESULTS.md).
+- Equation 14's softmax is over weights that are already between 0 and 1, so the result is nearly uniform. F is then
+  about H divided by the number of words, regardless of the image, which hardly ever changes a trained model's tags
+  (RESULTS.md).
 - Each head sees d / e of the width, as in its reference [20]. Without the multi-head process (`heads=1`) equations
   8-13 stand alone: no projection, and no second softmax.
 - Without hierarchical attention (`attention="luong"`), one level is left in both units: the attention of each word
   over the regions (9), averaged over the words (beta is uniform); its score is Luong's "general" where heads project.
 - Without the gate, H and F are joined. Without visual features (neither captions nor pixels) all posts are blank.
 
-Deviations: the caption's words (embedded like the text's, through a layer of their own as in (7)) are regions where
-there are no pixels; with both, all are regions. "A blank picture tiled with default constant" for a post without an
-image is one learned region: the picture's 49 would all be equal, and so does not depend on which CNN saw them.
+Deviations: without pixels, the caption's words are the regions (embedded like the text's, through a separate layer as
+in (7)); with both, all are regions. "A blank picture tiled with default constant" for a post without an image is one
+learned region: the picture's 49 regions would all be equal, so it does not depend on the CNN.
 """
 
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ class HSNConfig:
     character_size: int = 50
     part_of_speech_size: int = 50
     hidden: int = 400
-    """Width of the text's and the regions' features, d."""
+    """d, the width of the text's and the regions' features."""
     heads: int = 8
     """e; 1: no multi-head process (Table 5)."""
     attention: Literal["hierarchical", "luong"] = "hierarchical"
@@ -92,7 +93,7 @@ class HSNConfig:
 
 
 class HSN(SequenceTagger):
-    """Weights are the gate's: gamma of the text's own features, 1 - gamma of the fused ones; none without a gate."""
+    """Its weights are the gate's: gamma for the text's features, 1 - gamma for the fused ones; none without a gate."""
 
     modalities: tuple[str, ...] = ("text", "fused")
     config: HSNConfig

@@ -1,4 +1,4 @@
-"""The models by name, each with its configuration: what a checkpoint's config.json and a training preset refer to."""
+"""The models by name, with their configurations; used by checkpoints (config.json) and training presets."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -21,11 +21,11 @@ MODELS: dict[str, tuple[type[Any], type[SequenceTagger]]] = {
     "hsn": (HSNConfig, HSN),
     "trimod": (TriModConfig, TriMod),
 }
-"""Name -> configuration and model; a model is made by (configuration, size of word table, number of characters)."""
+"""Name -> configuration and model. A model takes (configuration, size of word table, number of characters)."""
 
 
 def create(name: str, hyper: Mapping[str, Any], words: int, characters: int) -> SequenceTagger:
-    """An untrained model. Raises ValueError, naming what is wrong, for an unknown name, setting or bad labels."""
+    """An untrained model. Raises ValueError, naming the problem, for an unknown name or setting or invalid labels."""
     config = configured(name, hyper)
     _, model_class = MODELS[name]
     return model_class(config, words, characters)
@@ -57,9 +57,9 @@ def _without_lists(value: Any) -> Any:
 
 
 def check_values(kind: type, settings: Mapping[str, Any]) -> None:
-    """Raises ValueError, naming it, for a value that its field of the dataclass `kind` does not take.
+    """Raises ValueError, naming it, for a value that is invalid for its field of the dataclass `kind`.
 
-    A word in the place of true or false, or a choice that is none, would else train something without a sound.
+    Otherwise a word instead of true or false, or an unknown choice, would silently train something else.
     """
     types = get_type_hints(kind, include_extras=True)
     for name, value in settings.items():

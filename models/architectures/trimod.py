@@ -4,16 +4,19 @@
     words: table or transformer (1) +--> Bi-GRU per view (4-7) --> fusion (11-12) --> linear --> CRF (13-16)
     image words, hashtag words --> /
 
-Deviations from the paper, each named where it stands: the word table may be a pretrained transformer (the conclusion's
-"pre-trained language models"); fusion may be the conclusion's attention between modalities (`fusion="cross"`) in the
-place of equations 11-12 over views; hidden widths are taken per direction, as the paper does not say; what is fused is
-dropped out before the output layer too (the paper: the embeddings only); the image branch reads *words about the image*
-(a caption, alt text, class words of the CNN) instead of a caption's hidden states, since a benchmark's pixels are not
-to be had; pooled pixel features are masked until a model was trained on pixels (`use_pixels`); hashtags arrive
-segmented (models/hashtags/segmenter.py); mentions may be the spans that are likely by themselves (`least_confidence`)
-in the place of equation 16's sequence; `mismatch_penalty` answers the limitations section ("the assumption of strict
-matching between textual content and associated images"): in training, the weight that the image's words of *another*
-post get is added to the loss. """
+Deviations from the paper:
+- The word table may be a pretrained transformer (the conclusion's "pre-trained language models").
+- Fusion may be the conclusion's attention between modalities (`fusion="cross"`) instead of equations 11-12 over views.
+- Hidden widths are per direction; the paper does not say.
+- Dropout is also applied to the fused states before the output layer (the paper: only to the embeddings).
+- The image branch reads *words about the image* (a caption, alt text, class words of the CNN) instead of a caption's
+  hidden states, since the benchmarks' pixels are not available.
+- Pooled pixel features are masked until a model was trained on pixels (`use_pixels`).
+- Hashtags are segmented before (models/hashtags/segmenter.py).
+- Mentions may be the spans above a probability (`least_confidence`) instead of equation 16's sequence.
+- `mismatch_penalty` addresses the limitations section ("the assumption of strict matching between textual content and
+  associated images"): in training, the weight of *another* post's image words is added to the loss.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -33,17 +36,17 @@ from models.layers.recurrent import BiGRU, BiLSTM
 
 @dataclass(frozen=True)
 class TriModConfig:
-    """Hyper-parameters; defaults are the paper's Table II and its section V-A, where it gives them."""
+    """Hyper-parameters; defaults are from the paper's Table II and section V-A, if given there."""
 
     labels: tuple[str, ...]
     text_encoder: str = ""
     """A pretrained transformer by name (models/text/pretrained.py), or empty for the paper's word table."""
     adapters: int = 0
-    """Rank of the transformer's low-rank adapters; 0: its weights are trained themselves."""
+    """Rank of the transformer's low-rank adapters; 0: its weights are trained directly."""
     tune_biases: bool = False
-    """Whether the transformer's biases and norms are trained beside the adapters."""
+    """Whether the transformer's biases and norms are trained in addition to the adapters."""
     read_case: bool = False
-    """Whether the transformer is told how a token is written (its own pieces are lower case)."""
+    """Whether the transformer gets the case of each token (its own pieces are lower case)."""
     word_size: int = 200
     """Width of the word table (section IV-A)."""
     character_size: int = 30
@@ -58,17 +61,17 @@ class TriModConfig:
     fusion: Literal["views", "cross"] = "views"
     """Equations 11-12 over views of the modalities, or attention between them first."""
     reads: tuple[str, ...] = VIEWS
-    """The modalities that are read; ablations and text-only baselines leave some out."""
+    """The modalities that are read; ablations and text-only baselines omit some."""
     heads: int = 6
-    """Of the attention between modalities."""
+    """Heads of the attention between modalities."""
     mismatch_penalty: float = 0.0
-    """Weight in the loss of the image's share in posts that were given another post's image."""
+    """Weight in the loss of the image's modality weight in posts with another post's image."""
     use_pixels: bool = False
     """Whether pooled image features are read; False until trained on pixels."""
     pooled_size: int = 1280
     least_confidence: float = 0.0
-    """0: mentions are those of the likeliest sequence (equation 16). Else: all spans likelier than this, and of two
-    that overlap the likelier one."""
+    """0: mentions come from the Viterbi path (equation 16). Otherwise: every span above this probability; of
+    overlapping spans, the likelier is kept."""
 
     @property
     def inputs(self) -> Inputs:
@@ -78,7 +81,7 @@ class TriModConfig:
 
 
 class TriMod(SequenceTagger):
-    """The flagship: modality weights are those of text, image and hashtags."""
+    """The main model; its modality weights are those of text, image and hashtags."""
 
     modalities = VIEWS
     config: TriModConfig
@@ -115,7 +118,7 @@ class TriMod(SequenceTagger):
         self.crf = ConstrainedCRF(config.labels)
 
     def word_tables(self) -> list[nn.Embedding]:
-        """The word table, where no transformer is in its place."""
+        """The word table, unless a transformer is used instead."""
         return [self.words.embed] if isinstance(self.words, TableWords) else []
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -167,7 +170,7 @@ class TriMod(SequenceTagger):
         return fused
 
     def loss(self, batch: Batch) -> Tensor:
-        """Mean CRF loss (equation 15) of a batch that carries tags, and the penalty for mismatched images."""
+        """Mean CRF loss (equation 15) of a batch with tags, plus the penalty for mismatched images."""
         emissions, weights = self(batch)
         loss = self.loss_of(emissions, batch)
         if self.config.mismatch_penalty and bool(batch.other_image.any()):

@@ -1,7 +1,7 @@
-"""A checkpoint's contents to working parts, and back: the model, what encodes posts for it, the hashtag segmenter.
+"""Builds the components in a checkpoint (model, post encoder, hashtag segmenter, captioner), and stores them.
 
-Weights that stay as they were pretrained (word-piece embeddings; with adapters, the whole encoder) are in no
-checkpoint: they come from the encoder's package, and a SHA-256 says whether it is the one that was trained on.
+Weights that stay as pretrained (word-piece embeddings; with adapters, the whole encoder) are not in checkpoints. They
+come from the encoder's package; a SHA-256 verifies that it is the encoder used in training.
 """
 
 import hashlib
@@ -24,10 +24,10 @@ from models.vision.captioner import Captioner, CaptionerConfig
 
 @dataclass(frozen=True)
 class Parts:
-    """What a checkpoint is made of."""
+    """The components of a checkpoint."""
 
     name: str
-    """The model's, in models/architectures/registry.py."""
+    """The model's name in models/architectures/registry.py."""
     model: SequenceTagger
     words: Vocabulary
     characters: Vocabulary
@@ -36,15 +36,15 @@ class Parts:
 
     @cached_property
     def encoder(self) -> PostEncoder:
-        """Encodes posts as the model reads them; made once, since it reads a tokenizer's file."""
+        """Encodes posts for the model; created once, since it reads a tokenizer file."""
         return PostEncoder(self.words, self.characters, self.model.config.inputs)
 
 
 def build(stored: Checkpoint) -> Parts:
-    """The parts of a checkpoint, with its weights in them, ready to tag or to be trained on.
+    """The components of a checkpoint with its weights, ready for tagging or further training.
 
-    Raises CheckpointError for another text encoder than it was trained on, ValueError, KeyError, TypeError or
-    RuntimeError where configuration and weights do not fit.
+    Raises CheckpointError if the text encoder is not the one used in training; ValueError, KeyError, TypeError or
+    RuntimeError if configuration and weights do not fit.
     """
     config = stored.config
     name = config["model"]
@@ -80,7 +80,7 @@ def build_captioner(stored: Checkpoint) -> Captioner | None:
 
 
 def config_of(parts: Parts) -> dict[str, Any]:
-    """What `build` reads of a checkpoint's config.json, but for `text_encoder_sha256`, which costs a hash to tell."""
+    """The part of config.json that `build` reads, except `text_encoder_sha256`, which is costly to compute."""
     config: dict[str, Any] = {
         "model": parts.name,
         parts.name: asdict(parts.model.config),
@@ -103,7 +103,7 @@ def tensors_of(parts: Parts) -> dict[str, Tensor]:
 
 
 def frozen_sha256(model: SequenceTagger) -> str:
-    """SHA-256, in hex, of the weights that come from the text encoder's package; empty where none do."""
+    """SHA-256, in hex, of the weights that come from the text encoder's package; empty if none do."""
     frozen = _frozen(model)
     digest = hashlib.sha256()
     for _, parameter in frozen:

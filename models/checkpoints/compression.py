@@ -1,9 +1,9 @@
-"""Tensors in fewer bytes without loss: as one compressed stream, which is itself a tensor of bytes.
+"""Lossless compression of tensors into one stream, which is itself a tensor of bytes.
 
-By xz for tables of words and counts, which shrink to a third. By Huffman's code alone (zlib's, RFC 1950 and 1951) for
-weights in few bits (models/checkpoints/quantization.py), which take a byte each before: nothing in them comes again, so
-that xz's search for it would take them a hundred times as long and leave them 7 % larger. Trained weights as they are
-hardly shrink. What may have been made to swell without end is read up to a limit."""
+xz is used for tables of words and counts, which shrink to a third. Huffman coding alone (zlib, RFC 1950 and 1951) is
+used for quantized weights (models/checkpoints/quantization.py), which take a byte each before. They contain no
+repetitions: xz would take a hundred times as long and leave them 7 % larger. Unquantized weights hardly shrink.
+Decompression stops at a limit, as protection against streams made to expand endlessly."""
 
 import lzma
 import zlib
@@ -15,17 +15,17 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 MOST = 1 << 30
-"""Bytes that a stream may hold, ten times what the largest one at hand does."""
+"""Maximum bytes of a decompressed stream: ten times the largest one so far."""
 
 
 XZ = b"\xfd7zXZ\0"
-"""What such a stream begins with."""
+"""The first bytes of an xz stream."""
 
 
 def compressed(tensors: Mapping[str, Tensor], repeats: bool = True) -> Tensor:
-    """`tensors` by name as a stream of the safetensors format, uint8 [bytes].
+    """`tensors` by name as a compressed stream in safetensors format, uint8 [bytes].
 
-    repeats: whether parts of them come again, as words do; else each byte is coded by how frequent it is.
+    repeats: whether the data has repetitions, as words do; otherwise only Huffman coding is used.
     """
     plain = save({name: tensor.contiguous() for name, tensor in tensors.items()})
     if repeats:
@@ -37,7 +37,7 @@ def compressed(tensors: Mapping[str, Tensor], repeats: bool = True) -> Tensor:
 
 
 def restored(stream: Tensor) -> dict[str, Tensor]:
-    """What `compressed` was given. Raises ValueError for anything else, or if it is more than MOST bytes."""
+    """The inverse of `compressed`. Raises ValueError for any other input, or if the result exceeds MOST bytes."""
     written = stream.to(torch.uint8).numpy().tobytes()
     reader = lzma.LZMADecompressor(lzma.FORMAT_XZ) if written.startswith(XZ) else zlib.decompressobj()
     try:

@@ -1,17 +1,17 @@
-"""The checkpoint format: a directory that anybody can read and nobody can hide code in.
+"""The checkpoint format: a directory of plain data files that cannot contain code.
 
-    model.safetensors   weights, in float16, or the model's and captioner's in fewer bits
-    (models/checkpoints/quantization.py); these
-                        and the segmenter's, mostly words and counts, as a stream each
-                        (models/checkpoints/compression.py); parts that come from a package are left out
+    model.safetensors   weights in float16, or the model's and captioner's quantized
+                        (models/checkpoints/quantization.py). Quantized weights and the segmenter's tensors (mostly
+                        words and counts) are stored as one compressed stream each (models/checkpoints/compression.py).
+                        Weights that come from a package are left out.
     config.json         model name, hyper-parameters, vocabularies, the segmenter's configuration
-    metrics.json        what was measured, on which data, by which command
+    metrics.json        measurements, with their data and command
     golden.json         posts and their tags, checked on load (models/checkpoints/golden.py)
     manifest.json       SHA-256 and size of every file above
 
-Never a pickle: where one lies beside these files, Tagger refuses the checkpoint; where a name in the manifest or a link
-leads out of the folder, everybody does. Reading verifies the manifest first; whatever is wrong is a CheckpointError
-that names the file. Where a folder is asked for, a pointer file (models/checkpoints/pointer.py) is taken too.
+Never a pickle: Tagger rejects a checkpoint directory that contains one. Names in the manifest or links that lead out of
+the directory are always rejected. Reading verifies the manifest first; any error is a CheckpointError that names the
+file. Wherever a directory is expected, a pointer file (models/checkpoints/pointer.py) is accepted too.
 """
 
 import hashlib
@@ -42,27 +42,27 @@ GOLDEN = "golden.json"
 
 
 MODEL, CAPTIONER, SEGMENTER = "model.", "captioner.", "segmenter."
-"""What the names of the parts' tensors begin with."""
+"""Prefixes of the components' tensor names."""
 
 
 SEGMENTER_STREAM, FEW_BITS_STREAM = "segmenter", "few_bits"
-"""The tensors that the segmenter's, and those in few bits, are stored in; where there is none, they are as they are."""
+"""Names of the tensors that contain the compressed streams; without them, tensors are stored uncompressed."""
 
 
 CAPTIONER_BITS = 8
-"""In a checkpoint of few bits: it has no others beside it that make up for its errors, as a committee's members do."""
+"""For the captioner of a quantized checkpoint: unlike an ensemble's members, no others compensate its errors."""
 
 
 PARTS = (WEIGHTS, CONFIG, METRICS, GOLDEN)
 
 
 PICKLES = frozenset({".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".joblib", ".npy", ".npz"})
-"""Endings of files that are pickles, or may hold some."""
+"""Suffixes of files that are pickles, or may contain them."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A verified checkpoint: `tensors` by name in float32, and `id`, eight hex digits that name its contents."""
+    """A verified checkpoint: `tensors` by name in float32, and `id`, eight hex digits that identify its contents."""
 
     config: dict[str, Any]
     metrics: dict[str, Any]
@@ -78,9 +78,10 @@ def save_checkpoint(
     tensors: Mapping[str, Tensor],
     bits: int | None = None,
 ) -> None:
-    """Write a checkpoint. Overwrites what is there, manifest last.
+    """Write a checkpoint, manifest last. An existing one is overwritten.
 
-    Floating-point tensors are stored as float16; with `bits`, the model's in so many, and the captioner's in eight.
+    Floating-point tensors are stored as float16. With `bits`, the model's are quantized to this number of bits, and the
+    captioner's to eight.
     """
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor.half()).all()):
@@ -117,7 +118,7 @@ def add_golden(directory: Path, golden: Sequence[Mapping[str, Any]]) -> None:
 
 
 def verify(path: Path) -> dict[str, Any]:
-    """The manifest of the checkpoint at `path`, after every file in it was found to be what it says."""
+    """The manifest of the checkpoint at `path`, after every file has been verified against it."""
     directory = resolve(path)
     _refuse_links(directory, MANIFEST)
     manifest = _read_json(directory / MANIFEST)
@@ -143,9 +144,9 @@ def verify(path: Path) -> dict[str, Any]:
 
 
 def refuse_pickles(directory: Path) -> None:
-    """Raise CheckpointError if a pickle lies in `directory`: nobody would load it here, but somebody may elsewhere.
+    """Raise CheckpointError if `directory` contains a pickle: it is not loaded here, but could be elsewhere.
 
-    For what is put to use; a folder in training has its own state beside the checkpoint.
+    For checkpoints in use; the folder of a training run has its own state beside the checkpoint.
     """
     for path in sorted(directory.rglob("*")):
         if path.suffix.lower() in PICKLES or (path.is_file() and _begins_like_a_pickle(path)):
@@ -171,7 +172,7 @@ def _refuse_links(directory: Path, name: str) -> None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Verify and read the checkpoint at `path`. Raises CheckpointError if anything is missing, damaged, not finite."""
+    """Verify and read the checkpoint at `path`. Raises CheckpointError for missing, damaged or non-finite data."""
     directory = resolve(path)
     manifest = verify(directory)
     try:

@@ -1,8 +1,8 @@
-"""Golden posts: what a checkpoint tagged when it was written, to be tagged alike wherever it is loaded.
+"""Golden posts: a checkpoint's tags when it was written, which must be the same wherever it is loaded.
 
-Written into a checkpoint as golden.json and checked by `Tagger.load`: another library, processor or number format that
-changes tags is found before the first real post. Only posts that small changes of the weights do not touch are kept,
-since a coin toss is no reference. The posts are our own, from no data set.
+They are stored in a checkpoint as golden.json and checked by `Tagger.load`. This detects a library, processor or number
+format that changes tags before the first real post. Only posts whose tags survive small changes of the weights are
+kept, because a borderline post is not a reference. The posts are our own and not from a data set.
 """
 
 from collections.abc import Sequence
@@ -31,11 +31,11 @@ TEXTS = (
 
 
 CONFIDENCE = 0.05
-"""Difference in a mention's confidence that other arithmetic may make."""
+"""Accepted difference in a mention's confidence, caused by different arithmetic."""
 
 
 ROUNDING = 2.0**-9
-"""Relative change of the weights that a kept post must bear: bfloat16's rounding."""
+"""Relative change of the weights that must not change a kept post's tags: bfloat16's rounding."""
 
 
 class Tags(Protocol):
@@ -47,7 +47,7 @@ class Tags(Protocol):
 
 
 def record(tagger: Tags) -> list[dict[str, Any]]:
-    """What `tagger` finds in TEXTS, without the posts that a change of ROUNDING would tag otherwise."""
+    """The mentions that `tagger` finds in TEXTS, without posts whose tags change with ROUNDING."""
     found = tagger.tag(TEXTS)
     firm = [True] * len(TEXTS)
     for seed in range(3):
@@ -64,7 +64,7 @@ def record(tagger: Tags) -> list[dict[str, Any]]:
 
 
 def check(tagger: Tags, golden: Sequence[dict[str, Any]]) -> None:
-    """Raise CheckpointError, naming the post, if `tagger` does not find what is recorded."""
+    """Raise CheckpointError, naming the post, if `tagger` does not find the recorded mentions."""
     for post, found in zip(golden, tagger.tag([post["text"] for post in golden]), strict=True):
         expected = [tuple(mention[:3]) for mention in post["mentions"]]
         off = [abs(m.confidence - given[3]) for m, given in zip(found, post["mentions"], strict=False)]

@@ -1,7 +1,8 @@
-"""A pointer file: it names the folder of the checkpoint in use, so that workers can be told to switch.
+"""The pointer file: it contains the path of the checkpoint in use, so that running workers can switch.
 
-`trimod checkpoint promote` writes it, atomically; whatever takes a checkpoint's folder takes a pointer too. One line:
-a path, absolute or from the pointer's own folder. Who watches it is not here (stream/worker/model_switch.py).
+`trimod checkpoint promote` writes it atomically. Wherever a checkpoint directory is expected, a pointer is accepted.
+It has one line: a path, absolute or relative to the pointer's directory. Workers watch it in
+stream/worker/model_switch.py.
 """
 
 from pathlib import Path
@@ -10,13 +11,13 @@ from models import DEFAULT_CHECKPOINT, DEFAULT_POINTER
 from models.core.errors import CheckpointError
 
 LONGEST = 4096
-"""Bytes of a pointer file: what is longer is none."""
+"""Maximum bytes of a pointer file."""
 
 
 def resolve(path: Path) -> Path:
-    """The checkpoint's folder that `path` is, or points to. Raises CheckpointError where it is neither.
+    """The checkpoint directory that `path` is or points to. Raises CheckpointError if it is neither.
 
-    The default pointer, as long as nothing was promoted, points to the checkpoint that ships.
+    Until a checkpoint is promoted, the default pointer points to the shipped checkpoint.
     """
     if path.is_dir():
         # Else its files would be taken for a checkpoint's, and called dangerous.

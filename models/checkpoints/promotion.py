@@ -1,6 +1,6 @@
-"""Another checkpoint in the place of the one in use: writing the pointer, and whether the labels are the same.
+"""Replaces the checkpoint in use: compares the labels, and writes the pointer.
 
-Consumers must find the same labels while workers run.
+The labels must stay the same while workers run, because consumers depend on them.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ def labels_of(path: Path) -> list[str]:
 
 
 def check_labels(labels: Sequence[str], used: Path) -> None:
-    """Raise CheckpointError unless the checkpoint at `used` has just these labels; a broken one has no say."""
+    """Raise CheckpointError unless the checkpoint at `used` has the same labels; a broken checkpoint is ignored."""
     try:
         there = labels_of(used)
     except CheckpointError:
@@ -42,7 +42,7 @@ def check_labels(labels: Sequence[str], used: Path) -> None:
 
 
 def point(pointer: Path, directory: Path) -> None:
-    """Make `pointer` name `directory`; whoever reads it meanwhile finds the old or the new. Raises CheckpointError."""
+    """Point `pointer` to `directory` atomically: readers see the old or the new path. Raises CheckpointError."""
     if pointer.is_dir():
         raise CheckpointError(
             f"{pointer} is a directory: give the pointer file that worker.checkpoint points to"

@@ -1,11 +1,11 @@
-"""Weights in a few bits each, for checkpoints that have to be small: in four, less than a quarter of float16's bytes.
+"""Quantization of weights, for small checkpoints: four bits take less than a quarter of float16's bytes.
 
-A matrix becomes whole numbers as int8, with one float16 step for each row, or each column where these are fewer, so
-that a weight is off by half a step at most: in eight bits 1/254 of the largest in its row, in four 1/14. Symmetric
-around zero, by the largest, with no calibration (as in Dettmers et al. 2022, arXiv:2208.07339, without its outliers).
-Numbers of fewer than eight bits take less room only where they are compressed (models/checkpoints/compression.py): most
-are near zero, and four bits become three. Weights are read back into float32: this saves space on disk and in a
-repository, not time. Vectors and small matrices stay as they are."""
+A matrix becomes integers (int8), with one float16 step per row, or per column if there are fewer columns. A weight is
+off by at most half a step: with eight bits 1/254 of the largest weight in its row, with four bits 1/14. Quantization is
+symmetric around zero, scaled by the largest weight, without calibration (as in Dettmers et al. 2022, arXiv:2208.07339,
+without its outliers). Fewer than eight bits save space only after compression (models/checkpoints/compression.py): most
+numbers are near zero, and four bits become three. Weights are read back into float32, so this saves space on disk and
+in a repository, not time. Vectors and small matrices are unchanged."""
 
 from collections.abc import Mapping
 
@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 STEPS = ".steps"
-"""What a weight's steps are called, behind its name."""
+"""Suffix of the name of a weight's steps."""
 
 
 LEAST = 256
-"""Numbers that a matrix must have, for its steps to be worth their place."""
+"""Minimum size of a matrix for its steps to be worth their space."""
 
 
 def packed(tensors: Mapping[str, Tensor], bits: int) -> dict[str, Tensor]:
@@ -39,7 +39,7 @@ def packed(tensors: Mapping[str, Tensor], bits: int) -> dict[str, Tensor]:
 
 
 def unpacked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What `packed` was given, off by its rounding, in float32; all other tensors as they are."""
+    """The inverse of `packed`, except for rounding, in float32; all other tensors are unchanged."""
     return {
         name: tensor.float() * tensors[name + STEPS].float() if name + STEPS in tensors else tensor
         for name, tensor in tensors.items()

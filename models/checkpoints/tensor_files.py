@@ -1,7 +1,7 @@
-"""Tensors to a file that whoever may read what this process writes may read too.
+"""Writes tensors to a file whose permissions follow the umask.
 
-safetensors' own `save_file` makes files for their owner alone (mode 0600), whatever the umask says: a worker that runs
-as another user could not load them.
+safetensors' own `save_file` makes files readable by their owner only (mode 0600), regardless of the umask. A worker
+that runs as another user could not load them.
 """
 
 from collections.abc import Mapping
@@ -12,5 +12,5 @@ from torch import Tensor
 
 
 def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Write `tensors`, which must be contiguous, as safetensors; the umask says who may read them."""
+    """Write `tensors`, which must be contiguous, as safetensors; the umask sets who may read them."""
     path.write_bytes(save(dict(tensors)))

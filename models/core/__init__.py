@@ -1,1 +1,1 @@
-"""What all models share: posts, labels, batches, errors. Imports nothing else of `models`."""
+"""Shared by all models: posts, labels, batches, errors. Imports nothing else from `models`."""

@@ -1,8 +1,8 @@
-"""Posts as arrays, and arrays as one padded batch of tensors. Knows the shapes that models read, and no model.
+"""Posts as arrays, and arrays as one padded batch of tensors. Defines the input shapes of models; independent of them.
 
-A batch of B posts of at most n tokens has one row or more per post in its word pieces. Depending on the model's Inputs
-(models/core/inputs.py) that is the text; or the text, the words about its image and its hashtags' words in one; or one
-row per *view*: the text, and beside it the text with the image's words, and the text with the hashtags' words."""
+A batch of B posts of at most n tokens has one or more rows of word pieces per post. Depending on the model's Inputs
+(models/core/inputs.py), a row is the text; or the text with image words and hashtag words; or there is one row per
+*view*: the text, the text with the image words, and the text with the hashtag words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -25,39 +25,39 @@ class Encoded:
     pieces: list[list[int]] = field(default_factory=list)
     """One list of word-piece ids per view that the post has, with its special tokens."""
     views: list[int] = field(default_factory=list)
-    """The view (index into VIEWS) of each list of pieces; the first is the text's."""
+    """The view (index into VIEWS) of each list of pieces; the first is the text."""
     segments: list[list[int]] = field(default_factory=list)
-    """Beside each list of pieces, what each is of: 0 text, 1 image words, 2 hashtag words."""
+    """For each list of pieces, the source of each piece: 0 text, 1 image words, 2 hashtag words."""
     cases: list[list[int]] = field(default_factory=list)
-    """Beside each list of pieces, how its token is written (models/text/post_encoder.py's CASES)."""
+    """For each list of pieces, the case of each token (CASES in models/text/post_encoder.py)."""
     first_piece: list[int] = field(default_factory=list)
     piece_count: list[int] = field(default_factory=list)
-    """[n] pieces of each token from its first on; at least 1."""
+    """[n] number of pieces of each token, from its first piece; at least 1."""
     image_words: list[int] = field(default_factory=list)
     hashtag_words: list[int] = field(default_factory=list)
     part_of_speech: list[int] = field(default_factory=list)
-    """[n] ids from 1, or empty where the model does not read them."""
+    """[n] ids from 1, or empty if the model does not read them."""
     pooled: Tensor | None = None
-    """Mean pooled image features [image size], where the post has images."""
+    """Mean pooled image features [image size], if the post has images."""
     regions: Tensor | None = None
     """Features of regions of its images [r, image size]."""
     boxes: Tensor | None = None
     """Of each region: centre x, centre y, height, width, in shares of the image [r, 4]."""
     region_words: list[int] = field(default_factory=list)
-    """[r] ids in the word table of what each region shows, or empty where nobody said."""
+    """[r] ids in the word table of the name of each region, or empty if unknown."""
     other_image: bool = False
-    """Whether the words about the image are known to be of another post's image (in training)."""
+    """Whether the image input is another post's (in training)."""
     tags: list[int] | None = None
     possible: Tensor | None = None
-    """[n, labels] bool: what each token's tag leaves open; None where every tag says all."""
+    """[n, labels] bool: the labels that each token may have; None if every tag is certain."""
     targets: Tensor | None = None
     """A teacher's P(label) of each token [n, labels]; a batch has them for all of its posts or for none."""
     teacher_share: float = 0.0
-    """Weight of the teacher in the loss, against that of the tags."""
+    """Weight of the teacher in the loss, relative to the tags."""
 
     @property
     def rows(self) -> list[int]:
-        """Length of each row that the encoder will see, in pieces (in tokens where there are none)."""
+        """Length of each row for the encoder, in pieces (in tokens if there are no pieces)."""
         return [len(row) for row in self.pieces] or [len(self.words)]
 
 
@@ -72,7 +72,7 @@ class Batch:
     mask: Tensor
     """[B, n] bool, True on tokens."""
     lengths: Tensor
-    """[B] int64, on the CPU always (packing wants it there)."""
+    """[B] int64, always on the CPU, as packing requires."""
     present: Tensor
     """[3, B] bool: which of text, image words and hashtag words a post has."""
     image_words: Tensor
@@ -86,12 +86,12 @@ class Batch:
     first_piece: Tensor
     """[B, n] int64: column of each token's first piece in its rows."""
     piece_count: Tensor
-    """[B, n] int64: pieces of each token from its first on, 0 on padding."""
+    """[B, n] int64: number of pieces of each token, from its first piece; 0 on padding."""
     row_post: Tensor
     """[R] int64: the post of each row."""
     row_view: Tensor
     part_of_speech: Tensor
-    """[B, n] int64, 0 on padding; all 0 where the model does not read them."""
+    """[B, n] int64, 0 on padding; all 0 if the model does not read them."""
     pooled: Tensor
     """[B, image size] float32, zeros where there is no image."""
     has_pooled: Tensor
@@ -103,7 +103,7 @@ class Batch:
     regions_mask: Tensor
     """[B, r] bool, True on regions."""
     region_words: Tensor
-    """[B, r] int64, 0 on padding and where nobody said what a region shows."""
+    """[B, r] int64, 0 on padding and for regions without a name."""
     other_image: Tensor
     """[B] bool."""
     teacher_share: Tensor
@@ -111,12 +111,12 @@ class Batch:
     tags: Tensor | None = None
     """[B, n] int64, 0 on padding."""
     possible: Tensor | None = None
-    """[B, n, labels] bool: what each token's tag leaves open; None where every tag says all."""
+    """[B, n, labels] bool: the labels that each token may have; None if every tag is certain."""
     targets: Tensor | None = None
     """[B, n, labels] float32, zeros on padding."""
 
     def to(self, device: torch.device) -> "Batch":
-        """The batch on `device`; from pinned memory without waiting where that is CUDA."""
+        """The batch on `device`; for CUDA, copied asynchronously from pinned memory."""
         if device.type == "cpu":
             return self
         moved = {}

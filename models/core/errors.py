@@ -1,10 +1,10 @@
-"""Every error this project raises on purpose, from the root.
+"""The errors that this project raises on purpose.
 
 TrimodError                 printed by `trimod` as one line; exits with `exit_code`
 |-- CheckpointError         a checkpoint is missing, damaged, unsafe or of another format
-|-- BadPost                 JSON that is no post; the message names the field
-|-- BrokenImage             bytes that are no picture we can (or want to) decode; the post goes on without
-`-- PretrainedError         a pretrained part that the configuration names is not to be had
+|-- BadPost                 JSON that is not a post; the message names the field
+|-- BrokenImage             bytes that are not a supported image; the post is tagged without it
+`-- PretrainedError         a pretrained component in the configuration is not available
 (stream/errors.py and training/errors.py add their own below TrimodError)
 """
 
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
 
 
 class TrimodError(Exception):
-    """The root: its message is written for the person who reads it, in one line."""
+    """The root class; its message is one line, written for users."""
 
     exit_code = 1
 
 
 class CheckpointError(TrimodError):
-    """A checkpoint that cannot be trusted or read; the message says which file and why."""
+    """A checkpoint that cannot be trusted or read; the message names the file and the reason."""
 
 
 class BadPost(TrimodError):
-    """JSON that is no post; the message names the field."""
+    """JSON that is not a post; the message names the field."""
 
 
 class BrokenImage(TrimodError):
-    """An image that cannot be decoded; normal input: the post is tagged without it, and it is counted."""
+    """An image that cannot be decoded. This is normal input: it is counted, and the post is tagged without it."""
 
 
 class PretrainedError(TrimodError):
-    """A pretrained part (text encoder, CNN) that is named but not installed or readable."""
+    """A pretrained component (text encoder, CNN) that is not installed or not readable."""
 
 
 def one_line(error: BaseException) -> str:
-    """What a library's error says, without its line breaks; its class where it says nothing."""
+    """A library error's message without line breaks; its class name if the message is empty."""
     return " ".join(str(error).split()) or type(error).__name__
 
 

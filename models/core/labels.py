@@ -1,7 +1,7 @@
-"""BIO (IOB2) labels: the label set of a checkpoint, spans in tag sequences, and which tag may follow which.
+"""BIO (IOB2) labels: the label set of a checkpoint, spans in tag sequences, and allowed transitions.
 
-Spans are read as seqeval's strict mode reads IOB2: only `B-X` opens one, and an `I-X` that continues nothing is no
-entity. Mending such orphan tags is a reader's decision (training/data/conll.py), not made here.
+Spans are read as in seqeval's strict mode for IOB2: only `B-X` opens one, and an `I-X` that continues nothing is not an
+entity. Fixing such orphan tags is left to the reader (training/data/conll.py).
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ def bio_labels(types: Sequence[str]) -> list[str]:
 
 
 def spans(tags: Sequence[str]) -> list[Span]:
-    """The entities in a BIO tag sequence, strictly read, in order."""
+    """The entities in a BIO tag sequence, read strictly, in order."""
     found: list[Span] = []
     start, open_type = 0, ""
     for position, tag in enumerate([*tags, "O"]):

@@ -1,4 +1,4 @@
-"""What goes into a tagger and what comes out: plain values, no torch, no Kafka.
+"""Input and output of a tagger: plain values, without torch or Kafka.
 
 Offsets are code points of the post's own text, end exclusive: `text[start:end]` is the mention.
 """
@@ -10,7 +10,7 @@ TYPES = ("PER", "LOC", "ORG", "MISC")
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One picture of a post, as the bytes of a JPEG, PNG, WebP or GIF file, and the words its author gave it."""
+    """One picture of a post, as the bytes of a JPEG, PNG, WebP or GIF file, and its alt text."""
 
     data: bytes
     alt: str = ""
@@ -29,8 +29,8 @@ class Post:
 class Mention:
     """One named entity in a post's text.
 
-    confidence: probability in [0, 1] of this span with its type and borders under the CRF.
-    weights: how much each modality weighed, summing to 1; empty where the model has no such weights.
+    confidence: probability in [0, 1] of exactly this span and type under the CRF.
+    weights: the weight of each modality, summing to 1; empty if the model has no such weights.
     """
 
     start: int

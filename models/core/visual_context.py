@@ -1,4 +1,4 @@
-"""What is known about a post's images: words, and the features that a CNN computed from their pixels."""
+"""Image input of a post: words about its images, and CNN features of their pixels."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ class Pixels:
     """Features of a post's images, float32 on the CPU.
 
     pooled: [image size], the mean over the images.
-    regions: [r, image size], cells of the CNN's grid or detected objects, where the model reads them.
+    regions: [r, image size], cells of the CNN's grid or detected objects, if the model reads them.
     boxes: [r, 4] of each region: centre x, centre y, height, width, in shares of the image.
-    words: r names of what the regions show, or none.
+    words: r names of the regions, or none.
     """
 
     pooled: Tensor
@@ -22,7 +22,7 @@ class Pixels:
 
 
 def noun_of(name: str) -> str:
-    """The word that a class or an object is known by: of a name in several words, English puts the noun last."""
+    """The noun in the name of a class or object: in English, the last word of a name of several words."""
     return name.lower().split()[-1]
 
 

@@ -1,1 +1,1 @@
-"""Hashtags to words: the network, the lexicon, and the ranker that has the last word."""
+"""Hashtag segmentation: the network, the lexicon, and the ranker that makes the final choice."""

@@ -1,7 +1,7 @@
-"""How much a string of letters looks like a word: letter trigrams of a list of words.
+"""Scores how much a string of letters looks like a word, by letter trigrams of a word list.
 
-For hashtag segmentation (models/hashtags/lexicon.py), which must tell unknown names from words that were run together.
-Computed from the list whenever it is read, so nothing of it is stored. No smoothing but a constant.
+Used by hashtag segmentation (models/hashtags/lexicon.py) to tell unknown names from words that were run together. It is
+computed when the list is read and not stored. Smoothing is a constant.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ class Spelling:
         self._first: list[float] = (first / first.sum()).log().tolist()
 
     def log_probability(self, word: str) -> float:
-        """Of a lower-case word's letters, natural logarithm; 0 for no letters."""
+        """Natural log probability of a lower-case word's letters; 0 for no letters."""
         return self.prefixes(word)[-1] if word else 0.0
 
     def prefixes(self, text: str) -> list[float]:

@@ -1,11 +1,11 @@
-"""Which words there are, how frequent, which follow one another: what hashtag segmentation weighs its network against.
+"""The lexicon of hashtag segmentation: words and word pairs with frequencies, combined with the network's output.
 
-Words and pairs of words with their frequencies, kept as tensors so that they travel inside a checkpoint, and the
-best segmentation of a text by a log-linear model of the network, the words and the text's case. Where the words
-come from, and how the model's weights are fitted, is training/hashtags/lexicon.py's business.
+Words and pairs are stored as tensors, so that they are part of a checkpoint. The best segmentation of a text is found
+by a log-linear model of the network, the words and the text's case. training/hashtags/lexicon.py collects the words and
+fits the model's weights.
 
-Two lists of words are kept apart, general English and the web's, as the web also has brand and site names that are
-one word there, and phrases that only addresses run together: a word that only one of them has counts differently.
+Two word lists are kept separately, general English and the web. The web also has brand and site names as single words,
+and phrases that only addresses run together. A word that is in only one list therefore counts differently.
 
 A segmentation's score is the sum of a score of each word, of each space, and of each pair of neighbouring words
 (a semi-Markov model); `FEATURES` names what those are sums of.
@@ -46,9 +46,9 @@ Step = tuple[float, int, int]
 
 @dataclass(frozen=True)
 class LexiconConfig:
-    """Sizes of the stored lists (no words: no lexicon) and the weights of `FEATURES`; what has none counts 0.
+    """Sizes of the stored lists (no words: no lexicon) and the weights of `FEATURES`; a missing weight is 0.
 
-    words, pairs: how many are stored; size: bytes of the words' text. sources: log probabilities per word, as in
+    words, pairs: numbers stored; size: bytes of the words' text. sources: log probabilities per word, as in
     `Word`.
     """
 
@@ -69,7 +69,7 @@ class LexiconConfig:
 
 
 class Lexicon:
-    """Words, lower case; pairs of them."""
+    """Lower-case words, and pairs of them."""
 
     def __init__(
         self, words: Mapping[str, Word], pairs: Mapping[tuple[str, str], Pair], config: LexiconConfig
@@ -94,9 +94,9 @@ class Lexicon:
         return flags(text, self.best(text, odds, 1)[0] if text else ())
 
     def best(self, text: str, odds: Sequence[float], count: int) -> list[list[int]]:
-        """The best segmentations of a non-empty text, best first: the ends of all their words but the last.
+        """The best segmentations of a non-empty text, best first, as the ends of all words but the last.
 
-        A beam search: only the `count` or, if that is more, BEAM best with a word's end at a place are pursued.
+        A beam search: at each word end, the best max(`count`, BEAM) segmentations are kept.
         Time is linear in the text's length beyond LONGEST characters.
         """
         length, keep, folded = len(text), max(BEAM, count), fold(text)
@@ -147,7 +147,7 @@ class Lexicon:
         return steps
 
     def features(self, text: str, ends: Sequence[int], odds: Sequence[float]) -> dict[str, float]:
-        """What the weights multiply in the score of a segmentation, which is given as by `best`."""
+        """The features, which the weights multiply, of a segmentation in the form that `best` returns."""
         folded, names = fold(text), space_features(text)
         words = [folded[start:end] for start, end in pairwise((0, *ends, len(text)))]
         total: Counter[str] = Counter()

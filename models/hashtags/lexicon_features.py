@@ -1,4 +1,4 @@
-"""The features that the lexicon weighs: of a word, of a whole segmentation, of the spaces between."""
+"""The lexicon's features: of a word, of a whole segmentation, and of the spaces between words."""
 
 import math
 from itertools import pairwise
@@ -39,7 +39,7 @@ VOWELS = frozenset("aeiouy")
 
 
 class Word(NamedTuple):
-    """Natural-log probability of a word in general English and on the web; 0.0 where the list lacks it."""
+    """Natural log probability of a word in general English and on the web; 0.0 if the list lacks it."""
 
     general: float
     web: float
@@ -61,8 +61,8 @@ NO_PAIR = Pair()
 
 
 def word_features(word: str, entry: Word | None = None, probability: float = 0.0) -> dict[str, float]:
-    """Of one lower-case word; its entry, None if the lexicon lacks it, and that entry's probability. Without what its
-    letters tell.
+    """Features of a lower-case word, from its lexicon entry (None if missing) and that entry's probability; without
+    the features of its letters.
     """
     size = len(word)
     if entry is None:
@@ -88,12 +88,12 @@ def word_features(word: str, entry: Word | None = None, probability: float = 0.0
 
 
 def whole_features(folded: str, known: bool) -> dict[str, float]:
-    """Of a text without any space, beside those of the one word that it is."""
+    """Extra features of a text without spaces, in addition to those of its single word."""
     return {"whole": 1.0, "whole_length": float(len(folded)), "whole_known": float(known)}
 
 
 def space_features(text: str) -> list[str]:
-    """For each character but the last, the name of the feature that a space after it has."""
+    """For each character but the last, the name of the feature of a space after it."""
     camel = any(left.islower() and right.isupper() for left, right in pairwise(text))
     return [_between(text[i], text[i + 1], text[i + 2 : i + 3], camel) for i in range(len(text) - 1)]
 

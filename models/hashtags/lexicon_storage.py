@@ -1,4 +1,4 @@
-"""The lexicon's words, pairs and counts as tensors, and back."""
+"""Converts the lexicon's words, pairs and counts to tensors and back."""
 
 import gc
 from collections.abc import Iterator, Mapping
@@ -12,8 +12,8 @@ from models.hashtags.lexicon_features import Pair, Word
 
 
 def pack(words: Mapping[str, Word], pairs: Mapping[tuple[str, str], Pair]) -> dict[str, Tensor]:
-    """As tensors: the words' bytes (uint8) and log probabilities (float16 [words, 2]), the pairs' two word numbers
-    (int32 [pairs, 2]) and what is known of them (float16 [pairs, 2]). Pairs must be of listed words.
+    """The lexicon as tensors: the words' bytes (uint8) and log probabilities (float16 [words, 2]), the pairs' two word
+    numbers (int32 [pairs, 2]) and their features (float16 [pairs, 2]). Pairs must be of listed words.
     """
     number = {word: index for index, word in enumerate(words)}
     numbers = [(number[first], number[second]) for first, second in pairs]
@@ -26,7 +26,7 @@ def pack(words: Mapping[str, Word], pairs: Mapping[tuple[str, str], Pair]) -> di
 
 
 def empty(config: LexiconConfig) -> dict[str, Tensor]:
-    """Zeros of the kinds and sizes of what `pack` gives; no pairs are stored if there are none."""
+    """Zeros with the types and sizes of `pack`'s result; without pairs, none are stored."""
     tensors = {
         "text": torch.zeros(config.size, dtype=torch.uint8),
         "scores": torch.zeros(config.words, config.sources, dtype=torch.float16),
@@ -39,8 +39,8 @@ def empty(config: LexiconConfig) -> dict[str, Tensor]:
 
 @contextmanager
 def no_collection() -> Iterator[None]:
-    """While a large lexicon is built: Python's cyclic garbage collector would look through its million small objects
-    again and again, for two thirds of the time, and none are garbage."""
+    """Turns off Python's cyclic garbage collector while a large lexicon is built. It would repeatedly scan a million
+    small objects, none of them garbage, for two thirds of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -51,7 +51,7 @@ def no_collection() -> Iterator[None]:
 
 
 def unpack(packed: Mapping[str, Tensor]) -> tuple[dict[str, Word], dict[tuple[str, str], Pair]]:
-    """The inverse of `pack`, on whatever device and in whatever precision the tensors are by now."""
+    """The inverse of `pack`, for tensors on any device and in any precision."""
     words = packed["text"].to("cpu", torch.uint8).numpy().tobytes().decode().split()
     pairs = {}
     if "pairs" in packed:

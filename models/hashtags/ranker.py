@@ -1,9 +1,9 @@
-"""The last word on where a hashtag's spaces are: a small network over the lexicon's few best segmentations.
+"""Makes the final choice of a hashtag's spaces: a small network over the lexicon's few best segmentations.
 
-The log-linear model (models/hashtags/lexicon.py) finds them, and weighs each feature by itself; what this network adds
-to their scores is for features that say something together, as a short word at the end and case. After Maddela et al.
-(2019, "Multi-task pairwise neural ranking for hashtag segmentation"), who compare candidates two by two with a network
-over such features; here each has a score of its own. Trained by training/hashtags/ranker.py."""
+The log-linear model (models/hashtags/lexicon.py) finds them and weighs each feature separately. This network adds to
+their scores for combinations of features, such as a short word at the end and its case. It follows Maddela et al.
+(2019, "Multi-task pairwise neural ranking for hashtag segmentation"), who compare candidates in pairs with a network
+over such features; here each candidate has its own score. Trained by training/hashtags/ranker.py."""
 
 from collections.abc import Sequence
 
@@ -15,11 +15,11 @@ from models.hashtags.lexicon import Lexicon, flags, rows
 from models.hashtags.lexicon_features import FEATURES
 
 CANDIDATES = 4
-"""Segmentations that are ranked."""
+"""Number of segmentations that are ranked."""
 
 
 class Ranker(nn.Module):
-    """Features -> hidden units -> what is added to the log-linear score."""
+    """Features -> hidden units -> a value added to the log-linear score."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class Ranker(nn.Module):
 
     @torch.inference_mode()
     def cut(self, lexicon: Lexicon, text: str, odds: Sequence[float]) -> list[bool]:
-        """As Lexicon.cut, of a non-empty text: the first of the best by both scores."""
+        """Like Lexicon.cut, for a non-empty text: the best segmentation by both scores."""
         candidates = lexicon.best(text, odds, CANDIDATES)
         if len(candidates) == 1:
             return flags(text, candidates[0])

@@ -3,12 +3,12 @@
 TriMod, sections IV-C and IV-D: character embeddings (eq. 9), a CNN and a BiLSTM over them, and a decoder that
 gives each character the probability of a space after it, P(s_i | h, c_i) (eq. 10).
 
-Deviations: a character is embedded as its letter and, beside it, its case, since CamelCase is the strongest sign of a
-word's end; the letters' skip-gram vectors only start their table, which goes on learning; characters are never
-corrected, only spaced; and the answer is not each P(s_i) > 0.5 by itself but the best segmentation by a log-linear
-model of these probabilities and of word frequencies, pairs of words and case (models/hashtags/lexicon.py), which the
-network alone is too small to learn by heart, corrected by a ranker (models/hashtags/ranker.py). Reads no files:
-characters are part of the configuration, the lexicon of the weights. Trained by training/hashtags/trainer.py."""
+Deviations: a character is embedded as its letter and its case, since CamelCase is the strongest sign of a word's end.
+The letters' skip-gram vectors only initialize their table, which is trained further. Characters are never corrected,
+only spaced. The result is not each P(s_i) > 0.5 separately, but the best segmentation by a log-linear model of these
+probabilities, word frequencies, word pairs and case (models/hashtags/lexicon.py), which the network alone is too small
+to memorize. A ranker corrects it (models/hashtags/ranker.py). No files are read: characters are part of the
+configuration, the lexicon is part of the weights. Trained by training/hashtags/trainer.py."""
 
 import threading
 import unicodedata
@@ -44,10 +44,10 @@ CASES = 6
 class SegmenterConfig:
     """Sizes of the network and its characters.
 
-    characters: those with an embedding of their own, lower case; all others share one per kind (letter,
-    digit, other). kernels: widths of the convolutions, odd, so that each is centred on its character;
-    `channels` filters of each. max_length: characters that the network reads; what a hashtag has beyond is
-    split by its case alone. ranker: hidden units of the network that ranks the lexicon's best; 0: there is none.
+    characters: lower-case characters with their own embedding; all others share one per kind (letter, digit,
+    other). kernels: widths of the convolutions, odd, so that each is centred on its character; `channels` filters
+    of each. max_length: characters that the network reads; the rest of a longer hashtag is split by case alone.
+    ranker: hidden units of the network that ranks the lexicon's best segmentations; 0: no ranker.
     """
 
     characters: str = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -73,7 +73,7 @@ class SegmenterConfig:
 
 
 class Segmenter(nn.Module):
-    """Characters -> CNN -> BiLSTM -> log odds of a space after each; `segment` does all for strings."""
+    """Characters -> CNN -> BiLSTM -> log odds of a space after each. `segment` works on strings."""
 
     def __init__(self, config: SegmenterConfig) -> None:
         super().__init__()
@@ -128,13 +128,13 @@ class Segmenter(nn.Module):
 
     @property
     def remembered(self) -> int:
-        """Hashtags whose words are in memory."""
+        """Number of hashtags whose words are cached."""
         return len(self._memo)
 
     def segment(self, hashtags: Sequence[str]) -> list[str]:
-        """Each hashtag (without its `#`) as its words with single spaces between them.
+        """The words of each hashtag (without its `#`), with single spaces between them.
 
-        Nothing else changes, except that underscores and white space are spaces already. In eval mode only.
+        Nothing else changes; underscores and white space count as spaces. In eval mode only.
         """
         if self.training:
             raise RuntimeError("Segmenter.segment would be random in training mode: call eval() first")
@@ -143,7 +143,7 @@ class Segmenter(nn.Module):
         return [" ".join(words[part] for part in row) for row in parts]
 
     def train(self, mode: bool = True) -> "Segmenter":
-        """As any module's; what was remembered came from other weights and is forgotten."""
+        """Like any module's; also clears the cache, which came from other weights."""
         self._forget()
         super().train(mode)
         return self

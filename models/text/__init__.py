@@ -1,1 +1,1 @@
-"""Post text to model input: tokens, windows, vocabularies, pretrained encoders, canonical forms."""
+"""From post text to model input: tokens, windows, vocabularies, pretrained encoders, canonical forms."""

@@ -1,4 +1,4 @@
-"""The canonical form under which mentions of one thing are counted together.
+"""The canonical form, under which mentions of the same entity are counted together.
 
 NFKC, case-folded, spaces collapsed, without `#` or `@`, a hashtag segmented into its words: `#TorontoMapleLeafs`
 and `Toronto Maple Leafs` count as one. Linking names that differ (`NYC`, `New York`) is not done here.

@@ -1,11 +1,11 @@
 """Parts of speech of a post's tokens, in the ten categories of HSN (section 4.3), and the nouns of a caption.
 
-The paper's NLTK toolkit: its averaged perceptron (greedy, Penn Treebank tags), with the weights that the package
-`textblob-aptagger` carries (NLTK's own are a separate download). They come from the Wall Street Journal, so what only
-posts have is put in words that the tagger knows: a hashtag is tagged as its word, a mention as a name, URLs and emoji
-as symbols, `lol` as an interjection.
+The paper uses NLTK; this is its averaged perceptron (greedy, Penn Treebank tags), with the weights of the package
+`textblob-aptagger` (NLTK's own are a separate download). They were trained on the Wall Street Journal, so tokens that
+only occur in posts are mapped to known ones: a hashtag is tagged as its word, a mention as a name, URLs and emoji as
+symbols, `lol` as an interjection.
 
-The weights are a pickle, and are read by an unpickler that knows sets and nothing else: no code in them can run.
+The weights are a pickle. They are read by an unpickler that allows sets and nothing else, so no code in them can run.
 """
 
 import html
@@ -34,7 +34,7 @@ PENN = {
     "Determiner": "DT PDT",
     "Other": "CD EX FW LS POS PRP PRP$ RP UH",
 }
-"""HSN's category -> the Penn Treebank tags in it. The paper names the categories only; the grouping is ours."""
+"""HSN's category -> its Penn Treebank tags. The paper names only the categories; the grouping is ours."""
 
 
 TAGS: tuple[str, ...] = tuple(PENN)
@@ -61,14 +61,14 @@ _POSTS_OWN = {_MENTION: "NNP", _SYMBOL: "SYM", _RETWEET: "FW", "i": "PRP", "u": 
 _POSTS_OWN |= dict.fromkeys(_INTERJECTIONS.split(), "UH")
 
 
-"""What newspapers do not have, with its tag."""
+"""Tokens that newspapers do not have, with their tags."""
 
 
 class PartOfSpeech:
-    """The tagger. Cheap to make: its weights are read at the first use, once in a process. Thread-safe."""
+    """The tagger. Its weights are read at first use, once per process. Thread-safe."""
 
     def tag(self, tokens: Sequence[str]) -> list[str]:
-        """One of TAGS for each of the tokens, which are a whole post or caption in order, as written.
+        """One of TAGS for each token of a whole post or caption, in order, as written.
 
         Raises PretrainedError if the weights' package is not installed.
         """
@@ -84,7 +84,7 @@ def nouns(words: Sequence[str]) -> list[str]:
 
 
 def _as_seen(token: str, known: dict[str, str]) -> str:
-    """What the tagger reads in the token's place."""
+    """The token as the tagger reads it."""
     token = html.unescape(token[:MAX_READ]).replace("’", "'")
     if token.startswith(("http://", "https://", "www.")):
         return _SYMBOL
@@ -120,7 +120,7 @@ def _weights() -> Path:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Reads dictionaries, strings, numbers and sets; refuses to look up anything else."""
+    """Reads dictionaries, strings, numbers and sets; rejects anything else."""
 
     def __init__(self, file: BinaryIO, *, encoding: str) -> None:
         super().__init__(file, encoding=encoding)

@@ -1,8 +1,8 @@
-"""Tokens to ids: word table, characters, and the word pieces of the transformer's views; windows over long posts.
+"""From tokens to ids: word table, characters, and the word pieces of the transformer's views.
 
-What a token looks like to the transformer: URLs all read `http`, HTML entities their character, and a hashtag's or
-mention's pieces begin behind the mark. Its characters are always its own. The encoders know lower case only, so how a
-token is written (CASES) goes beside its pieces.
+For the transformer, every URL is `http`, HTML entities become their character, and the pieces of a hashtag or mention
+begin after the mark. Characters are those of the token itself. The encoders are lower-case only, so the case of a token
+(CASES) is given separately from its pieces.
 """
 
 import html
@@ -24,7 +24,7 @@ MAX_TOKEN_PIECES = 8
 
 
 MAX_HASHTAG_WORDS, MAX_CONTEXT_PIECES = 40, 48
-"""Hashtag words that are read, and pieces of them, as of image words."""
+"""Maximum hashtag words, and maximum pieces of hashtag words or of image words."""
 
 
 CASES = ("lower", "Title", "UPPER", "mIxed")
@@ -36,19 +36,19 @@ FUNCTION_WORDS = frozenset(
     between beyond down during inside near next under through is are was were be been being am do does did has have
     had having it its he him his she her hers they them their there here who which what while""".split()  # noqa: SIM905
 )
-"""English words that name nothing in an image."""
+"""English words that do not name anything in an image."""
 
 
 MAX_PIECED = 200
-"""Characters of a token that are cut into pieces: more than its first pieces are never read."""
+"""Characters of a token that are split into pieces; only its first pieces are read."""
 
 
 MAX_REMEMBERED = 64
-"""Characters of a token over which its pieces are not remembered: strangers choose the keys."""
+"""Maximum characters of a token whose pieces are cached, because the cache keys are untrusted input."""
 
 
 MAX_TOKENS_REMEMBERED = 100_000
-"""Tokens whose pieces are remembered."""
+"""Maximum number of tokens whose pieces are cached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +60,17 @@ class TokenIds:
     pieces: list[list[int]]
     """n lists of word pieces; all empty without a transformer."""
     marks: list[int]
-    """Pieces of a token before its first real one: 1 behind `#` and `@`, else 0."""
+    """Pieces of a token before its first real one: 1 after `#` and `@`, otherwise 0."""
     cases: list[int]
     part_of_speech: list[int]
-    """[n], or empty where the model does not read them."""
+    """[n], or empty if the model does not read them."""
 
     def __getitem__(self, window: slice) -> "TokenIds":
         return TokenIds(*(getattr(self, item.name)[window] for item in fields(self)))
 
 
 class PostEncoder:
-    """Turns tokens into what a model reads. Thread-safe: nothing changes after construction but caches."""
+    """Turns tokens into model input. Thread-safe: only caches change after construction."""
 
     def __init__(self, words: Vocabulary, characters: Vocabulary, inputs: Inputs) -> None:
         self.inputs = inputs
@@ -89,7 +89,7 @@ class PostEncoder:
 
     @property
     def remembered(self) -> int:
-        """Tokens whose pieces are in memory."""
+        """Number of tokens whose pieces are cached."""
         return self._pieces.cache_info().currsize
 
     def _special(self, *names: str) -> int:
@@ -140,7 +140,7 @@ class PostEncoder:
         return [1 + TAGS.index(tag) for tag in self._part_of_speech.tag(tokens)]
 
     def image_words(self, words: Sequence[str]) -> Sequence[str]:
-        """Those of the words about an image that the model reads."""
+        """The image words that the model reads."""
         if "image" not in self.inputs.reads:
             return ()
         if self.inputs.image_words == "nouns":
@@ -150,7 +150,7 @@ class PostEncoder:
         return words[: self.inputs.max_image_words]
 
     def hashtag_words(self, words: Sequence[str]) -> Sequence[str]:
-        """Those of the hashtags' words that the model reads."""
+        """The hashtag words that the model reads."""
         return words[:MAX_HASHTAG_WORDS] if "hashtags" in self.inputs.reads else ()
 
     def encode(
@@ -161,7 +161,7 @@ class PostEncoder:
         pixels: Pixels | None = None,
         tags: list[int] | None = None,
     ) -> Encoded:
-        """Lay out one window of at least one token with its image's and its hashtags' words."""
+        """Encode one window of at least one token with its image words and hashtag words."""
         image_words, hashtag_words = self.image_words(image_words), self.hashtag_words(hashtag_words)
         encoded = Encoded(
             words=tokens.words,
@@ -212,7 +212,7 @@ class PostEncoder:
 
 @dataclass
 class _Row:
-    """One row of word pieces in the making."""
+    """A row of word pieces under construction."""
 
     pieces: list[int]
     segments: list[int]
@@ -231,7 +231,7 @@ class _Row:
 
 
 def case_of(token: str) -> int:
-    """How a token is written, as an index into CASES."""
+    """The case of a token, as an index into CASES."""
     letters = [character for character in token if character.isalpha()]
     if not letters or not any(character.isupper() for character in letters):
         return 0

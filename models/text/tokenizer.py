@@ -1,10 +1,10 @@
-"""Raw post text to tokens with offsets: words, hashtags, @mentions, URLs, numbers, emoji, punctuation.
+"""From raw post text to tokens with offsets: words, hashtags, @mentions, URLs, numbers, emoji, punctuation.
 
-Tokens never change a character, so `text[start:end]` is always the token. The cuts are those of the Twitter NER sets
-(a hashtag is one token, a possessive 's and each punctuation mark are their own); scripts written without spaces
-are cut by ideograph, not by word. Emoji and combining sequences stay whole: they are grapheme clusters.
+Tokens never change a character, so `text[start:end]` is always the token. Tokenization follows the Twitter NER sets: a
+hashtag is one token; a possessive 's and each punctuation mark are separate tokens. Scripts without spaces are split
+into ideographs, not words. Emoji and combining sequences stay whole, as grapheme clusters.
 
-The words of a caption, an alt text or class names.
+Also extracts the words of captions, alt texts and class names.
 """
 
 import unicodedata
@@ -32,7 +32,7 @@ _TOKEN = regex.compile(
 
 
 class Token(NamedTuple):
-    """A token and where it stands, in code points of the text; `end` is exclusive."""
+    """A token and its position, in code points of the text; `end` is exclusive."""
 
     text: str
     start: int
@@ -40,12 +40,12 @@ class Token(NamedTuple):
 
 
 def tokenize(text: str) -> list[Token]:
-    """The tokens of `text`, in order; white space is in none of them."""
+    """The tokens of `text`, in order, without white space."""
     return [Token(match.group(), match.start(), match.end()) for match in _TOKEN.finditer(text)]
 
 
 def hashtags_in(tokens: list[str]) -> list[str]:
-    """The hashtags among tokens, without `#`; `#`, `NBA` (Twitter-2017's spelling) is one as well."""
+    """The hashtags among tokens, without `#`; `#`, `NBA` (Twitter-2017's spelling) counts too."""
     found = []
     for position, token in enumerate(tokens):
         if token[:1] in ("#", "＃"):

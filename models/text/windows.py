@@ -1,4 +1,4 @@
-"""Long posts in overlapping windows, and who owns a token that two of them hold; batches in parts of like length."""
+"""Splits long posts into overlapping windows, assigns shared tokens to one of them, and batches by length."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -6,13 +6,13 @@ from itertools import pairwise
 from models.text.post_encoder import TokenIds
 
 SLACK = 256
-"""Pieces of padding that are cheaper than another pass through the network."""
+"""Padding, in pieces, that is cheaper than another pass through the network."""
 
 
 def split_by_length(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Groups of indices, each of similar length; longest * count is at most `budget`, unless one alone is longer.
+    """Groups of indices, each of similar length; longest * count is at most `budget`, unless a single one is longer.
 
-    A group ends where its padding would pass both a tenth of it and SLACK.
+    A group ends when its padding would exceed both a tenth of it and SLACK.
     """
     groups: list[list[int]] = []
     used = 0
@@ -34,7 +34,7 @@ MAX_WINDOW_PIECES = 160
 
 
 WINDOW_OVERLAP = 24
-"""Tokens that neighbouring windows share, so that no entity is cut by a border that both see as one."""
+"""Tokens that neighbouring windows share, so that an entity cut by one border is whole in another window."""
 
 
 def windows(tokens: TokenIds) -> list[tuple[int, int]]:
@@ -54,7 +54,7 @@ def windows(tokens: TokenIds) -> list[tuple[int, int]]:
 
 
 def owned_windows(tokens: TokenIds) -> list[tuple[int, int, int, int]]:
-    """The windows, each with the tokens [first, last) whose mentions it says: (start, end, first, last).
+    """The windows, each with the tokens [first, last) whose mentions it reports: (start, end, first, last).
 
     A mention belongs to the window in which it starts farther from the border.
     """

@@ -1,1 +1,1 @@
-"""Images to features and words: decoding, classifiers, detectors, the captioner."""
+"""From images to features and words: decoding, classifiers, detectors, the captioner."""

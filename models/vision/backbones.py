@@ -1,11 +1,11 @@
 """ImageNet classifiers by name, each with ImageEncoder's interface: pooled features, the grid of cells, class words.
 
-`efficientnet_lite0` comes with its weights in a package and is the default (models/vision/efficientnet.py). Any other
-is one of torchvision's, the papers' among them (CWI's `inception_v3`, HamLearning's `resnet152`, HSN's `vgg16`); its
-weights are downloaded at the first use where the network allows it. All of them read the same 224 x 224 pixels
-(models/vision/decoding.py), enlarged for those that were trained on more. The grid is the last feature map that a
-network makes of a picture, found by a pass without weights. Vision transformers have none and SqueezeNet's is of
-classes already: they are refused. Remembering features is not done here: compute them once and store them."""
+`efficientnet_lite0` is the default; its weights come in a package (models/vision/efficientnet.py). All others are
+torchvision's, including those of the papers (CWI's `inception_v3`, HamLearning's `resnet152`, HSN's `vgg16`). Their
+weights are downloaded at first use, if the network allows it. All read the same 224 x 224 pixels
+(models/vision/decoding.py), enlarged for networks that were trained on more. The grid is a network's last feature map,
+found by a pass without weights. Vision transformers have none, and SqueezeNet's is one of classes; both are rejected.
+Features are not cached here: compute them once and store them."""
 
 import warnings
 from collections.abc import Sequence
@@ -43,12 +43,12 @@ def torchvision_names() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Layout:
-    """What a network makes of a picture, and what it was trained on."""
+    """A network's output for a picture, and the input it was trained on."""
 
     size: int
     """Width of its last feature map."""
     grid: str
-    """Module that gives that map."""
+    """The module that outputs that map."""
     side: int
     """Pixels."""
     mean: Sequence[float]
@@ -56,15 +56,15 @@ class _Layout:
 
 
 class Backbone(Protocol):
-    """What looks at pictures."""
+    """A classifier of pictures."""
 
     def encode(self, pictures: Sequence[Picture]) -> list[ImageFeatures]:
-        """Features of each picture, in order, its regions among them."""
+        """Features of each picture, in order, including its regions."""
         ...
 
 
 def backbone(name: str = DEFAULT, device: str | torch.device = "cpu") -> Backbone:
-    """The classifier `name`, DEFAULT or one of torchvision's. Raises PretrainedError where it has no weights here."""
+    """The classifier `name`, DEFAULT or one of torchvision's. Raises PretrainedError if its weights are unavailable."""
     _check(name)
     if name == DEFAULT:
         return ImageEncoder(device, regions=True)
@@ -163,7 +163,7 @@ class TorchvisionBackbone:
 def load_torchvision(name: str, **settings: Any) -> nn.Module:
     """torchvision's model `name` with its best weights, in eval mode; `settings` go to its constructor.
 
-    Raises PretrainedError where the weights are neither on this machine nor to be downloaded.
+    Raises PretrainedError if the weights are not on this machine and cannot be downloaded.
     """
     from torchvision.models import get_model
 

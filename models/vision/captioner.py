@@ -1,4 +1,4 @@
-"""The captioner: an image's CNN regions to the words of a caption (TriMod section IV-B, "Visual Feature Extractor").
+"""The captioner: from an image's CNN regions to a caption (TriMod section IV-B, "Visual Feature Extractor").
 
 A frozen CNN is the encoder (models/vision/efficientnet.py; "only the decoder part had to be trained") and an LSTM with
 additive attention over regions the decoder, as in Xu et al. 2015, "Show, Attend and Tell", whose equations are cited
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from models.vision.efficientnet import FEATURES, REGIONS
 
 PAD, START, END, UNKNOWN = range(4)
-"""Word numbers that are no words; those of the vocabulary follow."""
+"""Special word numbers; those of the vocabulary follow."""
 
 
 SPECIAL = 4
@@ -34,7 +34,7 @@ class CaptionerConfig:
     """Hyper-parameters.
 
     vocabulary: the words, without the special ones. objects: k, the regions attended to (TriMod chooses it by
-    validation and does not say it; 16 is ours). max_words: a caption is cut there. beam: hypotheses kept while
+    validation and does not give it; 16 is ours). max_words: maximum caption length. beam: hypotheses kept while
     searching. length_power: a hypothesis' log probability is divided by its length to this power; 0 prefers short
     captions.
     """
@@ -52,13 +52,13 @@ class CaptionerConfig:
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> "CaptionerConfig":
-        """The configuration in a parsed JSON object. Raises KeyError or TypeError where it is none."""
+        """The configuration in a parsed JSON object. Raises KeyError or TypeError if it is invalid."""
         return cls(**{**stored, "vocabulary": tuple(stored["vocabulary"])})
 
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """What the decoder attends to: values [n, 1 + k, region], and keys [n, 1 + k, attention]; the image first."""
+    """Input of the decoder's attention: values [n, 1 + k, region], keys [n, 1 + k, attention]; the image first."""
 
     values: Tensor
     keys: Tensor
@@ -69,7 +69,7 @@ State = tuple[Tensor, Tensor]
 
 
 class Captioner(nn.Module):
-    """Regions to captions. Raises ValueError for a number of objects that the grid does not have."""
+    """From regions to captions. Raises ValueError if the number of objects exceeds the grid."""
 
     def __init__(self, config: CaptionerConfig) -> None:
         super().__init__()

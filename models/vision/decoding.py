@@ -1,10 +1,9 @@
-"""Bytes of an untrusted picture to the 224 x 224 pixels that the CNN reads.
+"""Decodes the bytes of an untrusted picture to the 224 x 224 pixels that the CNN reads.
 
-The size is read from the header and refused before anything is decoded; JPEGs are decoded at the smallest
-scale that is enough (`draft`), and only the square that the CNN sees is resized: short side to 256, bicubic,
-centre 224, as timm evaluates EfficientNet-Lite0. Of an animation the first frame counts. Whatever is wrong
-with the bytes is a BrokenImage with the reason. No torch here: decoding may run in any process; normalisation
-is the encoder's.
+Oversized pictures are rejected by their header, before decoding. JPEGs are decoded at the smallest sufficient scale
+(`draft`). Only the square that the CNN reads is resized: short side to 256, bicubic, centre 224, as in timm's
+evaluation of EfficientNet-Lite0. The first frame of an animation is used. Any problem with the bytes is a BrokenImage
+with the reason. Torch is not imported, so that decoding can run in any process; the encoder normalises.
 """
 
 import hashlib
@@ -18,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from models.core.errors import BrokenImage
 
 SIDE = 224
-"""Pixels per side of what the CNN reads."""
+"""Pixels per side of the CNN's input."""
 
 
 SHORT_SIDE = 256
@@ -26,15 +25,15 @@ SHORT_SIDE = 256
 
 
 MAX_PIXELS = 40_000_000
-"""Pixels (width x height in the header) over which a picture is refused undecoded."""
+"""Maximum pixels (width x height in the header); larger pictures are not decoded."""
 
 
 MAX_SCANNED = 12 * MAX_PIXELS
-"""Pixels times scans over which a JPEG is refused undecoded: a scan may take 60 bytes, and a pass over all pixels."""
+"""Maximum pixels times scans of a JPEG: a scan of only 60 bytes can cost a pass over all pixels."""
 
 
 MAX_BYTES = 16 * 2**20
-"""Bytes over which a picture is refused unread."""
+"""Maximum bytes of a picture."""
 
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
@@ -65,8 +64,8 @@ class Picture:
     """A decoded picture.
 
     pixels: uint8 [224, 224, 3], RGB, upright.
-    key: SHA-256 of the file's bytes in hex; equal keys are the same picture.
-    alt: the words its author gave it.
+    key: SHA-256 of the file's bytes in hex; equal keys mean the same picture.
+    alt: its alt text.
     """
 
     pixels: npt.NDArray[np.uint8]

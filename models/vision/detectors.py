@@ -1,16 +1,16 @@
-"""Objects of an image: where they are, what the CNN sees there, and what they are called.
+"""Object detection: the objects of an image with their boxes, CNN features and names.
 
 Two kinds of detector, by name:
 
-- `class_activation` (offline): for each of the likeliest ImageNet classes, the region that speaks for it. A class's
+- `class_activation` (offline): for each of the likeliest ImageNet classes, the region that activates it. A class's
   activation map (Zhou et al. 2016, arXiv:1512.04150, equation 2) is its classifier weights times EfficientNet-Lite0's
-  7 x 7 grid; the cells above a share of the map's range that hang together with its peak are the object. A named
-  deviation from HamLearning, whose objects come from a detector: at most 5 per image, in steps of 32 pixels.
+  7 x 7 grid. The object is the cells above a share of the map's range that are connected to its peak. This deviates
+  from HamLearning, whose objects come from a detector: at most 5 per image, in steps of 32 pixels.
 - `fasterrcnn_resnet50_fpn`, `maskrcnn_resnet50_fpn`: torchvision's detectors, trained on COCO's 80 kinds of things
   (HamLearning's Table 6 has Mask R-CNN on COCO; its Faster R-CNN on Visual Genome is not in torchvision). Their weights
-  are downloaded at the first use where the network allows it.
+  are downloaded at first use, if the network allows it.
 
-The image's own feature comes from the same layer as its objects'. Remembering is not done here.
+The image's own feature comes from the same layer as its objects'. Nothing is cached here.
 """
 
 from abc import ABC, abstractmethod
@@ -44,7 +44,7 @@ NAMES = (CLASS_ACTIVATION, *DETECTORS)
 
 
 ROI_FEATURES = 1024
-"""Width of the features that torchvision's detectors have of a box."""
+"""Width of the box features of torchvision's detectors."""
 
 
 THRESHOLD = 0.5
@@ -76,11 +76,11 @@ class ObjectDetector(ABC):
 
     @abstractmethod
     def detect(self, pixels: Pixels) -> Objects:
-        """The objects of an image, uint8 [height, width, 3], RGB; class_activation wants 224 x 224."""
+        """The objects of an image, uint8 [height, width, 3], RGB; class_activation needs 224 x 224."""
 
 
 def feature_size(name: str) -> int:
-    """Width of the features that detector `name` has of an image and of its objects."""
+    """Width of detector `name`'s features of an image and of its objects."""
     _check(name)
     return FEATURES if name == CLASS_ACTIVATION else ROI_FEATURES
 
@@ -91,7 +91,7 @@ def _check(name: str) -> None:
 
 
 def object_detector(name: str = CLASS_ACTIVATION, device: str | torch.device = "cpu") -> ObjectDetector:
-    """The detector `name`, one of NAMES. Raises PretrainedError where its weights are not to be had."""
+    """The detector `name`, one of NAMES. Raises PretrainedError if its weights are not available."""
     _check(name)
     if name == CLASS_ACTIVATION:
         return ClassActivationRegions(device)
@@ -129,7 +129,7 @@ class ClassActivationRegions(ObjectDetector):
 
 
 def peak_region(activation: Tensor) -> Tensor:
-    """The cells [height, width] bool above THRESHOLD of the map's range that hang together with its highest one."""
+    """The cells [height, width] bool above THRESHOLD of the map's range that are connected to its highest cell."""
     low, high = activation.min(), activation.max()
     above = activation >= low + THRESHOLD * (high - low)
     region = activation == high
@@ -175,7 +175,7 @@ class TorchvisionDetector(ObjectDetector):
 
     @torch.no_grad()
     def detect(self, pixels: Pixels) -> Objects:
-        """Objects by falling score; features of the boxes as finally placed."""
+        """Objects by descending score; features are those of the final boxes."""
         network = self._network
         image = torch.from_numpy(pixels).to(self.device).permute(2, 0, 1).float() / 255
         images, _ = network.transform([image])

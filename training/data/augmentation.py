@@ -1,7 +1,7 @@
-"""Noise in the training input, drawn anew each epoch.
+"""Noise in the training input, drawn again each epoch.
 
-So that the model learns to do without images, with another's image, with the class words that serving adds, with
-hashtags spelt in either way, and with damaged words.
+With it, the model learns to handle missing images, another post's image, the class words that serving adds, both
+spellings of hashtags, and damaged words.
 """
 
 import random
@@ -24,26 +24,26 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 @dataclass(frozen=True)
 class Noise:
-    """How often (shares of posts, per epoch) the training input is disturbed."""
+    """How often the training input is disturbed, as shares of posts per epoch."""
 
     no_image: Share = 0.30
-    """Posts that lose their image: its words, and its pixels (design, section 7); class words may still come."""
+    """Posts that lose their image: its words and its pixels. Class words may still be added."""
     other_image: Share = 0.07
-    """Posts that get another post's image, words and pixels."""
+    """Posts that get another post's image: its words and its pixels."""
     class_words: Share = 0.30
-    """Posts that get random class words of the CNN beside (or in place of) their caption."""
+    """Posts that get random class words of the CNN in addition to their caption, or instead of it."""
     no_hashtags: Share = 0.15
     other_spelling: Share = 0.30
-    """Hashtags that are written as one token instead of two (`#`, `NBA`), or the other way."""
+    """Hashtags written as one token instead of two (`#`, `NBA`), or vice versa."""
     unreadable: Share = 0.10
-    """Tokens that become a replacement character, as in damaged feeds: their tag must come from the context."""
+    """Tokens replaced with a replacement character, as in damaged feeds: their tag must come from the context."""
 
 
 class Disturber:
-    """Applies Noise to samples, with the caller's stream of randomness."""
+    """Applies Noise to samples, with the caller's random generator."""
 
     def __init__(self, noise: Noise, samples: Sequence[Sample], class_names: Sequence[str]) -> None:
-        """samples: whose images may come in the place of a post's own. class_names: the CNN's."""
+        """samples: posts whose images may replace a post's own. class_names: the CNN's."""
         self.noise = noise
         self.others = [each for each in samples if each.image_words or each.pixels]
         self.class_names = class_names
@@ -77,7 +77,7 @@ class Disturber:
 def respell_hashtags(sample: Sample, chosen: Callable[[], bool]) -> Sample:
     """The sample with each `chosen` hashtag in the other spelling: `#NBA` to `#`, `NBA` and back.
 
-    Written as two, the mark is outside of the entity, as Twitter-2017 has it; written as one, it is inside.
+    In two tokens, the mark is outside the entity, as in Twitter-2017; in one token, it is inside.
     """
     tokens: list[str] = []
     origins: list[int | None] = []

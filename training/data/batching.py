@@ -1,4 +1,4 @@
-"""Samples to batches: encoding, labels that may hide others, batches of like length."""
+"""From samples to batches: encoding, unlabelled types, batches of similar length."""
 
 import random
 from collections.abc import Callable, Collection, Sequence
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 Segment = Callable[[Sequence[str]], list[str]]
-"""Hashtags without `#` to their words, joined by spaces."""
+"""Maps hashtags without `#` to their words, joined by spaces."""
 
 
 def hashtag_words(tokens: list[str], segment: Segment) -> list[str]:
@@ -26,7 +26,7 @@ def hashtag_words(tokens: list[str], segment: Segment) -> list[str]:
 
 
 def encode(sample: Sample, encoder: PostEncoder, segment: Segment, labels: Sequence[str]) -> Encoded:
-    """One training example; of a sample longer than a window, its first (`in_windows` cuts them before)."""
+    """One training example; for a sample longer than a window, only the first window (see `in_windows`)."""
     ids = encoder.token_ids(sample.tokens)
     kept = windows(ids)[0][1]
     encoded = encoder.encode(
@@ -45,7 +45,7 @@ def encode(sample: Sample, encoder: PostEncoder, segment: Segment, labels: Seque
 
 
 def possible_labels(tags: Sequence[str], unsaid: Collection[str], labels: Sequence[str]) -> Tensor:
-    """[n, labels] bool: the labels that each token may have, where types of `unsaid` were tagged O."""
+    """[n, labels] bool: the labels that each token may have, if types in `unsaid` were tagged O."""
     hidden = torch.tensor([label == "O" or label[2:] in unsaid for label in labels])
     return torch.stack(
         [hidden if tag == "O" else torch.tensor([tag == label for label in labels]) for tag in tags]

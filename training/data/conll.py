@@ -1,8 +1,8 @@
 """Readers of CoNLL-style NER files: Twitter-2015/2017 (`IMGID:` lines), WNUT-17, BTC, Tweebank.
 
-First column token, last column BIO tag; a blank line ends a post; an O without a token is left out, with a warning.
-OTHER is read as MISC. Orphan `I-` tags are kept in `tags` (scoring reads them strictly, as no entity) and are O in
-`training_tags`.
+The first column is the token, the last the BIO tag. A blank line ends a post. An O without a token is skipped with a
+warning. OTHER is read as MISC. Orphan `I-` tags are kept in `tags`, where strict scoring does not count them as
+entities; in `training_tags` they are O.
 """
 
 import logging
@@ -15,7 +15,7 @@ from models.core.labels import spans, tags_of
 from training.errors import DataError
 
 OTHER, MISC = "OTHER", "MISC"
-"""What Twitter-2015's files call the fourth type, and what Twitter-2017's do, and we."""
+"""Names of the fourth type: in Twitter-2015's files, and in Twitter-2017's files and here."""
 
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class LabelledPost:
     tokens: list[str]
     tags: list[str]
     image_id: str = ""
-    """Names the post's image and caption, where the data set has them."""
+    """Id of the post's image and caption, if the data set has them."""
 
     @property
     def training_tags(self) -> list[str]:
@@ -35,7 +35,7 @@ class LabelledPost:
 
 
 def read_conll(path: Path) -> list[LabelledPost]:
-    """All posts of a file, in order. Raises DataError naming the line that is wrong."""
+    """All posts of a file, in order. Raises DataError, naming the invalid line."""
     try:
         text = path.read_text(encoding="utf-8-sig")  # a mark of order is no part of the first token
     except (OSError, UnicodeDecodeError) as error:

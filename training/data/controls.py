@@ -1,8 +1,8 @@
-"""What a model is given of each post: modalities taken away, or replaced by another post's.
+"""Controls of a model's input: modalities are removed, or replaced by another post's.
 
-Every control takes samples and gives as many, in the same order; the tokens and tags stay, unless a control says
-otherwise. A seed makes the same choice each time, and the posts chosen for a share are among those chosen for a
-larger one.
+Every control takes samples and returns the same number in the same order. Tokens and tags are unchanged unless a
+control says otherwise. A seed makes the same choice each time; the posts chosen for a share are also chosen for any
+larger share.
 """
 
 import random
@@ -15,24 +15,24 @@ from training.errors import DataError
 
 
 def without_images(samples: Sequence[Sample]) -> list[Sample]:
-    """No words about the images, and no features of them."""
+    """Removes image words and image features."""
     return [replace(sample, image_words=[], pixels=None) for sample in samples]
 
 
 def without_hashtags(samples: Sequence[Sample]) -> list[Sample]:
-    """The hashtags stay in the text, but their words are not read beside it."""
+    """Hashtags stay in the text, but their words are not read separately."""
     return [replace(sample, hashtags=False) for sample in samples]
 
 
 def with_images(samples: Sequence[Sample]) -> list[Sample]:
-    """The samples as they are. Raises DataError if none has an image: there is nothing to take away, or to replace."""
+    """The unchanged samples. Raises DataError if none has an image: nothing could be removed or replaced."""
     if not any(map(has_image, samples)):
         raise DataError("no post has image input: give --visual captions:NAME or --visual pixels")
     return list(samples)
 
 
 def with_others_images(samples: Sequence[Sample], seed: int) -> list[Sample]:
-    """Each post that has an image gets what is seen in another's: none keeps its own, each is used once.
+    """Each post with an image gets the image input of another: none keeps its own, each is used once.
 
     Raises DataError if none has an image.
     """
@@ -59,9 +59,9 @@ def in_share(original: Sequence[Sample], changed: Sequence[Sample], share: float
 
 
 def with_random_hashtags(samples: Sequence[Sample], share: float, seed: int) -> list[Sample]:
-    """A random `share` of all hashtags becomes random letters, in the text as well; the tags stay.
+    """Replaces a random `share` of all hashtags with random letters, in the text as well; tags are unchanged.
 
-    As many letters as the hashtag had. Twitter-2017's spelling (`#`, `NBA`) is one hashtag as well.
+    The number of letters is unchanged. Twitter-2017's spelling (`#`, `NBA`) counts as one hashtag.
     """
     chosen = random.Random(seed)
     return [replace(sample, tokens=_scrambled(sample.tokens, share, chosen)) for sample in samples]
@@ -81,5 +81,5 @@ def _scrambled(tokens: Sequence[str], share: float, chosen: random.Random) -> li
 
 
 def has_image(sample: Sample) -> bool:
-    """Whether anything is seen in an image of the post: words about it, or features of its pixels."""
+    """Whether the post has image input: image words, or features of its pixels."""
     return bool(sample.image_words) or sample.pixels is not None

@@ -1,7 +1,7 @@
-"""Data sets as a model reads them: posts with the words about their image and their hashtags' words, in batches.
+"""Data sets as a model reads them: labelled posts with their image input.
 
-A data folder holds train.txt and valid.txt (training/data/conll.py), and may hold captions.NAME.json and images/. How
-training input is disturbed is training/data/augmentation.py's.
+A data folder contains train.txt and valid.txt (training/data/conll.py), and optionally captions.NAME.json and images/.
+Noise in training input is added by training/data/augmentation.py.
 """
 
 import json
@@ -24,12 +24,12 @@ NO_IMAGES = "the posts have no image ids (expected a line IMGID:NAME before each
 
 
 Look = Callable[[Path, Sequence[str]], Mapping[str, Seen]]
-"""A data folder and image ids to what is seen in each of those images."""
+"""Maps a data folder and image ids to the image input of each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A labelled post with the words of its image, ready to be disturbed and encoded."""
+    """A labelled post with its image input, ready for augmentation and encoding."""
 
     tokens: list[str]
     tags: list[str]
@@ -37,18 +37,18 @@ class Sample:
     hashtags: bool = True
     """Whether the hashtags' words are read."""
     other_image: bool = False
-    """Whether the words about the image are another post's."""
+    """Whether the image input is another post's."""
     pixels: Pixels | None = None
-    """Features of the image's pixels, where the model reads them."""
+    """Features of the image's pixels, if the model reads them."""
     unsaid: frozenset[str] = frozenset()
-    """Types that nobody looked for when this post was tagged: its O may be of these, too."""
+    """Types that were not labelled in this post: its O may hide them."""
     targets: Tensor | None = None
     """A teacher's P(label) of each token [n, labels]."""
     teacher_share: float = 0.0
 
 
 def _read_captions(path: Path) -> dict[str, str]:
-    """Image id to caption. Raises DataError if the file is none."""
+    """Image ids to captions. Raises DataError for an invalid file."""
     try:
         captions = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -59,9 +59,9 @@ def _read_captions(path: Path) -> dict[str, str]:
 
 
 def captions_of(posts: Sequence[LabelledPost], path: Path) -> dict[str, str]:
-    """Image id to caption, from a file for `posts`; how many of their images it lacks is said.
+    """Image ids to captions, from a file for `posts`; logs how many of their images lack a caption.
 
-    Raises DataError if the file is none, or has no caption of any of their images.
+    Raises DataError if the file is invalid, or has no caption for any of their images.
     """
     captions = _read_captions(path)
     ids = {post.image_id for post in posts if post.image_id}
@@ -83,10 +83,10 @@ def samples(posts: Sequence[LabelledPost], captions: dict[str, str]) -> list[Sam
 
 
 def read_folder(folder: Path, split: str, visual: str, look: Look | None = None) -> list[Sample]:
-    """The samples of `folder/SPLIT.txt` (or .conll) with what is seen in their images.
+    """The samples of `folder/SPLIT.txt` (or .conll) with their image input.
 
     visual: `none`; `captions:NAME`, the words of `folder/captions.NAME.json` (or of the file NAME in the folder); or
-    `pixels`, what `look` sees in `folder/images/`. Raises DataError for anything else.
+    `pixels`, what `look` returns for `folder/images/`. Raises DataError for anything else.
     """
     posts = read_conll(_labelled_file(folder, split))
     kind, _, name = visual.partition(":")
@@ -114,7 +114,7 @@ def captions_file(folder: Path, name: str) -> Path:
 
 
 def files_read(folders: Sequence[Path], splits: Sequence[str], visual: str) -> list[Path]:
-    """The files that `read_folder` reads of each, but for the images. Raises DataError if one is not there."""
+    """The files that `read_folder` reads from each folder, except images. Raises DataError if one is missing."""
     kind, _, name = visual.partition(":")
     labelled = [_labelled_file(folder, split) for folder in folders for split in splits]
     return labelled + ([captions_file(folder, name) for folder in folders] if kind == "captions" else [])
@@ -132,9 +132,9 @@ def _labelled_file(folder: Path, split: str) -> Path:
 
 
 def further(samples: Sequence[Sample], names: Mapping[str, str], types: Collection[str]) -> list[Sample]:
-    """The training samples of a further folder. names: type there to type here; types: all types here.
+    """The training samples of a further folder. names: its types to ours; types: all of our types.
 
-    Types that the folder does not have at all are taken as not looked for.
+    Types that are absent from the folder count as unlabelled.
     """
     renamed = [replace(sample, tags=[_renamed(tag, names) for tag in sample.tags]) for sample in samples]
     unsaid = frozenset(types) - types_of(renamed)

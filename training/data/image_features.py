@@ -1,9 +1,9 @@
-"""What is seen in a data set's images, computed once and kept: pooled features, words, and regions of them.
+"""Image features of a data set, computed once and stored: pooled features, words, and regions.
 
-One folder for each data set and way of looking; it may be deleted at any time. In it, for each group of images,
-`GROUP.safetensors` (float16) and then `GROUP.json`, the words about each image, the names of its regions, and which
-state of its file was looked at: an image that was replaced is looked at again, and looking that was stopped goes on
-behind the last whole group. Looking itself is models/vision/image_reader.py's, so training sees what serving sees.
+There is one folder per data set and image reader; it may be deleted at any time. For each group of images it contains
+`GROUP.safetensors` (float16) and then `GROUP.json`: the words about each image, the names of its regions, and the state
+of the file that was read. A replaced image is read again; interrupted work continues after the last complete group.
+models/vision/image_reader.py reads the images, so training gets the same input as serving.
 """
 
 import hashlib
@@ -23,20 +23,20 @@ from models.vision.decoding import Picture, decode_image
 from models.vision.image_reader import ImageReader
 
 TOGETHER = 32
-"""Images looked at, and stored, in one go."""
+"""Images read and stored together."""
 
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
 
 
 State = list[int] | None
-"""Size and time of change of an image's file; None where it is missing."""
+"""Size and modification time of an image file; None if it is missing."""
 
 
 def read_features(store: Path, images: Mapping[str, Path], reader: ImageReader) -> dict[str, Seen]:
-    """What is seen in each of `images` (id -> file), from `store`, which is made or added to where it lacks some.
+    """The image input of each of `images` (id -> file), from `store`; missing entries are computed and added.
 
-    An image that is missing or cannot be decoded has nothing seen in it, and is looked for again the next time.
+    The input of a missing or broken image is empty; it is tried again the next time.
     """
     states = {name: _state(file) for name, file in images.items()}
     # A file that is gone is still the one that was looked at.
@@ -52,7 +52,7 @@ def read_features(store: Path, images: Mapping[str, Path], reader: ImageReader) 
 
 
 def image_file(folder: Path, name: str) -> Path:
-    """The file of an image by its id; the first of ENDINGS where there is none."""
+    """The file of an image by its id; with the first of ENDINGS if there is none."""
     files = [folder / f"{name}{ending}" for ending in ENDINGS]
     return next((file for file in files if file.is_file()), files[0])
 

@@ -1,7 +1,7 @@
-"""Posts that are longer than the model's window: in parts, for training and for scoring.
+"""Posts longer than the model's window, split into parts for training and for scoring.
 
-Parts overlap as they do in serving (models/text/post_encoder.py). Training may see an entity twice, and none that a
-border cuts; scoring counts each once, where a served model would say it, and so does not look at the gold tags."""
+Parts overlap as in serving (models/text/post_encoder.py). Training may see an entity twice, but never one cut by a
+border. Scoring counts each entity once, where a served model reports it, and so ignores the gold tags."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,9 +13,9 @@ from training.data.datasets import Sample
 
 
 def in_windows(samples: Sequence[Sample], encoder: PostEncoder) -> list[Sample]:
-    """The samples, but each that is longer than a window as several, which overlap as they do in serving.
+    """The samples, with each that is longer than a window split into several, which overlap as in serving.
 
-    A border moves inwards out of an entity that it would cut.
+    A border that would cut an entity moves inwards, out of the entity.
     """
     return [part for sample in samples for part in _cut(sample, windows(encoder.token_ids(sample.tokens)))]
 
@@ -40,16 +40,16 @@ class Part:
     sample: Sample
     """Its tokens alone."""
     whole: int
-    """The sample's place among all."""
+    """Index of the whole sample."""
     start: int
-    """Of the window, in the sample's tokens."""
+    """Start of the window in the sample's tokens."""
     first: int
-    """Of the sample's tokens [first, last): mentions that start in them are this part's."""
+    """Mentions that start in the sample's tokens [first, last) belong to this part."""
     last: int
 
 
 def parts_of(samples: Sequence[Sample], encoder: PostEncoder) -> list[Part]:
-    """The windows of each sample as in serving; one for most."""
+    """The windows of each sample, as in serving; most samples have one."""
     return [
         Part(_within(sample, start, end), whole, start, first, last)
         for whole, sample in enumerate(samples)
@@ -58,7 +58,7 @@ def parts_of(samples: Sequence[Sample], encoder: PostEncoder) -> list[Part]:
 
 
 def joined(parts: Sequence[Part], found: Sequence[Sequence[Span]], samples: int) -> list[list[Span]]:
-    """What was found in each part, as spans over the tokens of each of the `samples`."""
+    """The spans found in each part, as spans over the tokens of each of the `samples`."""
     whole: list[list[Span]] = [[] for _ in range(samples)]
     for part, spans in zip(parts, found, strict=True):
         moved = [Span(part.start + span.start, part.start + span.end, span.type) for span in spans]

@@ -1,4 +1,4 @@
-"""Which words and characters a model has embeddings of, and tables of characters laid out for another vocabulary."""
+"""The words and characters that a model has embeddings of, and character tables moved to another vocabulary."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -11,7 +11,7 @@ from models.text.vocabulary import SPECIAL, UNKNOWN, Vocabulary
 from training.data.datasets import Sample
 
 LEAST_WORDS, LEAST_CHARACTERS = 2, 5
-"""Times that a word and a character must occur in training to have an embedding of their own."""
+"""Minimum counts in training of a word and of a character to get an embedding."""
 
 
 def vocabularies(samples: Sequence[Sample]) -> tuple[Vocabulary, Vocabulary]:
@@ -22,22 +22,22 @@ def vocabularies(samples: Sequence[Sample]) -> tuple[Vocabulary, Vocabulary]:
 
 
 def _words(sample: Sample) -> Iterator[str]:
-    """All that is read of a sample by the words' vocabulary, the names of its image's regions too."""
+    """All words of a sample, including the names of its image's regions."""
     yield from (word.lower() for word in sample.tokens + sample.image_words)
     yield from (noun_of(name) for name in (sample.pixels.words if sample.pixels else ()))
 
 
 def known_by_any(*vocabularies: Vocabulary) -> Vocabulary:
-    """What any of them knows, in the order of the first."""
+    """The entries of all vocabularies, in the order of the first."""
     return Vocabulary(tuple(dict.fromkeys(entry for each in vocabularies for entry in each.entries)))
 
 
 def relaid(
     weights: Mapping[str, Tensor], model: nn.Module, before: Vocabulary, after: Vocabulary
 ) -> dict[str, Tensor]:
-    """`weights` of `model` by name, with its tables of characters laid out for `after` where they were for `before`.
+    """`weights` of `model` by name, with its character tables rearranged from vocabulary `before` to `after`.
 
-    What `before` did not know has the row of the unknown, so that the same function is computed.
+    Entries that `before` lacks get the row of unknown entries, so that the same function is computed.
     """
     old = {entry: place for place, entry in enumerate(before.entries, start=SPECIAL)}
     rows = torch.tensor([*range(SPECIAL), *(old.get(entry, UNKNOWN) for entry in after.entries)])

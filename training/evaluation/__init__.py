@@ -1,1 +1,1 @@
-"""Scores of tagged posts: spans, confusions, cost. Trains nothing."""
+"""Scores of tagged posts: spans, confusions, modality weights. Nothing is trained here."""

@@ -1,7 +1,7 @@
-"""Which types are taken for which: gold type against predicted type, with what was missed and what was made up.
+"""Confusion matrix: gold types against predicted types, with missed and spurious entities.
 
-An entity of the gold standard and a predicted one are a pair if they have the same borders, else if they overlap
-(the longest overlap first); each is in one pair at most.
+A gold entity and a predicted one are paired if they have the same borders, otherwise if they overlap (longest overlap
+first). Each is in at most one pair.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class Confusion:
 
     @classmethod
     def of(cls, stored: dict[str, Any]) -> "Confusion":
-        """Back from JSON."""
+        """Restored from JSON."""
         return cls(tuple(stored["types"]), tuple(map(tuple, stored["counts"])))
 
 

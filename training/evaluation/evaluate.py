@@ -1,8 +1,8 @@
-"""How well a checkpoint tags a labelled file: as its tokens, or raw as a worker would see the text.
+"""Scores a checkpoint on a labelled file: on its tokens, or on raw text as a worker receives it.
 
-Spans are compared in characters of the tokens joined by spaces, with their type, exactly
-(training/evaluation/scoring.py). With `raw` the joined text is cut into tokens anew, so errors of the tokenizer count
-as the model's. Image input is the captions' words, or the real images of a folder through the serving path, or both.
+Spans and types are compared exactly, in characters of the tokens joined by spaces (training/evaluation/scoring.py).
+With `raw`, the joined text is tokenized again, so tokenizer errors count as the model's. Image input is the captions'
+words, or a folder's real images through the serving path, or both.
 """
 
 import logging
@@ -34,15 +34,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ImageSource:
-    """Where the posts' images come from: a folder's files that are called after their ids, or random ones of it."""
+    """Where the posts' images come from: files in a folder named after the image ids, or random files of it."""
 
     folder: Path
     random_seed: int | None = None
 
     def pictures(self, posts: Sequence[LabelledPost]) -> Iterator[list[Picture]]:
-        """The pictures of each post, in order; none where its file is missing.
+        """The pictures of each post, in order; empty if its file is missing.
 
-        Raises DataError on a folder without images, or with none of the posts' own where those are wanted.
+        Raises DataError if the folder has no images, or none of the posts' own where those are wanted.
         """
         files = sorted(path for path in self.folder.glob("*") if path.suffix.lower() in ENDINGS)
         if not files:
@@ -65,7 +65,7 @@ def evaluate(
     raw: bool,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Scores in percent under `overall` and each type, `f1` overall, and how many posts had words about an image."""
+    """Scores in percent for `overall` and each type, overall `f1`, and the number of posts with image words."""
     task = progress.add_task("evaluating", total=len(posts))
     pictures = images.pictures(posts) if images else ([] for _ in posts)
     gold: list[list[Span]] = []
@@ -102,7 +102,7 @@ def _decoded(path: Path) -> list[Picture]:
 
 
 def joined(tokens: Sequence[str]) -> tuple[str, list[Token]]:
-    """The tokens joined by spaces, and where each then stands."""
+    """The tokens joined by spaces, and the position of each."""
     found, position = [], 0
     for token in tokens:
         found.append(Token(token, position, position + len(token)))
@@ -111,7 +111,7 @@ def joined(tokens: Sequence[str]) -> tuple[str, list[Token]]:
 
 
 def gold_spans(post: LabelledPost) -> list[Span]:
-    """The gold entities, strictly read, in characters of the joined tokens."""
+    """The gold entities (read strictly), in characters of the joined tokens."""
     _, found = joined(post.tokens)
     return [Span(found[span.start].start, found[span.end - 1].end, span.type) for span in spans(post.tags)]
 

@@ -1,7 +1,7 @@
-"""A tagger on labelled posts: what it finds, how that scores, and what it weighed.
+"""A tagger on labelled posts: its mentions, their scores, and the modality weights.
 
-Goes through `Tagger` as it is served (the weights as stored, in float16), but takes the posts' own tokens. How what is
-seen in the images or read in the hashtags is taken away or replaced is training/data/controls.py's.
+Uses `Tagger` as it is served (with the stored weights, in float16), but on the posts' own tokens. Removing or replacing
+image or hashtag input is in training/data/controls.py.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ class Measured:
     partial: dict[str, Score]
     confusion: Confusion
     weights: dict[str, float]
-    """Mean over the tagged mentions; empty where the model weighs nothing, or nothing was tagged."""
+    """Mean over the tagged mentions; empty if the model has no weights, or nothing was tagged."""
 
     @property
     def f1(self) -> float:
@@ -55,9 +55,9 @@ def measure(
     images: ImageSource | None = None,
     types: frozenset[str] | None = None,
 ) -> Measured:
-    """Tag `samples` and score the answers.
+    """Tag `samples` and score the result.
 
-    images: pictures of strangers, seen in addition to the samples' own words. types: score these alone (None: all).
+    images: unrelated pictures, read in addition to the samples' own words. types: score only these (None: all).
     """
     tagged = tag_samples(tagger, samples, progress, about, images)
     gold = [_of_types(spans(sample.tags), types) for sample in samples]
@@ -99,7 +99,7 @@ def tag_samples(
 
 
 def look_of(tagger: Tagger) -> Look:
-    """Reads `folder/images/<id>.jpg` with the tagger's own CNN, as `read_folder` wants it for `pixels`."""
+    """Reads `folder/images/<id>.jpg` with the tagger's own CNN; for `read_folder` with `pixels`."""
 
     def look(folder: Path, ids: Sequence[str]) -> dict[str, Seen]:
         nobody, source = tagger.prepare(Post(""), []), ImageSource(folder / "images")
@@ -115,7 +115,7 @@ def look_of(tagger: Tagger) -> Look:
 
 
 def prepare(tagger: Tagger, sample: Sample) -> Prepared:
-    """A sample as the tagger takes it: its own tokens, and its hashtags unless they are to be ignored."""
+    """A sample as input for the tagger: its own tokens, and its hashtags unless they are ignored."""
     text, found = joined(sample.tokens)
     return tagger.prepare_tokens(text, found, None if sample.hashtags else ())
 

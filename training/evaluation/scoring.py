@@ -1,9 +1,8 @@
 """Scores of predicted entities against gold ones: precision, recall and F1 overall and per type.
 
-`score`: exact match of span and type, as seqeval's strict mode counts (tests/unit/training/evaluation/test_scoring.py
-holds the two together). `partial_score`: SemEval-2013's partial match beside it, where an overlap counts half, by
-nervaluate. Both work over token spans and over character spans alike. Which types are taken for which is
-training/evaluation/confusion.py's."""
+`score`: exact match of span and type, as in seqeval's strict mode (tests/unit/training/evaluation/test_scoring.py
+compares the two). `partial_score`: SemEval-2013's partial match by nervaluate, in which an overlap counts half. Both
+work on token spans and on character spans. The confusion matrix is in training/evaluation/confusion.py."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ class Score:
 
 
 def score(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]) -> dict[str, Score]:
-    """Micro-averaged scores under `overall`, and those of each type, in percent."""
+    """Micro-averaged scores as `overall`, and scores of each type, in percent."""
     found, expected, correct = Counter[str](), Counter[str](), Counter[str]()
     for gold_spans, predicted_spans in zip(gold, predicted, strict=True):
         expected.update(span.type for span in gold_spans)
@@ -44,9 +43,9 @@ def _score(correct: float, found: int, expected: int) -> Score:
 
 
 def partial_score(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]) -> dict[str, Score]:
-    """As `score`, where the right borders count 1 and overlapping ones 1/2 (SemEval-2013, task 9.1, "partial").
+    """Like `score`, but exact borders count 1 and overlapping ones 1/2 (SemEval-2013, task 9.1, "partial").
 
-    `overall` asks for no right type, as the task has it; a type's own scores see that type's entities only.
+    `overall` ignores types, as defined by the task; a type's own scores use only that type's entities.
     """
     from nervaluate import Evaluator  # an extra: only training needs it
 

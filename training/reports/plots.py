@@ -1,6 +1,6 @@
-"""Figures of results as small PNGs: the same bytes for the same figures, in colours that the colour-blind tell apart.
+"""Plots of results as small PNGs: the same bytes for the same data, in colours safe for the colour-blind.
 
-Drawn on matplotlib's Figure directly: no pyplot, so no state and no display.
+Drawn on matplotlib's Figure directly, without pyplot: no state and no display.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ MARKERS = "osD^vPX*"
 
 
 PAPER: Mapping[str, Any] = {"marker": "D", "linestyle": "", "color": COLOURS[1], "markeredgecolor": "black"}
-"""How a paper's figure is drawn."""
+"""Style of a paper's figure."""
 
 
 DPI = 80
@@ -31,7 +31,7 @@ DPI = 80
 
 @dataclass(frozen=True)
 class Dot:
-    """One figure, with what it is compared to: `low` and `high` over seeds, and the paper's figure."""
+    """One figure, with its range over seeds (`low`, `high`) and the paper's figure."""
 
     label: str
     value: float
@@ -42,7 +42,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class Cost:
-    """A checkpoint's F1 beside what it costs: milliseconds per post, megabytes."""
+    """A checkpoint's F1 and its cost: milliseconds per post, and megabytes."""
 
     label: str
     f1: float
@@ -51,13 +51,13 @@ class Cost:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write the PNG, without the version and date that would make it differ from day to day."""
+    """Write the PNG without version and date, so that it is reproducible."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=DPI, metadata={"Software": None})
 
 
 def dots(panels: Mapping[str, Sequence[Dot]], title: str, path: Path, axis: str = "F1 (valid), %") -> None:
-    """A panel per set with a line for each label, the first on top; a diamond is the paper's figure."""
+    """One panel per set, one line per label with the first on top; a diamond marks the paper's figure."""
     rows = max(map(len, panels.values()))
     figure = Figure(figsize=(2.6 + 3.4 * len(panels), 1.4 + 0.36 * rows), layout="constrained")
     figure.suptitle(title, fontsize=11)
@@ -100,7 +100,7 @@ def _dots(axes: Axes, drawn: Sequence[Dot]) -> None:
 def lines(
     series: Mapping[str, Mapping[float, float]], title: str, x: str, path: Path, y: str = "F1 (valid), %"
 ) -> None:
-    """One line per name, each told apart by its colour and its marker."""
+    """One line per name, with its own colour and marker."""
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axes = figure.add_subplot()
     for place, (name, points) in enumerate(series.items()):
@@ -121,7 +121,7 @@ def lines(
 
 
 def learning_curves(models: Mapping[str, Sequence[Mapping[int, float]]], title: str, path: Path) -> None:
-    """F1 on a validation set after each epoch: a panel per model, on a scale of its own, and in it a line per run."""
+    """F1 on a validation set after each epoch: one panel per model with its own scale, one line per run."""
     columns = min(4, len(models))
     rows = -(-len(models) // columns)
     figure = Figure(figsize=(1 + 2.3 * columns, 1 + 1.7 * rows), layout="constrained")
@@ -141,7 +141,7 @@ def learning_curves(models: Mapping[str, Sequence[Mapping[int, float]]], title: 
 
 
 def confusion_matrix(matrix: Confusion, title: str, path: Path) -> None:
-    """Shares of each gold type (rows) by what it was taken for (columns), with the counts in the cells."""
+    """Shares of each gold type (rows) by predicted type (columns), with the counts in the cells."""
     rows, columns = (*matrix.types, SPURIOUS), (*matrix.types, MISSED)
     shares = [[count / max(1, sum(row)) for count in row] for row in matrix.counts]
     size = 0.8 * len(rows)
@@ -162,7 +162,7 @@ def confusion_matrix(matrix: Confusion, title: str, path: Path) -> None:
 
 
 def modality_weights(groups: Mapping[str, Mapping[str, float]], title: str, path: Path) -> None:
-    """Bars of each modality's mean weight, a group of bars per kind of input."""
+    """Bars of each modality's mean weight, grouped by kind of input."""
     modalities = list(next(iter(groups.values())))
     figure = Figure(figsize=(4.0 + 0.9 * len(groups), 3.8), layout="constrained")
     axes = figure.add_subplot()
@@ -182,7 +182,7 @@ def modality_weights(groups: Mapping[str, Mapping[str, float]], title: str, path
 
 
 def f1_against_cost(points: Sequence[Cost], title: str, path: Path) -> None:
-    """F1 against milliseconds per post, and against megabytes: up and to the left is better."""
+    """F1 against milliseconds per post, and against megabytes; upper left is better."""
     figure = Figure(figsize=(8.4, 3.8), layout="constrained")
     figure.suptitle(title, fontsize=11)
     left, right = figure.subplots(1, 2, sharey=True)

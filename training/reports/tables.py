@@ -1,4 +1,4 @@
-"""A table of figures, as Markdown for a reader and as JSON for whatever is made of it next."""
+"""A table of figures, as Markdown for readers and as JSON for further processing."""
 
 import json
 import statistics
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parents[1] / "results"
-"""What is measured is kept here, a folder per experiment; training/RESULTS.md is made of it."""
+"""Measurements are kept here, in a folder per experiment; training/RESULTS.md is made from them."""
 
 
 Value = str | float | int | None
@@ -16,15 +16,15 @@ Value = str | float | int | None
 
 @dataclass(frozen=True)
 class Table:
-    """Rows by column name; None is a figure that there is not."""
+    """Rows by column name; None is a missing figure."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Mapping[str, Value]]
     notes: Sequence[str] = ()
-    """What a reader must know: one sentence or paragraph each."""
+    """Notes for the reader: one sentence or paragraph each."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """Where the figures come from: command, versions, hashes of data. In the JSON only."""
+    """Origin of the figures: command, versions, hashes of data. In the JSON only."""
 
     def markdown(self) -> str:
         """The table with its title as a heading, and its notes."""
@@ -39,7 +39,7 @@ class Table:
 
 
 def grid(columns: Sequence[str], rows: Sequence[Mapping[str, Value]]) -> str:
-    """A Markdown table; fractions have two decimals, and an absent figure is left blank."""
+    """A Markdown table; fractions have two decimals, and a missing figure is blank."""
     lines = [f"| {' | '.join(columns)} |", "|" + " --- |" * len(columns)]
     lines += [f"| {' | '.join(shown(row.get(column)) for column in columns)} |" for row in rows]
     return "\n".join(lines)

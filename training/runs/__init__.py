@@ -1,1 +1,1 @@
-"""One training run from its settings to a checkpoint: presets, warm starts, teachers, ensembles, export."""
+"""One training run from its settings to a checkpoint: presets, warm starts, distillation, ensembles, export."""

@@ -1,4 +1,4 @@
-"""Parts of a run that come from elsewhere: the segmenter and the captioner."""
+"""Components of a run that are trained separately: the segmenter and the captioner."""
 
 import json
 from pathlib import Path

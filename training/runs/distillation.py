@@ -1,10 +1,10 @@
-"""Distillation: what teachers think of each token, averaged, as targets for a student (Hinton et al. 2015).
+"""Distillation: the teachers' averaged predictions for each token are targets for a student (Hinton et al. 2015).
 
-A teacher is a checkpoint; several are an ensemble. Targets are marginals of the teachers' CRFs, so a student with a CRF
-of its own learns from them by cross-entropy with its own marginals (models/layers/crf.py), beside the gold tags. Posts
-without gold tags of this label scheme have the teachers' word alone, and are shown in both of the ways that data sets
-cut posts into tokens, since the sets differ in what they tag as they do in how they cut. What a teacher thinks is kept
-in a folder: it takes minutes, and a run may be stopped and go on."""
+A teacher is a checkpoint; several are an ensemble. Targets are the marginals of the teachers' CRFs. A student, which
+has a CRF too, learns them by cross-entropy with its own marginals (models/layers/crf.py), in addition to the gold tags.
+Posts without gold tags of this label scheme have the teachers' targets alone. They are shown in both of the data sets'
+tokenizations, because the sets differ in what they tag as well as in how they tokenize. A teacher's predictions are
+stored in a folder, since they take minutes and a run may be stopped and continued."""
 
 import hashlib
 import re
@@ -31,12 +31,12 @@ BATCH = 64
 
 
 FINE = re.compile(r"\d+(?:[.,]\d+)+|\w+|[^\w\s]")
-"""A token as Twitter-2017 cuts posts (99.9 % of its own): numbers, runs of letters, and every other mark alone."""
+"""A token as in Twitter-2017 (matches 99.9 % of its tokens): a number, a run of letters, or any other single mark."""
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """A checkpoint, and the data folder (by name) of whose posts alone it has an opinion; empty: of all."""
+    """A checkpoint, and the name of the data folder whose posts it teaches; empty: it teaches all posts."""
 
     path: Path
     folder: str = ""
@@ -44,10 +44,10 @@ class Teacher:
 
 @dataclass(frozen=True)
 class School:
-    """What a student learns beside its posts' tags.
+    """What a student learns from, besides its posts' tags.
 
-    labels: the student's. share: weight of the teachers in the loss of a post with tags. store: folder in which
-    opinions are kept.
+    labels: the student's. share: weight of the teachers in the loss of a post with tags. store: folder in which the
+    teachers' predictions are kept.
     """
 
     teachers: Sequence[Teacher]
@@ -65,10 +65,10 @@ class School:
 
 
 def taught(tagged: Mapping[str, Sequence[Sample]], more: Sequence[Sample], school: School) -> list[Sample]:
-    """All posts with the teachers' mean marginals: `tagged`, by data folder, and `more`, of which tags are not read.
+    """All posts with the teachers' mean marginals: `tagged`, by data folder, and `more`, whose tags are not read.
 
-    Of `more`, posts in a cut have the teachers of the folders that are cut so. Raises DataError where a teacher has
-    other labels, or posts have no teacher.
+    Posts of `more` have the teachers of the folders with the same tokenization. Raises DataError if a teacher has
+    other labels, or if posts have no teacher.
     """
     found = []
     for name, samples in tagged.items():
@@ -82,14 +82,14 @@ def taught(tagged: Mapping[str, Sequence[Sample]], more: Sequence[Sample], schoo
 
 
 def both_cuts(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
-    """The samples without their tags: the first, third, ... as they are; the others as finely cut as Twitter-2017, and
-    as there without URLs."""
+    """The samples without their tags: the first, third, ... unchanged; the others tokenized as finely as Twitter-2017,
+    and without URLs, as there."""
     fine = [replace(sample, tokens=_finely_cut(sample.tokens)) for sample in samples[1::2]]
     return [_untagged(sample) for sample in samples[::2]], [_untagged(sample) for sample in fine]
 
 
 def is_finely_cut(samples: Sequence[Sample]) -> bool:
-    """Whether nearly no token of theirs would be cut further."""
+    """Whether FINE would split almost none of their tokens further."""
     whole = [FINE.fullmatch(token) is not None for sample in samples for token in sample.tokens]
     return sum(whole) > 0.98 * len(whole)
 
@@ -106,7 +106,7 @@ def _finely_cut(tokens: list[str]) -> list[str]:
 def with_targets(
     samples: Sequence[Sample], teachers: Sequence[Path], share: float, school: School
 ) -> list[Sample]:
-    """`samples` with the teachers' mean marginals over the school's labels, which weigh `share` in the loss."""
+    """`samples` with the teachers' mean marginals over the school's labels, with weight `share` in the loss."""
     total: list[Tensor] = []
     for path in teachers:
         found = _opinion(path, samples, school)

@@ -1,7 +1,8 @@
-"""Joins trained TriMods into a committee (models/architectures/ensemble.py): a checkpoint like any other. Nothing is
-trained.
+"""Joins trained TriMods into an ensemble (models/architectures/ensemble.py), which is a checkpoint like any other.
+Nothing is trained.
 
-To make it small, what tuning did to the members' encoders can be kept as low-rank adapters, and weights in few bits.
+To make it small, the changes that training made to the members' encoders can be kept as low-rank adapters, and weights
+can be quantized.
 """
 
 from collections.abc import Sequence
@@ -40,13 +41,13 @@ def join(
     specialists: Sequence[tuple[str, Path]] = (),
     least_confidence: float | None = None,
 ) -> Path:
-    """Write the committee of the checkpoints `members` to `out/checkpoint`, scored on the validation sets of `folders`.
+    """Write the ensemble of the checkpoints `members` to `out/checkpoint`, scored on the validation sets of `folders`.
 
-    Segmenter, captioner and, if not given, the least confidence are the first member's. ranks: the highest that is kept
-    of what tuning did to each member's encoder, or one for all; none keeps all. bits: of each of the model's weights,
-    if not float16; the scores are of what is stored. specialists: further members, each with the data set that it alone
-    was trained on, with a say by how far they agree with the others (models/architectures/ensemble.py); ranks go on
-    with them. Raises DataError, naming the member, for one that does not go with the first."""
+    Segmenter, captioner and, if not given, the least confidence are the first member's. ranks: rank of the adapters
+    that keep the changes to each member's encoder, one each or one for all; empty keeps all changes. bits: per weight
+    of the model, instead of float16; the quantized model is scored. specialists: further members, each with the only
+    data set it was trained on, weighted by their agreement with the others (models/architectures/ensemble.py); `ranks`
+    continues with them. Raises DataError, naming the member, for one that is incompatible with the first."""
     members = [*members, *(path for _, path in specialists)]
     if len(members) < 2:
         raise DataError("an ensemble needs at least two members")
@@ -86,7 +87,7 @@ def join(
 
 
 def _unlike(first: Parts, other: Parts) -> str:
-    """Why the two cannot sit together; empty if they can. The encoders are the model's business."""
+    """Why the two cannot be in one ensemble; empty if they can. The model checks the encoders."""
     if other.name != "trimod":
         return f"it is a {other.name} model, but members must be TriMods"
     if first.model.crf.labels != other.model.crf.labels:
@@ -97,7 +98,7 @@ def _unlike(first: Parts, other: Parts) -> str:
 
 
 def _of_rank(parts: Parts, rank: int) -> Parts:
-    """The parts with the encoder's tuning as adapters of `rank` and biases, if it has more than that."""
+    """The parts with the encoder's changes reduced to adapters of `rank` and biases, if they are larger."""
     config = asdict(parts.model.config)
     if not config["text_encoder"] or 0 < config["adapters"] <= rank:
         return parts

@@ -1,4 +1,4 @@
-"""Turns trained weights into a checkpoint that `Tagger.load` reads (models/checkpoints/format.py has the format)."""
+"""Turns trained weights into a checkpoint for `Tagger.load` (the format is in models/checkpoints/format.py)."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from models.inference.tagger import Tagger
 from training.hashtags.notice import write_notice
 
 VERSION = "0.3.0"
-"""Of the way checkpoints are made; the checkpoint's id tells trainings apart."""
+"""Version of the export procedure; a checkpoint's id identifies the training run."""
 
 
 def export(
@@ -27,7 +27,7 @@ def export(
 ) -> None:
     """Write the checkpoint of `parts` with the model's trained `weights`, called `name` (default: the model's).
 
-    frozen: SHA-256 of the encoder's own weights, from before training may have rounded them
+    frozen: SHA-256 of the encoder's own weights, taken before training may have rounded them
     (models/checkpoints/components.py)."""
     parts.model.load_state_dict(dict(weights), strict=False)
     config = {

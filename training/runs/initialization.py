@@ -1,6 +1,6 @@
-"""A model of a preset before any training: its vocabularies, random weights, and word tables filled by word vectors.
+"""A preset's model before training: its vocabularies, random weights, and word tables filled with word vectors.
 
-How a model goes on from a checkpoint is in training/runs/warm_start.py.
+Starting from a checkpoint instead is in training/runs/warm_start.py.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from training.runs.presets import Preset
 from training.word_vectors.files import read_vectors
 
 FREQUENT = 100_000
-"""Lines of a file of word vectors, which is sorted by frequency, whose words a model knows beside training's own."""
+"""Lines of a word vector file (sorted by frequency) whose words join the vocabulary of the training posts."""
 
 
 def untrained(
@@ -33,7 +33,7 @@ def untrained(
 ) -> Parts:
     """The preset's model for `labels`, with the words and characters of the training posts and the words of `vectors`.
 
-    Raises DataError for hyper-parameters that the model cannot have, and for vectors that do not fit it or the posts.
+    Raises DataError for invalid hyper-parameters, and for vectors that do not fit the model or the posts.
     """
     own, characters = vocabularies(training)
     console = Console(stderr=True)

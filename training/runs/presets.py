@@ -1,9 +1,8 @@
 """Every system that `trimod train` can train, by name: a model, its hyper-parameters, and a recipe.
 
-A baseline is a configuration of a model, never a model of its own. Figures from the papers stand beside their recipe.
-What the papers do not give, the `-paper` presets have of ours: how gradients are clipped (TriMod at 5, the others at
-1), TriMod's 30 epochs with a patience of 4 and the mean of its accumulated gradients, CWI's batch of 16 and its
-constant rate, HSN's limit of 100 epochs, no weight decay.
+A baseline is a configuration of a model, never a separate model. Values that the papers do not give are ours in the
+`-paper` presets: gradient clipping (TriMod at 5, the others at 1), TriMod's 30 epochs with a patience of 4 and the mean
+of its accumulated gradients, CWI's batch of 16 and its constant rate, HSN's limit of 100 epochs, no weight decay.
 """
 
 from collections.abc import Mapping
@@ -16,16 +15,16 @@ from training.engine.optimization import Recipe
 from training.errors import DataError
 
 QUIET = Noise(no_image=0, other_image=0, class_words=0, no_hashtags=0, other_spelling=0, unreadable=0)
-"""Training input as it is, for the papers' own recipes."""
+"""Unchanged training input, for the papers' own recipes."""
 
 
 MILD = Noise(no_image=0.2, class_words=0.15, other_spelling=0.1, unreadable=0.03)
-"""Less of it, for the presets over pretrained encoders."""
+"""Less noise, for the presets over pretrained encoders."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A model by its name in models/architectures/registry.py, and how it is trained."""
+    """A model, by its name in models/architectures/registry.py, and how to train it."""
 
     about: str
     model: str
@@ -34,7 +33,7 @@ class Preset:
     """Fields of the model's configuration that differ from its defaults; labels come from the data."""
     noise: Noise = field(default_factory=Noise)
     asked: tuple[str, ...] = ()
-    """Of `hyper`, the names that somebody chose beside the preset: they hold for a model to start from, too."""
+    """Names in `hyper` that the user set explicitly; they also apply to a model to start from."""
 
 
 MODERN = Recipe(epochs=10, batch_size=32, rate=2e-3, tune_words=False)
@@ -57,7 +56,7 @@ CWI_RECIPE = Recipe(
 
 PRESETS: dict[str, Preset] = {
     "trimod": Preset(
-        "TriMod's own architecture (Bi-GRUs over word vectors), trained in a modern way",
+        "TriMod's own architecture (Bi-GRUs over word vectors) with a modern recipe",
         "trimod",
         MODERN,
         {"dropout": 0.4},
@@ -81,7 +80,7 @@ PRESETS: dict[str, Preset] = {
         QUIET,
     ),
     "trimod-small": Preset(
-        "TriMod over MiniLM, quick enough for a worker on two cores",
+        "TriMod over MiniLM, fast enough for a worker on two cores",
         "trimod",
         FINE_TUNED,
         {
@@ -94,7 +93,7 @@ PRESETS: dict[str, Preset] = {
         MILD,
     ),
     "trimod-accurate": Preset(
-        "TriMod over MPNet-base with low-rank adapters, the best figures",
+        "TriMod over MPNet-base with low-rank adapters, with the best scores",
         "trimod",
         Recipe(epochs=8, batch_size=16, rate=1e-3, encoder_rate=3e-4, average=0.998),
         {
@@ -107,21 +106,21 @@ PRESETS: dict[str, Preset] = {
         },
         MILD,
     ),
-    "cwi": Preset("CWI, trained in a modern way", "cwi", MODERN, {"dropout": 0.4}),
+    "cwi": Preset("CWI with a modern recipe", "cwi", MODERN, {"dropout": 0.4}),
     "cwi-paper": Preset(
-        "CWI with its own recipe (Adam, rate 8e-5, 10 epochs; it gives no batch size)",
+        "CWI with its own recipe (Adam, rate 8e-5, 10 epochs; the paper gives no batch size)",
         "cwi",
         CWI_RECIPE,
         {},
         QUIET,
     ),
     "cwi-attention": Preset(
-        "CWI + attention, trained in a modern way", "cwi", MODERN, {"dropout": 0.4, "attention": True}
+        "CWI + attention with a modern recipe", "cwi", MODERN, {"dropout": 0.4, "attention": True}
     ),
     "cwi-attention-paper": Preset(
         "CWI + attention with CWI's own recipe", "cwi", CWI_RECIPE, {"attention": True}, QUIET
     ),
-    "hsn": Preset("HSN, trained in a modern way", "hsn", MODERN, {"dropout": 0.4}),
+    "hsn": Preset("HSN with a modern recipe", "hsn", MODERN, {"dropout": 0.4}),
     "hsn-paper": Preset(
         "HSN with its own recipe (Adam, rate 0.003, batch 16, dropout 0.5, patience 20)",
         "hsn",
@@ -152,13 +151,13 @@ PRESETS: dict[str, Preset] = {
         {"recurrent": "lstm", "character_encoder": "none", "reads": ("text",), "dropout": 0.4},
     ),
     "cnn-bilstm-crf": Preset(
-        "the baseline CNN-BiLSTM-CRF (Ma and Hovy 2016): words, and characters by a convolution",
+        "the baseline CNN-BiLSTM-CRF (Ma and Hovy 2016): words, and characters through a convolution",
         "trimod",
         MODERN,
         {"recurrent": "lstm", "character_encoder": "cnn", "reads": ("text",), "dropout": 0.4},
     ),
     "transformer-crf": Preset(
-        "the baseline of a pretrained transformer with a CRF on its first word pieces",
+        "the baseline transformer-CRF: a pretrained transformer with a CRF on first word pieces",
         "trimod",
         FINE_TUNED,
         {
@@ -173,9 +172,9 @@ PRESETS: dict[str, Preset] = {
 
 
 def changed(preset: Preset, **settings: Any) -> Preset:
-    """`preset` with fields of its recipe or its noise, or hyper-parameters of its model, set to other values.
+    """`preset` with other values for fields of its recipe or noise, or for its model's hyper-parameters.
 
-    Raises DataError for a value that a recipe or noise cannot have; the model's are checked when it is made.
+    Raises DataError for an invalid value in recipe or noise; the model's are checked when it is created.
     """
     recipe, noise = (_taken(settings, kind) for kind in (Recipe, Noise))
     return replace(

@@ -1,4 +1,4 @@
-"""What a run is trained on, and from where."""
+"""The data of a training run, and where it is."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ SPLITS = ("train", "valid")
 
 @dataclass(frozen=True)
 class Run:
-    """What is trained on, and from where."""
+    """The data of a run, its components and teachers."""
 
     name: str
     """The preset's."""
@@ -29,25 +29,25 @@ class Run:
     visual: str = "captions:blip2"
     """none, captions:NAME, or pixels (training/data/datasets.py)."""
     more: tuple[Path, ...] = ()
-    """Further data folders, of which only the training file's text is read. A type of `folders` that one of these has
-    not at all was not looked for there: an O may hide it."""
+    """Further data folders, of which only the training file's text is read. Types of `folders` that are absent from
+    one of these count as unlabelled there: an O may hide them."""
     renamed: tuple[tuple[str, str], ...] = ()
-    """Types of the further folders, and what `folders` call them."""
+    """Types of the further folders, and their names in `folders`."""
     segmenter: Path | None = None
-    """A checkpoint, or a folder of `trimod train segmenter`; None: that of `start_from`, or the shipped one."""
+    """A checkpoint, or a folder of `trimod train segmenter`; None: the one of `start_from`, or the shipped one."""
     vectors: tuple[Path, ...] = ()
     """Word vectors for the model's word tables, in their order."""
     captioner: Path | None = None
-    """A folder of `trimod train captioner`, or a checkpoint with one, to go into the checkpoint and to see pixels
-    with; None: that of `start_from`, if it has one."""
+    """A folder of `trimod train captioner`, or a checkpoint with one. It captions pixels and is stored in the
+    checkpoint; None: the one of `start_from`, if any."""
     start_from: Path | None = None
-    """A checkpoint whose weights, vocabularies, segmenter and captioner training begins with."""
+    """The checkpoint of a warm start: training begins with its weights, vocabularies, segmenter and captioner."""
     teachers: tuple[Teacher, ...] = ()
-    """Whose mean opinion is learnt beside the tags; of the `more` folders, in their place."""
+    """Teachers, whose mean prediction is learned in addition to the tags; for `more` folders, instead of them."""
     teacher_share: float = 0.5
     """Weight of the teachers in the loss of a post with tags."""
     features: Path = Path("runs/features")
-    """Folder in which features of pixels are kept between runs."""
+    """Folder that keeps image features between runs."""
 
     @property
     def captioner_folder(self) -> Path | None:
@@ -61,11 +61,11 @@ class Run:
 
     @property
     def files(self) -> list[Path]:
-        """What is read of the data folders, but for images."""
+        """The files that are read from the data folders, except images."""
         return files_read(self.folders, SPLITS, self.visual) + files_read(self.more, SPLITS[:1], "none")
 
     def identity(self) -> dict[str, Any]:
-        """What makes a run in a folder this run and no other, as JSON."""
+        """What identifies this run in its folder, as JSON."""
         return {
             "preset": self.name,
             "data": data_hashes(self.files),
@@ -83,27 +83,27 @@ class Run:
 
 @dataclass(frozen=True)
 class Posts:
-    """What is trained on, and selected on."""
+    """The posts for training and for model selection."""
 
     by_folder: Mapping[str, list[Sample]]
     more: list[Sample]
     """The further folders'."""
     valid: list[ValidationSet]
     types: set[str]
-    """Types of entities that are learnt."""
+    """Entity types that are learned."""
 
     @property
     def training(self) -> list[Sample]:
-        """All that is trained on: one folder's posts after the other's."""
+        """All training posts, folder by folder."""
         return [*chain.from_iterable(self.by_folder.values()), *self.more]
 
     def in_windows(self, encoder: PostEncoder) -> "Posts":
-        """Long training posts as several, each short enough for the encoder."""
+        """Splits long training posts, so that each is short enough for the encoder."""
         cut = {name: in_windows(found, encoder) for name, found in self.by_folder.items()}
         return replace(self, by_folder=cut, more=in_windows(self.more, encoder))
 
 
 def part_file(folder: Path, part: str) -> Path:
-    """What tells one segmenter or captioner from another: `folder` is a checkpoint, or of `trimod train PART`."""
+    """The file that identifies a segmenter or captioner; `folder` is a checkpoint or from `trimod train PART`."""
     manifest = folder / MANIFEST
     return manifest if manifest.exists() else folder / f"{part}.safetensors"

@@ -1,4 +1,4 @@
-"""One training run of any preset: data folders to vocabularies, a model, a run of the loop, and a checkpoint."""
+"""One training run of any preset: from data folders to vocabularies, a model, the training loop and a checkpoint."""
 
 import hashlib
 import json
@@ -42,9 +42,9 @@ log = logging.getLogger(__name__)
 
 
 def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
-    """Train on all folders' training files, select on their validation files; returns the written `out/checkpoint`.
+    """Train on all folders' training files, select on their validation files; return the written `out/checkpoint`.
 
-    Raises DataError for data that does not fit, before anything is trained.
+    Raises DataError for unsuitable data, before training starts.
     """
     _check(preset, run)
     chosen = choose_device(device)

@@ -1,8 +1,8 @@
-"""Training that goes on from a checkpoint: what of it is kept, and which presets may.
+"""Warm start: training that starts from a checkpoint, what is kept of it, and which presets allow it.
 
-Sizes, vocabularies and weights are the checkpoint's. Dropout is the preset's, and so is whatever was asked for by name.
-What kind of system it is must be the preset's, or a run would bear another system's name; one that the preset of that
-name has trained goes on as it is.
+Sizes, vocabularies and weights are the checkpoint's. Dropout is the preset's, and so are settings given explicitly. The
+kind of system must be the preset's, or a run would carry another system's name. A checkpoint that was trained by the
+preset of that name is used as it is.
 """
 
 from dataclasses import asdict, dataclass, fields, replace
@@ -21,28 +21,28 @@ from training.errors import DataError
 from training.runs.presets import PRESETS, Preset
 
 HEADS = ("emit.", "crf.")
-"""Weights that belong to a label set: made anew where training goes on with other labels."""
+"""Weights that belong to a label set: initialized again if the labels differ."""
 
 
 OF_ANY = {"labels", "use_pixels", "tune_biases"}
-"""No kind of system: labels are the data's, a model that can see may go on with words alone, and how much of an encoder
-is trained makes no other one of it."""
+"""Settings that do not define the kind of system. Labels come from the data, a model that reads pixels may continue
+with words alone, and the trained share of an encoder does not change the system."""
 
 
 @dataclass(frozen=True)
 class Begun:
-    """A checkpoint to go on from."""
+    """The checkpoint of a warm start."""
 
     path: Path
     parts: Parts
     vectors: dict[str, Any]
-    """Where the word vectors come from that it was trained with; empty without any."""
+    """Origin of the word vectors it was trained with; empty if none."""
 
 
 def begin(path: Path, preset: Preset, name: str) -> tuple[Begun, Preset]:
-    """The checkpoint at `path`, and `preset`, which is called `name`, with its hyper-parameters.
+    """The checkpoint at `path`, and the preset called `name` with the checkpoint's hyper-parameters.
 
-    Raises DataError if it is of another system than the preset's, naming what differs.
+    Raises DataError, naming the difference, if the checkpoint is of another system than the preset's.
     """
     stored = load_checkpoint(path)
     parts = build(stored)
@@ -81,10 +81,9 @@ def _another_kind(config: dict[str, Any], preset: Preset) -> str | None:
 def go_on(
     begun: Begun, preset: Preset, labels: tuple[str, ...], segmenter: Segmenter, seen: Vocabulary
 ) -> Parts:
-    """The checkpoint's model with these labels and the preset's hyper-parameters, which are `begin`'s.
+    """The checkpoint's model with these labels and the hyper-parameters of the preset from `begin`.
 
-    Characters that were `seen` in training and that it does not know are added. Raises DataError if its weights do not
-    fit.
+    Characters `seen` in training that the model lacks are added. Raises DataError if the weights do not fit.
     """
     before = begun.parts
     characters = known_by_any(seen, before.characters)

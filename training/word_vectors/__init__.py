@@ -1,1 +1,1 @@
-"""Word vectors for models with a word table: made from a corpus, or read from files."""
+"""Word vectors for models with a word table: trained on a corpus, distilled, or read from files."""

@@ -1,9 +1,9 @@
-"""The posts that word vectors learn from, as lower-case tokens, out of whatever text files there are.
+"""The posts for word vectors, as lower-case tokens, read from text files of several formats.
 
-By content and name: CoNLL files (with the captions of their posts' own images, if asked for: a train.txt brings no
-caption of a validation image), `posts.jsonl`, Flickr8k's `captions.csv` (its training photographs only), hashtags
-with their segmentation (`.tsv`), and plain text, one post per line, which is read as a stream. Lower case, since the
-models look words up so.
+The format is recognized by content and name: CoNLL files (optionally with the captions of their own posts' images, so a
+train.txt brings no caption of a validation image), `posts.jsonl`, Flickr8k's `captions.csv` (its training photographs
+only), hashtags with their segmentation (`.tsv`), and plain text with one post per line, read as a stream. Tokens are in
+lower case because the models look up words in lower case.
 """
 
 import json
@@ -29,7 +29,7 @@ _NO_WORD = re.compile(r"^(https?://|www\.|[@＠].)|[\s\x1c-\x1f\x85]")
 
 @dataclass(frozen=True)
 class Corpus:
-    """Iterable as often as needed: lists of lower-case tokens, one per post or caption."""
+    """Lists of lower-case tokens, one per post or caption; can be iterated repeatedly."""
 
     files: Sequence[Path]
     captions: str = ""
@@ -40,8 +40,8 @@ class Corpus:
             yield from self._posts(path)
 
     def words(self, least: int) -> list[str]:
-        """Words that occur at least `least` times, most frequent first, ties by name; no URLs, no mentions, and no
-        tokens with white space in them, which some CoNLL files have and no file of vectors can hold."""
+        """Words that occur at least `least` times, most frequent first, ties by name. URLs, mentions and tokens with
+        white space are excluded; some CoNLL files have the latter, but vector files cannot store them."""
         counts = Counter(token for post in self for token in post if not _NO_WORD.search(token))
         return sorted(
             (word for word in counts if counts[word] >= least), key=lambda word: (-counts[word], word)

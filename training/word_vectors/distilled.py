@@ -1,15 +1,15 @@
-"""Word vectors distilled from a pretrained encoder: what it says of a word, made static and small.
+"""Word vectors distilled from a pretrained encoder: small, static representations of words.
 
-A word's vector comes from its states in posts where it occurs (up to `contexts` of them) and from those it has alone
-between the encoder's special tokens; a word's state is the mean over its pieces and the encoder's layers. Averages over
-contexts say more about a word's meaning than the word alone, and over the layers more than the last one, which has
-turned to its training's task (Bommasani et al. 2020; Vulic et al. 2020). States alone and in context differ by a
-constant more than by the word, so each kind is centred and normed by itself before both are averaged. Principal
-components then cut the result to `size` (Model2Vec does the same), and it is scaled to a root mean square of 1, as
-embedding tables begin.
+A word's vector comes from its states in posts where it occurs (up to `contexts` of them), and from its state alone
+between the encoder's special tokens. A word's state is the mean over its pieces and the encoder's layers. Averages over
+contexts describe a word better than the word alone. Averages over layers describe it better than the last layer, which
+is specialized for its training task (Bommasani et al. 2020; Vulic et al. 2020). States alone and in context differ by a
+constant more than by the word, so each kind is centred and normalized separately before both are averaged. Principal
+components then reduce the result to `size` (as in Model2Vec), and it is scaled to a root mean square of 1, like newly
+initialized embedding tables.
 
-Model2Vec's weights for frequency (SIF) are not applied: they make the mean of a text's vectors a better vector of the
-text, by shrinking frequent words, and a tagger reads each word by itself: `in` must not vanish before a place's name.
+Model2Vec's frequency weights (SIF) are not applied: they shrink frequent words, which makes the mean of a text's
+vectors a better vector of the text. A tagger reads each word separately: `in` must not vanish before a place name.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -41,9 +41,9 @@ class DistillRecipe:
     size: int = 200
     """TriMod, section IV-A."""
     least: int = 2
-    """Times that a word of the corpus must occur to have a vector."""
+    """Minimum count of a corpus word to get a vector."""
     contexts: int = 8
-    """Posts in which a word is read; 0: every word is read alone only."""
+    """Maximum number of posts in which a word is read; 0: words are read alone only."""
 
 
 def frequent_words(number: int) -> list[str]:
@@ -56,7 +56,7 @@ def frequent_words(number: int) -> list[str]:
 def distill_corpus(
     corpus: Corpus, vocabulary: Sequence[Path], frequent: int, recipe: DistillRecipe, console: Console
 ) -> tuple[list[str], Tensor]:
-    """The words of the corpus, of files (one per line) and of English, each once, and their vectors [n, size]."""
+    """The words of the corpus, of word lists (one per line) and of English, each once, and their vectors [n, size]."""
     listed = [word for path in vocabulary for word in listed_words(path)]
     words = list(dict.fromkeys([*corpus.words(recipe.least), *listed, *frequent_words(frequent)]))
     return words, distill(words, corpus, recipe, console)
@@ -91,7 +91,7 @@ def distill(words: Sequence[str], corpus: Corpus, recipe: DistillRecipe, console
 
 
 def chosen_posts(corpus: Iterable[list[str]], words: dict[str, int], contexts: int) -> Iterator[list[str]]:
-    """The posts that are read: those with a word which fewer than `contexts` earlier ones had."""
+    """The posts to read: those with a word that occurred in fewer than `contexts` earlier posts."""
     seen = dict.fromkeys(words, 0)
     for post in corpus:
         known = [token for token in dict.fromkeys(post) if token in seen]
@@ -103,14 +103,14 @@ def chosen_posts(corpus: Iterable[list[str]], words: dict[str, int], contexts: i
 
 @dataclass(frozen=True)
 class Means:
-    """Mean states [n, hidden] of n words, and in how many places each was read [n]."""
+    """Mean states [n, hidden] of n words, and the number of places where each was read [n]."""
 
     states: Tensor
     counts: Tensor
 
 
 def combined(kinds: Sequence[Means]) -> Tensor:
-    """[n, hidden]: each kind centred over the words that it has and normed, then averaged over a word's kinds."""
+    """[n, hidden]: each kind centred over its words and normalized, then averaged over a word's kinds."""
     total = torch.zeros_like(kinds[0].states)
     present = torch.zeros_like(kinds[0].counts)
     for kind in kinds:
@@ -123,7 +123,7 @@ def combined(kinds: Sequence[Means]) -> Tensor:
 
 
 def reduced(vectors: Tensor, size: int) -> Tensor:
-    """The first `size` principal components of vectors [n, hidden], all scaled by one number to a mean square of 1."""
+    """The first `size` principal components of vectors [n, hidden], scaled by one factor to a mean square of 1."""
     centred = (vectors - vectors.mean(dim=0)).double()
     _, axes = torch.linalg.eigh(centred.T @ centred)
     axes = axes.flip(1)[:, :size]

@@ -1,8 +1,7 @@
 """Word vectors as text files: word2vec's and fastText's (first line `words size`) and GloVe's (no such line).
 
-Read line by line, so that a file of gigabytes costs only the words that are wanted. Where the vectors come from is
-training/word_vectors/word2vec.py's and training/word_vectors/distilled.py's business; a model's word table takes them
-from here."""
+Files are read line by line, so a file of gigabytes needs memory only for the wanted words. Vectors are made by
+training/word_vectors/word2vec.py and training/word_vectors/distilled.py; a model's word table is filled from here."""
 
 import codecs
 import gzip
@@ -32,10 +31,10 @@ def read_vectors(
 ) -> tuple[list[str], Tensor]:
     """The words of a file (`.txt`, `.vec`, either with `.gz`) in its order and their vectors, float32 [n, size].
 
-    With `vocabulary` only its words, which are lower case and hold no spaces, and those of the file's first so many
-    lines; all in lower case, as the models look them up: where a file that keeps case lacks `riga` itself, its first
-    word with that lower case (`Riga`) stands in. A word's first line counts, later ones are passed over. Raises
-    DataError that names file and line.
+    With `vocabulary`, only its words (lower case, without spaces) and those of the file's `first` lines are read. All
+    are in lower case, as the models look them up. If a file that keeps case lacks `riga`, its first word with that
+    lower case (`Riga`) is used. A word's first line counts; later ones are ignored. Raises DataError, naming file and
+    line.
     """
     if not path.is_file():
         raise DataError(f"no word vectors at {path}: no such file")
@@ -54,7 +53,7 @@ def read_vectors(
 
 
 def write_vectors(path: Path, words: Sequence[str], vectors: Tensor) -> None:
-    """Write word2vec's text format: words [n], which hold no spaces, and vectors [n, size]."""
+    """Write word2vec's text format: words [n], without spaces, and vectors [n, size]."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     with partial.open("w", encoding="utf-8", newline="\n") as file:

@@ -1,7 +1,7 @@
 """Word vectors learned from posts: word2vec's skip-gram with negative sampling, by gensim.
 
-Made for corpora of some hundred thousand words, hence many epochs and a low threshold; on a large corpus a few
-epochs do.
+The defaults suit corpora of a few hundred thousand words: many epochs and a low threshold. A large corpus needs only a
+few epochs.
 """
 
 import tempfile
@@ -21,11 +21,11 @@ class Word2VecRecipe:
     """TriMod, section IV-A."""
     epochs: int = 20
     least: int = 2
-    """Times that a word must occur to have a vector."""
+    """Minimum count of a word to get a vector."""
     window: int = 5
     negative: int = 10
     sample: float = 1e-4
-    """Words more frequent than this share are passed over at times."""
+    """Words more frequent than this share are skipped at random."""
     seed: int = 1
 
 

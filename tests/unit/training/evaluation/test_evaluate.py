@@ -96,6 +96,9 @@ def test_captions_or_images_that_fit_no_post_are_an_error(arguments: list[str], 
     (tmp_path / "captions.json").write_text(json.dumps({"1.jpg": "a hockey player"}))
     (tmp_path / "images").mkdir()
     Image.new("RGB", (8, 8)).save(tmp_path / "images" / "other.jpg")
-    for option, name in (("--captions", "captions.json"), ("--images", "images")):
-        with pytest.raises(DataError, match=f"{name} has none of the posts.* images, such as '?1"):
+    for option, name, told in (
+        ("--captions", "captions.json", "has no caption for any of the posts.* images, such as '1"),
+        ("--images", "images", "has none of the posts.* images, such as 1"),
+    ):
+        with pytest.raises(DataError, match=f"{name} {told}"):
             report([*arguments, option, str(tmp_path / name)])
