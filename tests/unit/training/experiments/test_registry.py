@@ -234,7 +234,7 @@ def test_rows_are_trained_once_and_tabulated_with_the_papers_figure(
     assert 4 == len(trained)  # the second time nothing was left to train
     (data / "twitter2015" / "notes.md").write_text("mine")  # is not read, and makes no other data
     run([*arguments, "--out", str(tmp_path / "2")])
-    assert "the epoch was chosen on that of the training set" in (tmp_path / "2" / "table.md").read_text()
+    assert "with the epoch selected on the training set's split" in (tmp_path / "2" / "table.md").read_text()
     rows = rows_of(tmp_path / "1")
     assert [71.61, None, None, None] == [row["paper F1 (test)"] for row in rows]
     assert {"LOC"} >= {key for key in rows[2] if key in papers.TYPES}
