@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 PARTS = {
     "captioner": "training.cli.train_captioner:captioner",
     "committee": "training.cli.train_ensemble:committee",
+    "quantized": "training.cli.train_quantized:quantized",
     "segmenter": "training.cli.train_segmenter:segmenter",
     "vectors": "training.cli.train_vectors:vectors",
 }
@@ -44,9 +45,10 @@ class _Train(click.Group):
     "--data ../shared/data/twitter2017 --out runs/small",
 )
 def train() -> None:
-    """Train a system by name and write the best epoch's checkpoint; or a part of models; or join models.
+    """Train a system by name and write the best epoch's checkpoint; or a part of models; or join or quantize models.
 
-    A run can be stopped and goes on where it was: give the same command again (vectors and committee begin anew).
+    A run can be stopped and goes on where it was: give the same command again (vectors, committee and quantized
+    start again).
     """
 
 
