@@ -77,11 +77,12 @@ def save_checkpoint(
     metrics: Mapping[str, Any],
     tensors: Mapping[str, Tensor],
     bits: int | None = None,
+    kept: Sequence[str] = (),
 ) -> None:
     """Write a checkpoint, manifest last. An existing one is overwritten.
 
     Floating-point tensors are stored as float16. With `bits`, the model's are quantized to this number of bits, and the
-    captioner's to eight.
+    captioner's to eight; tensors whose names match a pattern in `kept` stay float16.
     """
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor.half()).all()):
@@ -89,7 +90,8 @@ def save_checkpoint(
     directory.mkdir(parents=True, exist_ok=True)
     (directory / MANIFEST).unlink(missing_ok=True)
     if bits is not None:
-        tensors = {**tensors, **_packed(tensors, MODEL, bits), **_packed(tensors, CAPTIONER, CAPTIONER_BITS)}
+        rounded = _packed(tensors, MODEL, bits, kept) | _packed(tensors, CAPTIONER, CAPTIONER_BITS, kept)
+        tensors = {**tensors, **rounded}
     stored = {
         name: (tensor.half() if tensor.is_floating_point() else tensor).detach().cpu().contiguous()
         for name, tensor in tensors.items()
@@ -105,15 +107,24 @@ def save_checkpoint(
     add_golden(directory, [])
 
 
-def _packed(tensors: Mapping[str, Tensor], part: str, bits: int) -> dict[str, Tensor]:
-    return packed({name: tensor for name, tensor in tensors.items() if name.startswith(part)}, bits)
+def _packed(tensors: Mapping[str, Tensor], part: str, bits: int, kept: Sequence[str]) -> dict[str, Tensor]:
+    return packed({name: tensor for name, tensor in tensors.items() if name.startswith(part)}, bits, kept)
 
 
 def add_golden(directory: Path, golden: Sequence[Mapping[str, Any]]) -> None:
     """Write golden posts into the checkpoint, and the manifest of all its files."""
+    _replace(directory, GOLDEN, {"posts": golden})
+
+
+def replace_metrics(directory: Path, metrics: Mapping[str, Any]) -> None:
+    """Write other metrics into the checkpoint, and the manifest of all its files."""
+    _replace(directory, METRICS, metrics)
+
+
+def _replace(directory: Path, name: str, value: Mapping[str, Any]) -> None:
     (directory / MANIFEST).unlink(missing_ok=True)
-    _write_json(directory / GOLDEN, {"posts": golden})
-    files = {name: _fingerprint(directory / name) for name in PARTS}
+    _write_json(directory / name, value)
+    files = {part: _fingerprint(directory / part) for part in PARTS}
     _write_json(directory / MANIFEST, {"format": FORMAT, "files": files})
 
 

@@ -7,7 +7,8 @@ without its outliers). Fewer than eight bits save space only after compression (
 numbers are near zero, and four bits become three. Weights are read back into float32, so this saves space on disk and
 in a repository, not time. Vectors and small matrices are unchanged."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 
 import torch
 from torch import Tensor
@@ -20,12 +21,16 @@ LEAST = 256
 """Minimum size of a matrix for its steps to be worth their space."""
 
 
-def packed(tensors: Mapping[str, Tensor], bits: int) -> dict[str, Tensor]:
-    """`tensors` by name; large floating-point matrices in 2 to 8 `bits`, as int8, and their steps beside them."""
+def packed(tensors: Mapping[str, Tensor], bits: int, kept: Sequence[str] = ()) -> dict[str, Tensor]:
+    """`tensors` by name; large floating-point matrices in 2 to 8 `bits`, as int8, and their steps beside them.
+
+    kept: patterns (fnmatch) of names that stay as they are.
+    """
     largest = 2 ** (bits - 1) - 1
     found: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
-        if not tensor.is_floating_point() or tensor.dim() != 2 or tensor.numel() < LEAST:
+        large = tensor.is_floating_point() and tensor.dim() == 2 and tensor.numel() >= LEAST
+        if not large or any(fnmatchcase(name, pattern) for pattern in kept):
             found[name] = tensor
             continue
         across = 1 if tensor.shape[0] <= tensor.shape[1] else 0

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 PARTS = {
     "captioner": "training.cli.train_captioner:captioner",
     "committee": "training.cli.train_ensemble:committee",
+    "quantized": "training.cli.train_quantized:quantized",
     "segmenter": "training.cli.train_segmenter:segmenter",
     "vectors": "training.cli.train_vectors:vectors",
 }
@@ -44,9 +45,9 @@ class _Train(click.Group):
     "--data ../shared/data/twitter2017 --out runs/small",
 )
 def train() -> None:
-    """Train a system by name and write the best epoch's checkpoint. Or train a component, or join models.
+    """Train a system by name and write the best epoch's checkpoint. Or train a component, or join or quantize models.
 
-    A stopped run continues when you repeat the same command; `vectors` and `committee` start over.
+    A stopped run continues when you repeat the same command; `vectors`, `committee` and `quantized` start over.
     """
 
 

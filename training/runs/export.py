@@ -1,6 +1,6 @@
 """Turns trained weights into a checkpoint for `Tagger.load` (the format is in models/checkpoints/format.py)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,12 @@ def export(
     frozen: str,
     name: str = "",
     bits: int | None = None,
+    kept: Sequence[str] = (),
 ) -> None:
     """Write the checkpoint of `parts` with the model's trained `weights`, called `name` (default: the model's).
 
     frozen: SHA-256 of the encoder's own weights, taken before training may have rounded them
-    (models/checkpoints/components.py)."""
+    (models/checkpoints/components.py). bits, kept: as in `save_checkpoint`."""
     parts.model.load_state_dict(dict(weights), strict=False)
     config = {
         **config_of(parts),
@@ -36,6 +37,6 @@ def export(
         "name": name or parts.name,
         "version": VERSION,
     }
-    save_checkpoint(directory, config, metrics, tensors_of(parts), bits)
+    save_checkpoint(directory, config, metrics, tensors_of(parts), bits, kept)
     write_notice(directory, parts.segmenter.config.lexicon)
     add_golden(directory, record(Tagger.load(directory, "cpu")))

@@ -41,8 +41,8 @@ def assert_alike(expected: list[Mention], actual: list[Mention]) -> None:
     assert [m.confidence for m in expected] == pytest.approx([m.confidence for m in actual], abs=1e-4)
 
 
-def test_it_is_under_50_megabytes() -> None:
-    assert sum(path.stat().st_size for path in DEFAULT_CHECKPOINT.iterdir()) < 50e6
+def test_it_is_under_24_megabytes() -> None:
+    assert sum(path.stat().st_size for path in DEFAULT_CHECKPOINT.iterdir()) < 24e6
 
 
 def test_it_knows_who_and_where(tagger: Tagger) -> None:
