@@ -126,6 +126,7 @@ def test_bleu_takes_photographs_with_unequal_numbers_of_captions() -> None:
     assert bleu4([list("efgh"), list("ijkl")], both)["bleu4"] == pytest.approx(100)
 
 
+@pytest.mark.slow
 def test_learns_32_photographs_by_heart() -> None:
     """Regions are noise, of another kind in each, so that only they can tell the captions apart."""
     words = [f"w{index}" for index in range(12)]

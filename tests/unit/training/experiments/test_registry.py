@@ -203,6 +203,7 @@ def test_seeds_are_averaged_and_their_spread_is_told() -> None:
     assert {"seeds": 2, "F1": 71.0, "PER": 85.0, "lowest": 70.0, "highest": 72.0} == found
 
 
+@pytest.mark.slow
 def test_rows_are_trained_once_and_tabulated_with_the_papers_figure(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
