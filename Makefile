@@ -66,7 +66,7 @@ docs: $(VENV)/.installed ## Schemas of the topics and the settings' example file
 	$(BIN)/python -m stream.messages.schemas deploy/schemas
 	$(BIN)/python -m stream.config.example > deploy/trimod.example.toml
 
-results: $(VENV)/.installed ## training/RESULTS.md and its figures, from training/results/
+results: $(VENV)/.installed ## docs/results.md and its figures, from training/results/
 	$(BIN)/python -m training.cli.results page
 
 accurate: $(ACCURATE) ## MPNet-base (405 MB), which deploy/checkpoints/trimod-accurate needs

@@ -13,7 +13,7 @@ Readings of what the paper leaves open:
   characters' embedding is wide. Highway: one layer with ReLU, which at first carries its input on (bias -1).
 - gamma "consists of n scalars", so W_gamma and U_gamma are [1, d]; one scalar weighs all of a token's features.
 - Equation 14's softmax is of weights that lie between 0 and 1 already, so they come out nearly even, and F is H over
-  the number of words, about, whatever the image shows: it hardly ever changes a trained model's tags (RESULTS.md).
+  the number of words, about, whatever the image shows: it hardly ever changes a trained model's tags (docs/results.md).
 - Each head sees d / e of the width, as in its reference [20]. Without the multi-head process (`heads=1`) equations
   8-13 stand alone: no projection, and no second softmax.
 - Without hierarchical attention (`attention="luong"`), one level is left in both units: the attention of each word

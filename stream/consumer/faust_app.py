@@ -1,7 +1,7 @@
 """The Faust application around the pipeline: one agent over raw bytes, no tables, no web server, no commits.
 
-Why each setting is as it is stands beside it; DESIGN section 4 has what was measured. Faust's own acks and
-commits are off (`acks=False`): stream/consumer/offsets.py says why and commits instead."""
+Why each setting is as it is stands beside it. Faust's own acks and commits are off (`acks=False`):
+stream/consumer/offsets.py says why and commits instead."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path

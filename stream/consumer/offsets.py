@@ -7,7 +7,7 @@ compiled parts a stream acks the events of an old generation that it skips (stre
 first offset is missing. Hence the posts topic is read with `acks=False`, which turns all of Faust's
 bookkeeping off (tests/unit/stream/consumer/test_faust_commits.py).
 
-Faust reads uncommitted posts unless it is in `exactly_once`, which does not work (DESIGN section 4): the isolation
+Faust reads uncommitted posts unless it is in `exactly_once`, which commits by the acks that are off here: the isolation
 level is set on aiokafka's consumer as it is made. How far each fetch has read is noted as well, because the end of a
 log may hold no posts: the markers of transactions, and what was aborted."""
 

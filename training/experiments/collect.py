@@ -1,4 +1,4 @@
-"""Small JSON files of what was measured, kept in the repository: the only source of training/RESULTS.md's own figures.
+"""Small JSON files of what was measured, kept in the repository: the only source of docs/results.md's own figures.
 
 `training/results/runs/` has a file per training run: what its checkpoint's metrics.json says, and, where the data is at
 hand, its scores through `Tagger` (strict, partial, confusion matrix, modality weights). `training/results/inputs/` has

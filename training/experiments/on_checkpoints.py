@@ -30,7 +30,7 @@ ALLOWED_LOSS = 0.5
 
 
 REPLACED = 0.2
-"""Share of hashtags that becomes random letters (trimod-summary, next check 2)."""
+"""Share of hashtags that becomes random letters."""
 
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -45,8 +45,9 @@ bits: the weights of such a member are that committee's copy, and its command is
 
 INTRODUCTION = """# Results
 
-Made by `make results` from the JSON files in [results](results/); no figure of ours is typed in. All of ours are on
-*validation* splits, on which the best epoch was chosen too; the papers' are on *test* splits, which are not at hand.
+Made by `make results` from the JSON files in [training/results](../training/results/); no figure of ours is typed in.
+All of ours are on *validation* splits, on which the best epoch was chosen too; the papers' are on *test* splits, which
+are not at hand.
 Precision, recall and F1 in percent: strict ones need the right borders and the right type, as seqeval's strict mode
 counts; the partial F1 beside them is SemEval-2013's, by nervaluate: an overlap counts half, whatever its type. A row
 without it is of the training loop, and the others of the checkpoint as it is served. Epochs are those trained; the
@@ -56,19 +57,22 @@ their parts: another seed would be another chain of runs.
 `captions:NAME` are machine-made words about the posts' real images, not pixels."""
 
 
-def page(folder: Path) -> str:
-    """The page out of `folder` (`runs/`, `inputs/` and a folder per experiment); draws `folder/figures/`."""
+def page(folder: Path, drawn: Path) -> str:
+    """The page out of `folder` (`runs/`, `inputs/` and a folder per experiment). Its figures go to the folder `drawn`,
+    which is `results/figures` beside it: some are made here, and those that experiments drew are moved there.
+    """
     runs = _read(folder.glob("runs/*.json"))
     reports = {
         path.stem: json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("inputs/*.json"))
     }
     sections = [INTRODUCTION]
     if runs:
-        sections += [_models(runs), _types(runs), _differences(runs), _figures(runs, folder / "figures")]
+        sections += [_models(runs), _types(runs), _differences(runs), _figures(runs, drawn)]
     sections += [_inputs(name, found) for name, found in reports.items()]
     experiments = sorted(folder.glob("*/table.json"))
     if experiments:
-        sections += ["## Experiments", *map(_experiment, experiments), *_not_run(experiments)]
+        shown = [_experiment(path, drawn / path.parent.name) for path in experiments]
+        sections += ["## Experiments", *shown, *_not_run(experiments)]
     if runs:
         sections.append(_commands(runs))
     made = [*(run.get("vectors_from", {}) for run in runs), *map(_vectors_of, experiments)]
@@ -248,14 +252,17 @@ def _inputs(name: str, reports: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join([head, "", about, "", grid(columns, rows), "", "From the data folder:", "", *commands])
 
 
-def _experiment(path: Path) -> str:
-    """An experiment's stored table, its notes, its command and its figures."""
-    found, name = json.loads(path.read_text("utf-8")), path.parent.name
+def _experiment(path: Path, drawn: Path) -> str:
+    """An experiment's stored table, its notes, its command and its figures, which are moved to the folder `drawn`."""
+    found = json.loads(path.read_text("utf-8"))
     lines = [f"### {found['title']}", "", grid(found["columns"], found["rows"])]
     for note in found["notes"]:
         lines += ["", note]
-    for figure in sorted(path.parent.glob("figure*.png")):
-        lines += ["", f"![{found['title']}](results/{name}/{figure.name})"]
+    for figure in path.parent.glob("figure*.png"):
+        drawn.mkdir(parents=True, exist_ok=True)
+        figure.replace(drawn / figure.name)
+    for figure in sorted(drawn.glob("figure*.png")):
+        lines += ["", f"![{found['title']}](results/figures/{drawn.name}/{figure.name})"]
     if ids := found["facts"].get("checkpoints"):
         named = ", ".join(f"{label} is {checkpoint}" for label, checkpoint in ids.items())
         lines += ["", f"Checkpoints: {named}."]

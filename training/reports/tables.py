@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parents[1] / "results"
-"""What is measured is kept here, a folder per experiment; training/RESULTS.md is made of it."""
+"""What is measured is kept here, a folder per experiment; docs/results.md is made of it."""
 
 
 Value = str | float | int | None
