@@ -19,10 +19,10 @@ SHIPPED := 2000
 REPLAY :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install accurate kafka redis demo up test fuzz chaos soak outage switches lint types docs results constraints clean
+.PHONY: help install accurate kafka redis demo up test test-fast fuzz chaos soak outage switches lint types docs results constraints clean
 
 help: ## This list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 install: $(VENV)/.installed kafka redis ## Packages, Kafka and Redis (each only if missing or changed)
 
@@ -34,6 +34,9 @@ up: install ## Kafka, Redis and workers here, until Ctrl-C
 
 test: install accurate ## All tests, also those on a real Kafka and Redis
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+test-fast: $(VENV)/.installed ## Unit tests without Kafka and Redis, and without the slowest: under 3 minutes
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not integration and not slow"
 
 chaos: install ## N faults (200) drawn from SEED (1) into a running group; goes on where it stopped
 	$(BIN)/python -m tests.chaos --faults $(N) --seed $(SEED)
@@ -63,7 +66,7 @@ docs: $(VENV)/.installed ## Schemas of the topics and the settings' example file
 	$(BIN)/python -m stream.messages.schemas deploy/schemas
 	$(BIN)/python -m stream.config.example > deploy/trimod.example.toml
 
-results: $(VENV)/.installed ## training/RESULTS.md and its figures, from training/results/
+results: $(VENV)/.installed ## docs/results.md and its figures, from training/results/
 	$(BIN)/python -m training.cli.results page
 
 accurate: $(ACCURATE) ## MPNet-base (405 MB), which deploy/checkpoints/trimod-accurate needs

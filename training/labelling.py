@@ -29,12 +29,8 @@ from training.errors import DataError
 from training.evaluation.scoring import Score, score
 
 BATCH = 32
-
-
 FIELDS = ("id", "text", "hashtags", "images")
 """Of a post, what is read: a time that no worker would take costs no label."""
-
-
 log = logging.getLogger(__name__)
 
 

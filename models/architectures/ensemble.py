@@ -37,8 +37,6 @@ from models.text.pretrained import load_wordpieces, special_id
 
 ROLES = (("<s>", "[CLS]"), ("</s>", "[SEP]"), ("<pad>", "[PAD]"), ("<mask>", "[MASK]"))
 """Special pieces under their names in MPNet and in BERT; an encoder that has both was trained on the first."""
-
-
 UNUSED = "<unk>"
 """In MPNet's vocabulary, but it uses `[UNK]`."""
 

@@ -42,8 +42,6 @@ INSIDE, COVER, OVERLAP, CLASS1 = 1, 2, 3, 4
 
 WHOLE = (0.5, 0.5, 1.0, 1.0)
 """The image's own box."""
-
-
 ROUNDING = 1e-5
 """Of float32, in sizes of a box and in octants: boxes from a grid touch, and stand at multiples of 45 degrees."""
 

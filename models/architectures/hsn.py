@@ -14,7 +14,7 @@ Readings of what the paper leaves open:
 - gamma "consists of n scalars", so W_gamma and U_gamma are [1, d]; one scalar weighs all of a token's features.
 - Equation 14's softmax is over weights that are already between 0 and 1, so the result is nearly uniform. F is then
   about H divided by the number of words, regardless of the image, which hardly ever changes a trained model's tags
-  (RESULTS.md).
+  (docs/results.md).
 - Each head sees d / e of the width, as in its reference [20]. Without the multi-head process (`heads=1`) equations
   8-13 stand alone: no projection, and no second softmax.
 - Without hierarchical attention (`attention="luong"`), one level is left in both units: the attention of each word

@@ -16,8 +16,6 @@ from torch import Tensor
 
 MOST = 1 << 30
 """Maximum bytes of a decompressed stream: ten times the largest one so far."""
-
-
 XZ = b"\xfd7zXZ\0"
 """The first bytes of an xz stream."""
 

@@ -51,11 +51,7 @@ SEGMENTER_STREAM, FEW_BITS_STREAM = "segmenter", "few_bits"
 
 CAPTIONER_BITS = 8
 """For the captioner of a quantized checkpoint: unlike an ensemble's members, no others compensate its errors."""
-
-
 PARTS = (WEIGHTS, CONFIG, METRICS, GOLDEN)
-
-
 PICKLES = frozenset({".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".joblib", ".npy", ".npz"})
 """Suffixes of files that are pickles, or may contain them."""
 

@@ -28,12 +28,8 @@ TEXTS = (
     "The Guardian reports floods in Kerala, India",
     "Lakers vs Celtics tonight at the Staples Center",
 )
-
-
 CONFIDENCE = 0.05
 """Accepted difference in a mention's confidence, caused by different arithmetic."""
-
-
 ROUNDING = 2.0**-9
 """Relative change of the weights that must not change a kept post's tags: bfloat16's rounding."""
 

@@ -15,8 +15,6 @@ from torch import Tensor
 
 STEPS = ".steps"
 """Suffix of the name of a weight's steps."""
-
-
 LEAST = 256
 """Minimum size of a matrix for its steps to be worth their space."""
 

@@ -15,12 +15,8 @@ from models.core.record import Incoming
 
 MAX_TEXT = 100_000
 """Code points of text over which a post is bad."""
-
-
 MAX_NAME = 512
 """Code points of an id, an author or a source over which a post is bad: every event of a post repeats them."""
-
-
 MAX_IMAGES = 4
 
 

@@ -32,14 +32,8 @@ from models.hashtags.lexicon_features import (
 )
 
 LONGEST = 24  # characters of a word, except that the whole text may be one
-
-
 BEAM = 8
-
-
 NOTHING: Mapping[str, Pair] = {}
-
-
 Step = tuple[float, int, int]
 """A segmentation of a text's head: its score, where its last word starts, its place in the beam there."""
 

@@ -42,7 +42,6 @@ from models.vision.image_reader import ImageReader
 
 log = logging.getLogger(__name__)
 
-
 MAX_HASHTAGS = 32
 """Different hashtags of a post that are read; who writes more says nothing with them."""
 

@@ -24,7 +24,6 @@ from models.core.labels import Span, may_follow
 
 Array = npt.NDArray[np.float64]
 
-
 FORBIDDEN = -1e4
 """Score of an illegal transition: its probability underflows to zero, and sums of it stay finite."""
 

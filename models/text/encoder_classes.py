@@ -20,8 +20,6 @@ CLASSES = {
     "mpnet": ("transformers.models.mpnet.modeling_mpnet", "MPNetModel"),
 }
 """model_type -> module and class, as AutoModel has them."""
-
-
 DEFERRED = {"sklearn.metrics": "roc_curve", "scipy.optimize": "linear_sum_assignment"}
 """Module -> what transformers imports of it while it is imported, and no encoder calls: assisted generation, losses of
 object detectors. sklearn and scipy take a second."""

@@ -20,8 +20,6 @@ from models.core.errors import PretrainedError
 
 WEIGHTS = ("textblob_aptagger", "trontagger-0.1.0.pickle")
 """Module (located, never imported: it is of textblob's first year) and file of the weights."""
-
-
 PENN = {
     "Adjective": "JJ JJR JJS",
     "Verb": "VB VBD VBG VBN VBP VBZ MD",
@@ -35,14 +33,8 @@ PENN = {
     "Other": "CD EX FW LS POS PRP PRP$ RP UH",
 }
 """HSN's category -> its Penn Treebank tags. The paper names only the categories; the grouping is ours."""
-
-
 TAGS: tuple[str, ...] = tuple(PENN)
-
-
 _CATEGORY = {tag: category for category, tags in PENN.items() for tag in tags.split()}
-
-
 MAX_READ = 200
 """Characters of a token that are read: html.unescape raises on `&#` with 4300 digits."""
 
@@ -53,8 +45,6 @@ _MENTION, _SYMBOL, _RETWEET = "<mention>", "<symbol>", "<retweet>"
 _INTERJECTIONS = (
     "ah aw aww ha haha hahaha hey hi lmao lmfao lol oh omg ooh ugh wow xx xoxo yay yea yeah yep yes"
 )
-
-
 _POSTS_OWN = {_MENTION: "NNP", _SYMBOL: "SYM", _RETWEET: "FW", "i": "PRP", "u": "PRP"}
 
 

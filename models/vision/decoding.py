@@ -18,36 +18,19 @@ from models.core.errors import BrokenImage
 
 SIDE = 224
 """Pixels per side of the CNN's input."""
-
-
 SHORT_SIDE = 256
 """Pixels that the short side is resized to before the centre is cut out."""
-
-
 MAX_PIXELS = 40_000_000
 """Maximum pixels (width x height in the header); larger pictures are not decoded."""
-
-
 MAX_SCANNED = 12 * MAX_PIXELS
 """Maximum pixels times scans of a JPEG: a scan of only 60 bytes can cost a pass over all pixels."""
-
-
 MAX_BYTES = 16 * 2**20
 """Maximum bytes of a picture."""
-
-
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 
-
 _JPEGS = ("JPEG", "MPO")
-
-
 _SCAN = b"\xff\xda"  # the marker that begins a scan; in a scan's own bytes it is escaped
-
-
 _ORIENTATION = 0x0112  # the EXIF tag
-
-
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,

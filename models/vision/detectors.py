@@ -32,25 +32,14 @@ if TYPE_CHECKING:
 
 MAX_OBJECTS = 15
 """N of HamLearning: of the detected objects, those with the highest scores."""
-
-
 CLASS_ACTIVATION = "class_activation"
-
-
 DETECTORS = ("fasterrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn")
-
-
 NAMES = (CLASS_ACTIVATION, *DETECTORS)
-
-
 ROI_FEATURES = 1024
 """Width of the box features of torchvision's detectors."""
-
-
 THRESHOLD = 0.5
 """Share of a class activation map's range above which a cell belongs to the object. Zhou et al. take a fifth of the
 maximum, on finer maps; on ten photographs a half drew boxes around dogs and a flower, and a third around more."""
-
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -23,11 +23,8 @@ if TYPE_CHECKING:
 
 Network = TypeVar("Network", bound=nn.Module)
 
-
 FEATURES = 1280
 """Width of the pooled features."""
-
-
 REGIONS = 49
 """Cells of the last feature map, 7 x 7."""
 
@@ -39,8 +36,6 @@ pictures/s and 16 at 42: their activations no longer fit the cache."""
 
 TOP_CLASSES = 5
 """Maximum number of classes whose names become words."""
-
-
 MIN_PROBABILITY = 0.1
 """Minimum probability of a class word. Below it, ImageNet's 1,000 classes are guesses about memes and screenshots,
 and no word is better than a wrong one."""

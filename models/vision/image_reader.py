@@ -25,8 +25,6 @@ from models.vision.efficientnet import ImageEncoder
 
 MAX_ALT = 1000
 """Characters of an image's alt text that are read."""
-
-
 GRID = 7
 """Cells in a row, and in a column, of the CNN's last feature map."""
 

@@ -27,8 +27,6 @@ def _host(name: str) -> str:
 
 
 HostName = Annotated[str, AfterValidator(_host)]
-
-
 Names = Annotated[
     tuple[HostName, ...], BeforeValidator(_split), PlainSerializer(",".join, when_used="json")
 ]  # as one text, so that a worker's environment can carry it

@@ -5,8 +5,6 @@ from pydantic import SecretStr
 from stream.config.base import OptionalPath, Section, bad
 
 TLS_KEYS = ("ca_file", "certificate_file", "key_file", "key_password", "key_password_file")
-
-
 LOGIN_KEYS = ("username", "password", "password_file")
 
 

@@ -25,19 +25,12 @@ from stream.errors import BrokenWorker, PassingFault, Refused, SettingsError
 
 CONNECT_TIMEOUT = 5.0
 """Seconds to reach Redis."""
-
-
 ANSWER_TIMEOUT = 15.0
 """Seconds for one answer; longer than any of our scripts may take."""
-
-
 OLDEST = "6.2"
 """Oldest supported version of Redis: count.lua needs `ZADD ... GT`."""
 
-
 _REFUSED = (exceptions.AuthenticationError, exceptions.AuthorizationError, exceptions.NoPermissionError)
-
-
 _AWAY = (
     exceptions.ConnectionError,  # includes a Redis that still loads its data
     exceptions.TimeoutError,

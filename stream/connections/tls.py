@@ -27,8 +27,6 @@ from stream.connections.credentials import _reason, secret
 
 TIMEOUT = 5.0
 """Seconds for each step."""
-
-
 VERDICT_TIMEOUT = 2.0
 """Seconds for a TLS 1.3 server to refuse us: a server that accepts us sends session tickets at once."""
 

@@ -18,11 +18,8 @@ from stream.runtime.retry import Backoff
 
 COMMIT_INTERVAL = 1.0
 """Seconds between commits."""
-
-
 LAST_COMMIT_TIMEOUT = 2.0
 """Seconds that the last commit of a partition may delay a rebalance or the exit."""
-
 
 log = logging.getLogger("trimod.worker")
 

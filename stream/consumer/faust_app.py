@@ -14,12 +14,8 @@ from stream.connections.kafka_clients import faust_credentials
 
 NEVER = 10 * 365 * 86400.0
 """Seconds. Otherwise Faust's livelock detector would report partitions that wait for a fault to pass."""
-
-
 METADATA_AGE_MS = 10_000
 """After which added partitions and a recreated topic are found; the default is five minutes."""
-
-
 BUFFERED = 32
 """Posts between fetching and the inboxes (stream/consumer/inbox.py): at most 256 MiB."""
 

@@ -17,8 +17,6 @@ from stream.kafka.topics import admin_client, patiently
 
 OURS = "faust"
 """Protocol of our workers: the name of Faust's assignor."""
-
-
 SHOWN = 3
 """Number of members to report."""
 

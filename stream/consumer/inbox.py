@@ -11,8 +11,6 @@ from typing import Any
 
 PAUSE_POSTS = 64
 """Posts at which fetching is paused; at half of them it resumes."""
-
-
 PAUSE_BYTES = 8 * 2**20
 """Bytes of posts, the same."""
 

@@ -31,7 +31,6 @@ from stream.runtime.tasks import Guard
 PASS_EVERY = 0.5
 """Seconds between two checks for offsets without posts."""
 
-
 log = logging.getLogger("trimod.worker")
 
 

@@ -27,15 +27,10 @@ from stream.errors import PassingFault
 
 T = TypeVar("T")
 
-
 ANSWER_TIMEOUT = 10.0
 """Seconds to commit, or to read the committed offset: aiokafka itself would retry forever without a report."""
-
-
 SLOW_ANSWER_TIMEOUT = 30.0
 """Seconds to read where logs begin and end."""
-
-
 ASK_AGAIN = 1.0
 """Seconds between two fetches that are refused after a failure."""
 

@@ -24,14 +24,10 @@ from stream.runtime.watchdog import Signs, Watchdog
 
 PULSE = 0.5
 """Seconds between two reports."""
-
-
 JOINING = "joining the group"
 """The task that waits for others to leave the group, as named on /health; not ready meanwhile."""
 START_TIMEOUT = 60.0
 """Seconds for joining the group before it counts as no progress."""
-
-
 ASK_AFTER = 10.0
 """Seconds without progress after which we check whether the broker answers and the topic is still the same."""
 

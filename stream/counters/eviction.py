@@ -12,10 +12,7 @@ from stream.runtime.retry import Backoff
 
 LOOK = 60.0
 """Seconds between two checks of the policy."""
-
-
 SAFE = "noeviction"
-
 
 log = logging.getLogger("trimod.worker")
 

@@ -32,19 +32,12 @@ from stream.messages.receipts import Receipt
 
 LOCK_MS = 60_000
 """How long a stuck rebuild blocks others; count.lua renews it."""
-
-
 ATTEMPTS = 10
 """Switches tried before giving up on workers that count faster than receipts are read."""
-
-
 BATCH = 4000
 """Receipts that are counted at once."""
 
-
 _SWITCH = Path(__file__).with_name("switch_generation.lua")
-
-
 _RELEASE = """
 for _, key in ipairs(KEYS) do
   if redis.call('GET', key) == ARGV[1] then redis.call('DEL', key) end

@@ -41,22 +41,13 @@ from stream.messages.receipts import Receipt
 
 FUTURE_TOLERANCE_MS = 5 * 60_000
 """A post whose own time is further ahead of its tagging counts in totals only."""
-
-
 HOLD_MS = 10_000
 """How long `apply` may wait while a rebuild switches generations."""
-
-
 CHUNK = 500
 """Posts per script call: Redis serves no other client while a script runs."""
 
-
 _SCRIPT = Path(__file__).with_name("count.lua")
-
-
 _EVICTED = Path(__file__).with_name("evicted.lua")
-
-
 _T = TypeVar("_T")
 
 

@@ -33,23 +33,14 @@ from stream.sources.jsonl import read_lines
 
 SAMPLES = ROOT / "deploy" / "samples"
 """Sample posts (posts.jsonl) and the root of their images."""
-
-
 READY_TIMEOUT = 240.0
 """Seconds for the workers to load the model and share the partitions."""
-
-
 STALL_TIMEOUT = 120.0
 """Seconds without a new receipt or dead letter after which the demo gives up."""
-
-
 TOP = 6
 """Entities of each type that are ranked."""
 
-
 Say = Callable[[str], None]
-
-
 Ranking = dict[str, list[tuple[str, int]]]
 
 

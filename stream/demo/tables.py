@@ -24,12 +24,8 @@ BEFORE, AFTER = 22, 30
 
 ROWS = 6
 """Mentions of one post that are shown."""
-
-
 BAR = 12
 """Cells of the bar that shows the modalities' weights."""
-
-
 MODALITIES = {"text": "cyan", "image": "magenta", "hashtags": "yellow"}
 
 

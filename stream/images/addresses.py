@@ -23,11 +23,8 @@ from typing import Any
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 Network = IPv4Network | IPv6Network
-
-
 Lookup = Callable[[str], Awaitable[Sequence[str]]]
 """From a host name to its addresses as text. Raises OSError."""
-
 
 SPECIAL_4 = tuple(
     IPv4Network(network)
@@ -52,12 +49,8 @@ SPECIAL_4 = tuple(
         "240.0.0.0/4",  # reserved, and broadcast
     )
 )
-
-
 UNICAST_6 = IPv6Network("2000::/3")
 """All that was ever given out; loopback, mapped, unique local, link-local, site-local and multicast lie beyond."""
-
-
 SPECIAL_6 = tuple(
     IPv6Network(network)
     for network in (
@@ -68,10 +61,7 @@ SPECIAL_6 = tuple(
         "3fff::/20",  # documentation
     )
 )
-
-
 NAT64 = IPv6Network("64:ff9b::/96")
-
 
 MAX_LOOKUPS = 64
 """Lookups at once; names whose servers never answer must not cost a thread each."""

@@ -34,28 +34,14 @@ from stream.images.outcomes import (
 from stream.images.url_policy import UrlRules
 
 MAX_REDIRECTS = 3
-
-
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
-
 TYPES = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
-
-
 TIMEOUTS = ClientTimeout(total=None, connect=2.0, sock_connect=2.0, sock_read=2.0)
 """Seconds: for name, connection and TLS together, and for every read."""
-
-
 MAX_LINE = 8190
 """Bytes of a status or header line."""
-
-
 MAX_HEADERS = 64
-
-
 CHUNK = 64 * 2**10
-
-
 HEADERS = {"User-Agent": "trimod-stream", "Accept": ", ".join(sorted(TYPES)), "Accept-Encoding": "identity"}
 
 

@@ -13,12 +13,8 @@ from cachetools import LRUCache
 
 FAILURES = 8
 """Failures in a row, without an answer between."""
-
-
 AWAY = 30.0
 """Seconds."""
-
-
 MAX_HOSTS = 1000
 """Hosts that are remembered: with `fetch.hosts` open, strangers choose them."""
 

@@ -20,7 +20,6 @@ from stream.messages.posts import Post, PostImage
 Fetched = Mapping[PostImage, Picture | ImageOutcome]
 """The picture of each of a post's images that has a URL, or why there is none."""
 
-
 log = logging.getLogger("trimod.worker")
 
 

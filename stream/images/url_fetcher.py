@@ -43,24 +43,14 @@ from stream.messages.posts import PostImage
 
 PASSING = frozenset({TIMEOUT, UNREACHABLE, SERVER_ERROR})
 """Tried once more, if the post's time allows."""
-
-
 HOST_FAILURES = PASSING | {RATE_LIMITED, BAD_CERTIFICATE}
-
-
 PAUSE = 0.2
 """Seconds at most before the second try."""
-
-
 KEPT_FOR = 600.0
 """Seconds that a picture is kept: what is at a URL may change."""
-
-
 FAIR_TIME = 2.0
 """Seconds that a host gets at least once it is asked (half of the post's time where that is less): a slot that comes
 later is not taken, or a healthy host would be cut off, and blamed, because our own queue was long."""
-
-
 log = logging.getLogger("trimod.worker")
 
 

@@ -17,18 +17,11 @@ from yarl import URL
 from stream.images.outcomes import BAD_URL, HOST_NOT_ALLOWED, NotFetched
 
 PORTS = frozenset({80, 443})
-
-
 MAX_URL = 4096
 """Characters over which a URL is none."""
-
-
 ANY_HOST = "*"
 
-
 _NAME = re.compile(r"(?=.{4,253}\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9-]{2,63}", re.ASCII)
-
-
 _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.ASCII)
 
 

@@ -21,20 +21,13 @@ from stream.messages.base import MAX_DEAD_BYTES
 
 REQUEST_TIMEOUT = 30.0
 """Seconds after which an unconfirmed record is a fault."""
-
-
 STOP_TIMEOUT = 3.0
 """Seconds for a producer to stop."""
-
-
 RELEASE_TIMEOUT = 1.0
 """Seconds after a producer stopped in which its senders must learn what became of their records."""
-
-
 BATCH_BYTES = 256 * 2**10
 """Bytes of one batch: aiokafka sends one batch per partition at a time, so its default of 16 KiB is too
 slow. It is well under a topic's `max.message.bytes`, so only a single record can be too large."""
-
 
 log = logging.getLogger("trimod.worker")
 

@@ -160,7 +160,6 @@ def open_topic(kafka: Kafka, topic: str) -> Iterator[TopicReader]:
 BUFFERED = 50_000
 """Maximum number of records waiting for slower partitions before the faster ones are paused."""
 
-
 _T = TypeVar("_T")
 
 

@@ -19,12 +19,8 @@ from stream.messages.base import MAX_DEAD_BYTES
 
 MAX_BYTES_UNDER_WAY = 32 * 2**20
 """Unconfirmed bytes at which `send` waits."""
-
-
 MAX_RECORDS_UNDER_WAY = 20_000
 """Unconfirmed records, the same."""
-
-
 DELIVERY_TIMEOUT = 60.0
 """Seconds for which the client retries a record."""
 

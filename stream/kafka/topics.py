@@ -23,8 +23,6 @@ from stream.messages.base import MAX_DEAD_BYTES, MAX_POST_BYTES
 
 CONNECT_TIMEOUT = 8.0
 """Seconds to wait for a broker's first answer."""
-
-
 REQUEST_TIMEOUT = 10.0
 """Seconds to wait for the answer to one request."""
 

@@ -20,8 +20,6 @@ from stream.messages.base import MAX_DEAD_BYTES
 
 KAFKA_LIBS = DATA / "kafka" / "libs"
 """Where `make kafka` puts the jars."""
-
-
 LOGGING = ROOT / "deploy" / "kafka" / "log4j2.properties"
 
 

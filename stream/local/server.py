@@ -12,20 +12,12 @@ from stream.errors import LocalServerError
 from stream.local.process import Child
 
 LOOPBACK = "127.0.0.1"
-
-
 START_TIMEOUT = 120.0
 """Seconds until a server must answer; a busy machine needs some."""
-
-
 STOP_TIMEOUT = 20.0
 """Seconds for a server to close its files before it is killed."""
-
-
 CLOSING_TIME = 2.0
 """Seconds in which a port in use may still become free."""
-
-
 SERVER_PORTS = (10_000, 32_000)
 
 

@@ -21,28 +21,16 @@ from stream.local.process import Child
 
 QUICK_END = 30.0
 """Seconds: a process that runs longer has started well, and its next exit counts as the first."""
-
-
 QUICK_ENDS = 3
 """Quick exits in a row after which it is not restarted."""
-
-
 QUICK_DEATHS = 8
 """The same if a post may have killed it: the journal finds such a post after three crashes."""
-
-
 FIRST_PAUSE = 1.0
 """Seconds before the first restart; doubled with every further quick exit."""
-
-
 DOUBLINGS = 4
 """How often it is doubled, at most."""
-
-
 USAGE = 2
 """Exit code of an invalid setting or option, which a restart does not fix."""
-
-
 STOP_TIMEOUT = 20.0
 """Seconds that workers have to finish before they are killed."""
 

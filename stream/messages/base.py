@@ -6,8 +6,6 @@ from models.core.record import Record
 
 MAX_POST_BYTES = 8 * 2**20
 """`max.message.bytes` of the posts topic."""
-
-
 MAX_DEAD_BYTES = 9 * 2**20
 """The same of the dead-letter topic: a post and its headers must fit."""
 

@@ -17,20 +17,14 @@ from stream.messages.posts import Post
 from stream.messages.receipts import Receipt
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-
-
 RECORDS: dict[str, tuple[type[Record], str]] = {
     "post": (Post, "id"),
     "entity": (EntityEvent, "TYPE:canonical"),
     "receipt": (Receipt, "topic:partition of the origin"),
 }
 """Name -> (class, the record's key)."""
-
-
 LATER = {"receipt": {"group"}}
 """Fields that records of an earlier schema, which are still on the topic, do not have."""
-
-
 DEAD_HEADERS = {
     "topic": "topic that the post was read from",
     "partition": "its partition, in digits",

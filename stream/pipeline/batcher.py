@@ -11,7 +11,6 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-
 AHEAD = 2
 """Batches in the queue: one that is complete when the device becomes free, and one behind it."""
 

@@ -25,7 +25,6 @@ from stream.runtime.tasks import Guard
 CHUNK = 256
 """Posts of a partition that are published and counted at once."""
 
-
 log = logging.getLogger("trimod.worker")
 
 

@@ -26,22 +26,14 @@ from stream.errors import BrokenWorker, PassingFault
 
 DEATHS = 2
 """Deaths with the same posts in progress after which these are processed one at a time."""
-
-
 PATIENCE = 1.0
 """Seconds for Redis to store what is about to be processed."""
-
-
 REST = 5.0
 """Seconds without a journal after Redis failed."""
-
-
 KEEP = 7 * 86400
 """Seconds after the last write until the journal expires."""
 
-
 log = logging.getLogger("trimod.worker")
-
 
 _LET_GO = """
 for i = 1, #ARGV, 3 do

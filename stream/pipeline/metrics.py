@@ -14,14 +14,8 @@ from stream.pipeline.item import Done
 from stream.pipeline.model import Model
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-
-
 POSTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
-
-
 TOKENS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
-
-
 STAGES = ("download", "fetch", "tag", "publish", "count")
 
 

@@ -27,7 +27,6 @@ class Finished(Protocol):
 SEEK_AGAIN = 5.0
 """Seconds for posts beyond the one that made us read again, before we seek once more."""
 
-
 F = TypeVar("F", bound=Finished)
 
 

@@ -24,14 +24,8 @@ from pathlib import Path
 from typing import Protocol
 
 POINTS = ("fetching", "inferring", "publishing", "counting", "acking")
-
-
 VARIABLE = "TRIMOD_FAULTS"
-
-
 _SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "stop": signal.SIGSTOP}
-
-
 _ACTIONS = (*_SIGNALS, "raise", "memory", "hang")
 
 

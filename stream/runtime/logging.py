@@ -11,12 +11,8 @@ import time
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 NOISY = ("faust", "mode", "aiokafka", "kafka", "aiohttp", "asyncio")
-
-
 PAUSE = 5.0
 """Seconds in which the same complaint is not repeated."""
-
-
 START_UP = 10.0
 """Seconds that Kafka may take to make a group coordinator available without a complaint."""
 

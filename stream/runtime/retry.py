@@ -17,14 +17,10 @@ from stream.errors import PassingFault
 
 T = TypeVar("T")
 
-
 FIRST = 0.1
 """Seconds before the second try, doubled with every further one."""
-
-
 LONGEST = 5.0
 """Seconds that a pause never exceeds."""
-
 
 log = logging.getLogger("trimod.worker")
 

@@ -24,8 +24,6 @@ from typing import ParamSpec, TypeVar
 from stream.errors import BrokenWorker, WorkEndedIt
 
 P = ParamSpec("P")
-
-
 T = TypeVar("T")
 
 
@@ -79,11 +77,8 @@ class WatchedPool(Executor):
 
 TICK = 0.25
 """Seconds between two looks."""
-
-
 CLOSE_WITHIN = 10.0
 """Seconds that a worker gets to end once it is told that it cannot go on."""
-
 
 log = logging.getLogger("trimod.worker")
 

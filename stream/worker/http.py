@@ -24,8 +24,6 @@ from stream.errors import BrokenWorker
 from stream.worker.status import Health
 
 log = logging.getLogger("trimod.worker")
-
-
 OPEN = ("/health", "/ready")
 """Paths that answer without a token, for probes that cannot send one; they limit their answer."""
 

@@ -23,9 +23,7 @@ from stream.pipeline.stages import Pipeline
 LOOK = 1.0
 """Seconds between two looks at the pointer."""
 
-
 log = logging.getLogger("trimod.worker")
-
 
 Stamp = tuple[int, int, int] | None
 

@@ -30,20 +30,12 @@ from tests.chaos.run_state import Record, State
 
 TICK = 0.1
 """Seconds between two looks of the operator."""
-
-
 DRAIN_WITHIN = 240.0
 """Seconds after which what is not committed is lost."""
-
-
 READY_WITHIN = 60.0
 """Seconds that the workers get to have all partitions, at first."""
-
-
 TERM_WITHIN = 15.0
 """Seconds from SIGTERM to the end: 10 s, and what a machine adds that has more to do than it can."""
-
-
 FRESH = 6.0
 """Seconds for which what was read last tells how things are now."""
 

@@ -8,21 +8,13 @@ import random
 import orjson
 
 SOURCE = "chaos"
-
-
 NAMES = tuple(
     f"{name}{number}"
     for name in ("Paris", "Rome", "Alice", "Toronto", "Acme", "Quito")
     for number in range(40)
 )
-
-
 _FATES = ("healthy", "no JSON", "no id", "poison", "unpreparable", "again")
-
-
 _WEIGHTS = (93.4, 0.4, 0.4, 0.4, 0.4, 5.0)
-
-
 AGO = 40
 """A post that comes again is one of the last so many, or none where that one had to die."""
 

@@ -26,12 +26,8 @@ logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 CODECS = (None, "gzip", "snappy", "lz4", "zstd")
-
-
 POSTS_PER_PRODUCER = 200
 """After which the next one, of the next codec, goes on."""
-
-
 SLICE = 0.05
 """Seconds that the client gets at each look, and that passes between two posts at most."""
 

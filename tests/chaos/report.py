@@ -17,12 +17,8 @@ from tests.chaos.run_state import State
 
 TAKEOVER_LIMIT = SESSION_TIMEOUT + 5.0
 """Seconds that the median takeover may last."""
-
-
 LONG_RUN = 100
 """Faults among which some takeover must have been alone."""
-
-
 SHOWN = 20
 
 

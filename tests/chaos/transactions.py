@@ -16,20 +16,12 @@ from tests.chaos.posts import post
 
 GROUP = 5
 """Posts of one transaction."""
-
-
 EVERY = 20
 """One begins at every post whose number is a multiple of this."""
-
-
 ABORTED = 3
 """One of so many is aborted."""
-
-
 PATIENCE = 20.0
 """Seconds for one transaction."""
-
-
 TRANSACTION_TIMEOUT = 10.0
 """Seconds after which the broker aborts what its producer left open."""
 

@@ -1,4 +1,4 @@
-"""deploy/THREATS.md names the test behind every promise: each must exist, and every line of a table must name one."""
+"""docs/threat-model.md names the test behind every promise: each must exist, every line of a table must name one."""
 
 import ast
 import re
@@ -8,11 +8,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
-
-
-PAGE = TESTS.parent / "deploy" / "THREATS.md"
-
-
+PAGE = TESTS.parent / "docs" / "threat-model.md"
 NAMED = re.compile(r"`([\w/]+\.py)::(\w+)`")
 
 

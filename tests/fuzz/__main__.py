@@ -28,8 +28,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread a process: before to
 
 SAY_EVERY = 5000
 """Posts after which a line is printed where there is no terminal for a bar."""
-
-
 FAILURES = Path(".local/fuzz")
 
 

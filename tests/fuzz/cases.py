@@ -5,11 +5,7 @@ import random
 from dataclasses import dataclass
 
 TAGGED = "tagged"
-
-
 BAD_POST = "BadPost"
-
-
 POISON = "PoisonError"
 
 

@@ -13,11 +13,7 @@ from PIL import Image
 from tests.fuzz.cases import BROKEN, USED
 
 SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"RIFF")
-
-
 HTML = b"<!DOCTYPE html><html><head><title>404</title></head><body>not found</body></html>"
-
-
 SVG = (
     b'<svg xmlns="http://www.w3.org/2000/svg" width="99999" height="99999"><rect width="9" height="9"/></svg>'
 )

@@ -26,8 +26,6 @@ from tests.fuzz.images import (
 from tests.fuzz.unicode_text import nasty
 
 CHUNKS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP", b"eXIf", b"gAMA", b"tRNS", b"PLTE", b"acTL", b"fcTL", b"XXXX")
-
-
 TAKEN = [name for name, (_, outcome) in bases().items() if outcome == USED]
 
 

@@ -15,21 +15,13 @@ from tests.fuzz.oracle import verdict
 from tests.fuzz.unicode_text import nasty, with_nasty
 
 SAMPLES = Path(__file__).resolve().parents[2] / "deploy" / "samples" / "posts.jsonl"
-
-
 Fields = dict[str, Any]
-
-
 NAMES = ("id", "text", "created_at", "author", "lang", "source", "hashtags", "images")
-
-
 ODD_VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2**53 + 1, 2**63, 2**64 - 1, 2**64, -(2**63) - 1, 10**30, 10**400, 0.5, -0.0,
     1e308, 5e-324, "", " ", "0", "null", [], {}, [[]], [None], {"": None}, ["a", 1], {"id": "1"}, "x" * 600,
     ["x"] * 40, "2026-01-01T00:00:00Z",
 )  # fmt: skip
-
-
 ODD_TIMES: tuple[Any, ...] = (
     "2026-02-29T00:00:00Z", "2026-01-01T00:00:00", "2026-01-01", "2026-01-01T24:00:00Z", "2026-06-30T23:59:60Z",
     "now", "2026-01-01t00:00:00z", "2026-01-01 00:00:00.123456+05:30", "0001-01-01T00:00:00+14:00",
@@ -37,19 +29,13 @@ ODD_TIMES: tuple[Any, ...] = (
     "٢٠٢٦-01-01T00:00:00Z", "2026-01-01T00:00:00+99:99", 0, -1, 2**63 - 1, -(2**63), 2**64 - 1, 1.5,
     "1767225600000", "", "Z", "1" * 5000, "2026-01-01T00:00:00\u0000Z",
 )  # fmt: skip
-
-
 NUMBERS = (
     "NaN", "Infinity", "-Infinity", "1e400", "-1e400", "1e-400", "01", "+1", "1.", ".5", "0x1", "9" * 320,
     "9" * 5000, "-0", "1E5",
 )  # fmt: skip
-
-
 NO_OBJECTS = (
     None, b"", b" ", b"null", b"[]", b'"text"', b"7", b"{}", b"{}{}", b"[{}]", b"\xef\xbb\xbf{}", b"\0",
 )  # fmt: skip
-
-
 IMAGES: tuple[Any, ...] = (
     {"url": "https://pbs.twimg.com/a.jpg"}, {"url": "file:///etc/passwd"}, {"url": "http://[::1"},
     {"url": "https://\u0000"}, {"url": "https://ＰＢＳ.twimg.com:99999/"}, {"path": "../../etc/passwd"},
@@ -248,8 +234,6 @@ def _poison(draw: random.Random) -> bytes:
 
 ALWAYS_BAD = frozenset({"cut", "no object", "surrogate", "random bytes"})
 """What these make is never a post, whatever else it is."""
-
-
 MUTATIONS: dict[str, tuple[float, Callable[[random.Random], bytes | None]]] = {
     "untouched": (6, _untouched),
     "unicode": (22, _unicode),

@@ -1,5 +1,5 @@
-"""Says of any bytes whether they are a post, from DESIGN's contract, the standard library's JSON and nothing of ours:
-what the worker must agree with. None where the contract leaves it open."""
+"""Says of any bytes whether they are a post, from the contract (deploy/schemas/post.json), the standard library's JSON
+and nothing of ours: what the worker must agree with. None where the contract leaves it open."""
 
 import calendar
 import json

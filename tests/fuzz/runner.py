@@ -12,12 +12,8 @@ from tests.fuzz.in_process_worker import Result
 from tests.fuzz.worker import Chunk, Report, case_of, serve
 
 CHUNK = 128
-
-
 MOST_WALL_SECONDS = 600.0
 """Seconds that a chunk may take before its process is ended: it hangs. Single posts are judged by CPU seconds."""
-
-
 MOST_MEMORY = 1536
 """MiB that a process may grow by."""
 

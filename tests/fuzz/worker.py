@@ -15,8 +15,6 @@ from tests.fuzz.mutate_posts import post_case
 
 MAKERS = {"posts": post_case, "shipped": post_case, "images": image_case}
 """Kind -> its cases; `shipped` are posts for the shipped checkpoint."""
-
-
 SHIPPED = Path(__file__).resolve().parents[2] / "deploy" / "checkpoints" / "trimod"
 
 

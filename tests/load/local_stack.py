@@ -27,18 +27,11 @@ from stream.local.supervisor import worker_children
 from tests.load.traffic.images import URL_HOST, serving_pictures
 
 SCRIPT = Path(__file__).with_name("worker.py")
-
-
 WORKERS = 2
-
-
 READY = 240.0
 """Seconds at most until all workers have partitions; two that load a model on a busy machine need some."""
-
-
 STOP = 15.0
 """Seconds that a worker has to end in order."""
-
 
 Say = Callable[[str], None]
 

@@ -35,16 +35,10 @@ from tests.support.worker_processes import read_all, receipts
 
 WAITING = 1200
 """Posts that wait at any time: the device must never stand still for want of them."""
-
-
 BATCH_IMAGES = 8
 """Images of a batch at most: about thirty posts, so that many batches wait at any time."""
-
-
 LONGEST = 300.0
 """Seconds that loading a checkpoint beside the one in use may take on a busy machine."""
-
-
 REST = 3.0
 """Seconds between two promotions."""
 

@@ -27,8 +27,6 @@ from tests.load.traffic.posts import Posts
 from tests.load.traffic.producer import Load
 
 SERVERS = ("redis", "kafka")
-
-
 RATE = 20.0
 """Posts per second."""
 
@@ -39,8 +37,6 @@ BEFORE, AFTER = 45.0, 45.0
 
 LIMIT = 30.0
 """Seconds that catching up may take."""
-
-
 PATIENCE = 180.0
 """Seconds after which we wait for it no longer."""
 

@@ -18,16 +18,10 @@ from tests.load.traffic.producer import Load
 from tests.support.worker_processes import redis_totals
 
 SEED = 4
-
-
 FIRST = 200
 """Posts of the first burst, which wakes everything up and says how many the measured one takes."""
-
-
 DRAIN = 180.0
 """Seconds that posts get to be done once no more come."""
-
-
 TELL_EVERY = 15.0
 """Seconds between two lines of progress."""
 

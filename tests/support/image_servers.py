@@ -22,7 +22,6 @@ OUTSIDE, INSIDE = "127.0.0.2", "127.0.0.1"
 
 ALSO = (ip_network(f"{OUTSIDE}/32"),)
 
-
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

@@ -14,8 +14,6 @@ from models.text.vocabulary import Vocabulary
 from training.runs.export import export
 
 WORDS = Vocabulary(("toronto", "maple", "leafs", "won", "in", "the", "a", "hockey", "player"))
-
-
 CHARACTERS = Vocabulary(tuple("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ#@.,"))
 
 

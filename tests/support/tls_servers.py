@@ -22,20 +22,10 @@ from stream.local.stack import LocalKafka, free_port
 
 PRIVATE = "Zq7wX"
 """Part of every password here: it must never be seen anywhere."""
-
-
 PASSWORD = PRIVATE + " ä\"\\'$%#@:/?&,=;{}"
-
-
 KEY_PASSWORD = PRIVATE + "-of the key ü"
-
-
 SCRAM_USER = "scram,user=1"
-
-
 PLAIN_USER = "plainuser"
-
-
 REDIS_USER = "trimod"
 
 

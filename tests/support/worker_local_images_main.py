@@ -40,8 +40,6 @@ settings, port = Settings.model_validate_json(sys.argv[1]), int(sys.argv[2])
 
 
 rules = UrlRules(settings.fetch.hosts, http=settings.fetch.allow_http, ports=(port,))
-
-
 downloader = Downloader(rules, ALSO, Names(images_test=[OUTSIDE]))
 
 

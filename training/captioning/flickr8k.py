@@ -25,13 +25,8 @@ from training.errors import DataError
 
 HELD_BACK = 1000
 """Photographs in the test set, and as many in the validation set."""
-
-
 _WORD = re.compile(r"'s\b|\w+(?='s\b)|\w+(?:[-']\w+)*")
-
-
 _DECODED_AT_ONCE = 32
-
 
 Grids = npt.NDArray[np.float16]
 """Region features, [photographs, 49, 1280]."""

@@ -47,8 +47,6 @@ STATE, BEST = "captioner.state.pt", "captioner.best.pt"
 
 
 CPU = torch.device("cpu")
-
-
 Pair = tuple[Photo, tuple[str, ...]]
 """A photograph and one of its captions."""
 

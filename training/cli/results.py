@@ -1,8 +1,8 @@
-"""Makes training/RESULTS.md and its figures from the JSON files under training/results/ alone.
+"""Makes docs/results.md and its figures from the JSON files under training/results/ alone.
 
     python -m training.cli.results collect RUN... --data DATA   store a run's scores in training/results/runs/
     python -m training.cli.results inputs CHECKPOINT --data DATA   score each kind of input into .../inputs/
-    python -m training.cli.results page   write RESULTS.md and its PNGs from these and the experiments' tables
+    python -m training.cli.results page   write docs/results.md and its PNGs from these and the experiments' tables
 
 None of our figures is typed in by hand; the papers' figures are in training/experiments/published.py.
 """
@@ -16,7 +16,7 @@ from training.experiments import collect as collecting
 from training.experiments.page import page as made_page
 from training.reports.tables import RESULTS
 
-OUT = Path(__file__).parents[1] / "RESULTS.md"
+OUT = Path(__file__).parents[2] / "docs" / "results.md"
 
 
 @click.group(epilog="Example: python -m training.cli.results collect runs/cwi --data ../shared/data")
@@ -58,10 +58,10 @@ def inputs(checkpoint: Path, data: Path) -> None:
 
 @main.command(epilog="Example: python -m training.cli.results page")
 def page() -> None:
-    """Write RESULTS.md and its figures. No data and no checkpoint are needed."""
+    """Write docs/results.md and its figures. No data and no checkpoint are needed."""
     if not any(collecting.RUNS.glob("*.json")):
         raise click.ClickException(f"{collecting.RUNS}: no stored runs; run `collect` first")
-    OUT.write_text(made_page(RESULTS), encoding="utf-8")
+    OUT.write_text(made_page(RESULTS, OUT.parent / "results" / "figures"), encoding="utf-8")
     click.echo(str(OUT))
 
 

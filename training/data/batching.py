@@ -14,8 +14,6 @@ from models.text.windows import windows
 from training.data.datasets import Sample
 
 T = TypeVar("T")
-
-
 Segment = Callable[[Sequence[str]], list[str]]
 """Maps hashtags without `#` to their words, joined by spaces."""
 

@@ -19,9 +19,7 @@ from training.errors import DataError
 
 log = logging.getLogger(__name__)
 
-
 NO_IMAGES = "the posts have no image ids (expected a line IMGID:NAME before each post)"
-
 
 Look = Callable[[Path, Sequence[str]], Mapping[str, Seen]]
 """Maps a data folder and image ids to the image input of each."""

@@ -24,10 +24,7 @@ from models.vision.image_reader import ImageReader
 
 TOGETHER = 32
 """Images read and stored together."""
-
-
 ENDINGS = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
-
 
 State = list[int] | None
 """Size and modification time of an image file; None if it is missing."""

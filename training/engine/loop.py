@@ -22,8 +22,6 @@ from training.engine.run_state import RunState, save_state
 
 B = TypeVar("B")
 """A batch, of whatever the task's loss takes."""
-
-
 LOSS = TextColumn("loss {task.fields[loss]:.3f}")
 """The column that `fit` fills: the mean loss of the last 50 steps."""
 

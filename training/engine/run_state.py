@@ -19,12 +19,8 @@ from training.errors import DataError
 
 LOCK = "lock"
 """In a run's folder, the file that its process has."""
-
-
 FORMAT = 2
 """Of a state file. Files of other formats are refused."""
-
-
 log = logging.getLogger(__name__)
 
 

@@ -27,8 +27,6 @@ from training.errors import DataError
 from training.evaluation.scoring import score
 
 BATCH = 64
-
-
 log = logging.getLogger(__name__)
 
 

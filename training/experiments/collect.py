@@ -1,4 +1,4 @@
-"""Small JSON files of measurements, kept in the repository: the only source of our figures in training/RESULTS.md.
+"""Small JSON files of measurements, kept in the repository: the only source of our figures in docs/results.md.
 
 `training/results/runs/` has a file per training run. It holds the checkpoint's metrics.json and, if the data is
 available, the scores through `Tagger` (strict, partial, confusion matrix, modality weights). `training/results/inputs/`
@@ -47,8 +47,6 @@ KINDS = (
     Input("captions (BLIP-2), raw", ("--captions", "{}/captions.blip2.json", "--raw")),
     Input("strangers' images, raw", ("--images", "mvsa/images", "--random-images", "1", "--raw")),
 )
-
-
 SETS = ("twitter2015", "twitter2017")
 
 

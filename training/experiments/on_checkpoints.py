@@ -24,15 +24,10 @@ from training.reports.tables import Table, Value, mean_row
 
 Control = Callable[[list[Sample]], list[Sample]]
 
-
 ALLOWED_LOSS = 0.5
 """F1 that another post's image may cost, compared with no image."""
-
-
 REPLACED = 0.2
 """Share of hashtags that are replaced with random letters."""
-
-
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 

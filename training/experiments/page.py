@@ -18,23 +18,17 @@ from training.reports import plots
 from training.reports.tables import Value, grid
 
 Run = Mapping[str, Any]
-
-
 Key = tuple[str, str, str]
 """Preset (with the run's name if another run of it differs in more than the seed), sets, visual input."""
-
-
 SAME = (
     "data", "noise", "renamed", "captioner", "vectors", "vectors_sha256", "started_from", "teachers",
     "trained_parameters",
 )  # fmt: skip
 """What runs of one group have in common, besides the key, their recipe and the model's settings."""
 
-
 WEIGHTS = """With `fusion=cross`, as in both shipped models, image information is mixed into the text before this step
 (equations 11-12 come last). These weights show what is added at the end; they do not measure the image's influence. The
 experiments on modalities measure that."""
-
 
 COMMANDS = """Each run with its checkpoint's id and its training time in seconds. A checkpoint that a command names but
 this list lacks was not kept, and neither were its scores. `runs/mvsa` holds MVSA's posts without images, tagged by
@@ -42,12 +36,11 @@ this list lacks was not kept, and neither were its scores. `runs/mvsa` holds MVS
 different checkpoint has a different hash below. `runs/m/NAME` and `runs/c/NAME` are the run NAME as stored in the
 previous ensemble, in four bits: such a member has the weights of that copy and the command of the run."""
 
-
 INTRODUCTION = """# Results
 
-This page is made by `make results` from the JSON files in [results](results/); none of our figures is typed in by
-hand. Our figures are on *validation* splits, which also selected the best epoch. The papers' figures are on *test*
-splits, which are not available here.
+This page is made by `make results` from the JSON files in [training/results](../training/results/); none of our figures
+is typed in by hand. Our figures are on *validation* splits, which also selected the best epoch. The papers' figures are
+on *test* splits, which are not available here.
 
 Precision, recall and F1 are in percent. Strict scores need the right borders and the right type, as in seqeval's strict
 mode. The partial F1 beside them is SemEval-2013's, by nervaluate: an overlap counts half, regardless of its type. Rows
@@ -61,19 +54,24 @@ This applies to the two shipped checkpoints and their members.
 `captions:NAME` are machine-made captions of the posts' real images, not pixels."""
 
 
-def page(folder: Path) -> str:
-    """The page made from `folder` (`runs/`, `inputs/` and a folder per experiment); writes `folder/figures/`."""
+def page(folder: Path, drawn: Path) -> str:
+    """The page made from `folder` (`runs/`, `inputs/` and a folder per experiment).
+
+    Its figures go to the folder `drawn`, `results/figures` beside the page: some are made here, and those that
+    experiments drew are moved there.
+    """
     runs = _read(folder.glob("runs/*.json"))
     reports = {
         path.stem: json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("inputs/*.json"))
     }
     sections = [INTRODUCTION]
     if runs:
-        sections += [_models(runs), _types(runs), _differences(runs), _figures(runs, folder / "figures")]
+        sections += [_models(runs), _types(runs), _differences(runs), _figures(runs, drawn)]
     sections += [_inputs(name, found) for name, found in reports.items()]
     experiments = sorted(folder.glob("*/table.json"))
     if experiments:
-        sections += ["## Experiments", *map(_experiment, experiments), *_not_run(experiments)]
+        shown = [_experiment(path, drawn / path.parent.name) for path in experiments]
+        sections += ["## Experiments", *shown, *_not_run(experiments)]
     if runs:
         sections.append(_commands(runs))
     made = [*(run.get("vectors_from", {}) for run in runs), *map(_vectors_of, experiments)]
@@ -253,14 +251,17 @@ def _inputs(name: str, reports: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join([head, "", about, "", grid(columns, rows), "", "Run in the data folder:", "", *commands])
 
 
-def _experiment(path: Path) -> str:
-    """An experiment's stored table, its notes, its command and its figures."""
-    found, name = json.loads(path.read_text("utf-8")), path.parent.name
+def _experiment(path: Path, drawn: Path) -> str:
+    """An experiment's stored table, its notes, its command and its figures, which are moved to the folder `drawn`."""
+    found = json.loads(path.read_text("utf-8"))
     lines = [f"### {found['title']}", "", grid(found["columns"], found["rows"])]
     for note in found["notes"]:
         lines += ["", note]
-    for figure in sorted(path.parent.glob("figure*.png")):
-        lines += ["", f"![{found['title']}](results/{name}/{figure.name})"]
+    for figure in path.parent.glob("figure*.png"):
+        drawn.mkdir(parents=True, exist_ok=True)
+        figure.replace(drawn / figure.name)
+    for figure in sorted(drawn.glob("figure*.png")):
+        lines += ["", f"![{found['title']}](results/figures/{drawn.name}/{figure.name})"]
     if ids := found["facts"].get("checkpoints"):
         named = ", ".join(f"{label} is {checkpoint}" for label, checkpoint in ids.items())
         lines += ["", f"Checkpoints: {named}."]

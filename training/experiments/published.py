@@ -43,7 +43,6 @@ PAPERS = {
     "(HamLearning)",
 }
 
-
 WHY = {
     "trimod": "test split; ours is trained on both sets together, the paper's on Twitter-2015; ResNet-50 and a "
     "captioner over the real images, where ours read BLIP-2's captions of them; word vectors of an unnamed corpus; "
@@ -147,7 +146,6 @@ CLAIMS: dict[tuple[str, str, str], Claim] = {
     ("hamlearning", "Mask R-CNN", T15): Claim("Table 6", 76.33, 76.93, 75.74),
     ("hamlearning", "Mask R-CNN", T17): Claim("Table 6", 86.73, 87.03, 86.45),
 }
-
 
 SYSTEMS = {
     "trimod": ("trimod", "TriMod"),

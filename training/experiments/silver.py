@@ -28,12 +28,8 @@ from training.runs.spec import Run
 from training.runs.train import train_preset
 
 SOURCE = "mvsa"
-
-
 STUDENTS = ("trimod", "hsn")
 """Presets that are trained. One reads the mean over an image's pixels, the other 7 x 7 regions."""
-
-
 HELD_BACK = 10
 """One post in this many is held out from training."""
 

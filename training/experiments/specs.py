@@ -50,32 +50,20 @@ class TrainedExperiment:
 
 
 BOTH = (Trial(T15, (T15,), (T15,)), Trial(T17, (T17,), (T17,)))
-
-
 ONLY_T15 = BOTH[:1]
-
-
 CROSS = (Trial(T17_TO_T15, (T17,), (T15,)), Trial(T15_TO_T17, (T15,), (T17,)))
-
-
 REAL = (
     Trial(REAL_WORLD, (T15,), (T15, "btc"), ("btc",), frozenset({"PER", "LOC", "ORG"})),
     # Whether text-only posts help or harm on the posts with images.
     Trial(f"{REAL_WORLD}, {T15} alone", (T15,), (T15,), ("btc",), frozenset({"PER", "LOC", "ORG"})),
 )
 
-
 MODERN_RECIPE = (
     "Trained with the preset's modern recipe on this set, not with the paper's. Compare the rows with each other; with "
     "the paper's, compare only their order."
 )
-
-
 PLAIN = {"dropout": 0.0, "weight_decay": 0.0}
-
-
 HAM = "hamlearning"
-
 
 TRAINED_EXPERIMENTS: dict[str, TrainedExperiment] = {
     "systems": TrainedExperiment(

@@ -30,16 +30,10 @@ CORPORA = (
     "tweebank/train.conll",
     "wnut17/train.conll",
 )
-
-
 CAPTIONS = ("twitter2015/captions.blip2.json", "twitter2017/captions.blip2.json")
-
-
 SMALL_WORDS = frozenset(
     ["a", "an", "and", "at", "by", "for", "from", "in", "is", "it", "of", "on", "or", "the", "to", "with"]
 )
-
-
 CYRILLIC = str.maketrans("abcdefghijklmnopqrstuvwxyz", "абцдефгхийклмнопкрстувжхыз")
 
 

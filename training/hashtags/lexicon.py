@@ -24,19 +24,12 @@ from training.hashtags.corpus import Example
 from training.hashtags.frequencies import Frequencies
 
 RAREST = 1e-9  # words of a smaller share of English are not stored
-
-
 PAIRS = 250_000  # the web's most frequent pairs that are stored
-
-
 CANDIDATES = 12
-
-
 START = {  # a plausible model, to find candidates by
     **{"log_probability": 0.3, "words": -1.5, "unknown": -1.5, "unknown_length": -1.0, "network": 0.5},
     **{"known_1": -2.0, "mixed": -2.5, "pair_information": 0.5, "letter_digit": 2.0, "digit_letter": 1.0},
 }
-
 
 Cut = Callable[[str, Sequence[float]], list[bool]]
 """Text and log odds to a flag per character, as Lexicon.cut."""

@@ -8,8 +8,6 @@ from pathlib import Path
 from models.hashtags.lexicon import LexiconConfig
 
 NOTICE = "NOTICE.txt"
-
-
 TEXT = """\
 Word frequencies in this checkpoint
 ===================================

@@ -54,8 +54,6 @@ from training.hashtags.ranker import train_ranker
 from training.hashtags.scoring import DEV_FILES, exact_match, wordninja_exact_match
 
 log = logging.getLogger(__name__)
-
-
 STATE = "segmenter.state.pt"
 
 

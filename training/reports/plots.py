@@ -17,15 +17,9 @@ from training.evaluation.confusion import MISSED, SPURIOUS, Confusion
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 """Okabe and Ito's palette."""
-
-
 MARKERS = "osD^vPX*"
-
-
 PAPER: Mapping[str, Any] = {"marker": "D", "linestyle": "", "color": COLOURS[1], "markeredgecolor": "black"}
 """Style of a paper's figure."""
-
-
 DPI = 80
 
 

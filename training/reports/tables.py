@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parents[1] / "results"
-"""Measurements are kept here, in a folder per experiment; training/RESULTS.md is made from them."""
-
+"""Measurements are kept here, in a folder per experiment; docs/results.md is made from them."""
 
 Value = str | float | int | None
 

@@ -28,8 +28,6 @@ from training.engine.precision import autocast
 from training.errors import DataError
 
 BATCH = 64
-
-
 FINE = re.compile(r"\d+(?:[.,]\d+)+|\w+|[^\w\s]")
 """A token as in Twitter-2017 (matches 99.9 % of its tokens): a number, a run of letters, or any other single mark."""
 

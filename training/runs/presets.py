@@ -16,8 +16,6 @@ from training.errors import DataError
 
 QUIET = Noise(no_image=0, other_image=0, class_words=0, no_hashtags=0, other_spelling=0, unreadable=0)
 """Unchanged training input, for the papers' own recipes."""
-
-
 MILD = Noise(no_image=0.2, class_words=0.15, other_spelling=0.1, unreadable=0.03)
 """Less noise, for the presets over pretrained encoders."""
 
@@ -37,11 +35,7 @@ class Preset:
 
 
 MODERN = Recipe(epochs=10, batch_size=32, rate=2e-3, tune_words=False)
-
-
 FINE_TUNED = Recipe(epochs=8, batch_size=16, rate=1e-3, encoder_rate=1e-4)
-
-
 CWI_RECIPE = Recipe(
     epochs=10,
     batch_size=16,
@@ -52,7 +46,6 @@ CWI_RECIPE = Recipe(
     average=0.0,
     patience=10,
 )
-
 
 PRESETS: dict[str, Preset] = {
     "trimod": Preset(

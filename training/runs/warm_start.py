@@ -22,8 +22,6 @@ from training.runs.presets import PRESETS, Preset
 
 HEADS = ("emit.", "crf.")
 """Weights that belong to a label set: initialized again if the labels differ."""
-
-
 OF_ANY = {"labels", "use_pixels", "tune_biases"}
 """Settings that do not define the kind of system. Labels come from the data, a model that reads pixels may continue
 with words alone, and the trained share of an encoder does not change the system."""

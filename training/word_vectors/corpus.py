@@ -19,11 +19,7 @@ from training.data.conll import read_conll
 from training.errors import DataError
 
 _CONLL = re.compile(r"IMGID:|-DOCSTART-|\S.*[\t ](O|[BI]-\S+)\s*$")
-
-
 _LINES_TO_TELL = 20
-
-
 _NO_WORD = re.compile(r"^(https?://|www\.|[@＠].)|[\s\x1c-\x1f\x85]")
 
 

@@ -21,8 +21,6 @@ from torch import Tensor
 from training.errors import DataError
 
 Row = npt.NDArray[np.float32]
-
-
 _BUFFER = 1 << 20
 
 

@@ -21,21 +21,11 @@ from tests.chaos.cluster.managed_process import Operated
 from tests.chaos.cluster.worker_process import Member
 
 SESSION_TIMEOUT = 6.0
-
-
 PARTITIONS = 8
-
-
 STOP_SECONDS = 2 * SESSION_TIMEOUT
-
-
 WORKERS = 3
-
-
 DELAY = 0.03
 """Seconds that the fake tagger takes for a batch."""
-
-
 BATCH_TOKENS = 64
 """Small batches, so that several are in work at any time."""
 
@@ -45,8 +35,6 @@ STALL_LIMIT, HANG_LIMIT = 30.0, 20.0
 
 WEEK = 7 * 86400.0
 """The dedup window: an interrupted run may go on days later, and a post that comes again must count once."""
-
-
 STOP_TIMEOUT = 20.0
 
 

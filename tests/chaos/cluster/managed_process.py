@@ -10,8 +10,6 @@ from stream.local.process import Child
 
 RESTART_AFTER = 1.0
 """Seconds from an end to the next start."""
-
-
 END_WITHIN = 25.0
 """Seconds after SIGTERM when an operator loses patience."""
 

@@ -17,8 +17,6 @@ from tests.chaos.observe.failover import Takeovers
 
 ARMED_FOR = 8.0
 """Seconds after which another worker is armed."""
-
-
 HAPPENS_WITHIN = 180.0
 """Seconds after which a fault whose point no worker passes is a failure: then nothing goes on at all."""
 

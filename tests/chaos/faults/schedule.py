@@ -11,27 +11,15 @@ from itertools import product
 from stream.runtime.fault_injection import POINTS
 
 TARGETS = ("worker", "broker", "Redis")
-
-
 SIGNALS = ("term", "kill", "stop")
-
-
 OTHERS = ("join", "leave", "join", "partitions", "leave", "anew", "join", "partitions", "leave", "anew")
 """Two for each group of a round."""
-
-
 LATEST_PASS = 3
 """A fault happens at the first to the third time that the worker passes its point."""
-
-
 PAUSES = (0.5, 9.0)
 """Seconds between two faults, at least and at most: less than it takes to recover from most of them."""
-
-
 PAUSES_AFTER_A_DEATH = (8.0, 16.0)
 """The same after a worker is killed."""
-
-
 ALONE = 0.5
 """How many of these deaths come while nothing else is wrong, so that the takeover can be measured."""
 

@@ -22,8 +22,6 @@ from tests.chaos.producer import Ingest
 
 PATIENCE = 240.0
 """Seconds for one deed: the broker may be away for some of them, and draining waits for workers."""
-
-
 MOST_PARTITIONS = 12
 """Of the posts topic; it has 8 again when it is made anew."""
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 
 LIMIT = 50.0
 """Seconds; the workers' own watchdogs have their stall limit (30 s) and 10 s to end."""
-
-
 LONG_LIMIT = 120.0
 
 

@@ -21,8 +21,6 @@ from tests.chaos.observe.topic_state import Facts, Log, Place
 
 TIMEOUT_MS = 5_000
 """For one request: the broker may be stopped."""
-
-
 PATIENCE = 15.0
 """Seconds that one reading may take before the connection is made anew."""
 

@@ -14,11 +14,8 @@ import orjson
 
 Place = tuple[str, int, int]
 """Kafka's UUID of the topic, partition, offset."""
-
-
 Log = tuple[str, int]
 """UUID and partition."""
-
 
 _NUMBER = re.compile(rb'"n": ?(\d+)')
 

@@ -30,10 +30,7 @@ from stream.sources.jsonl import read_lines
 
 pytestmark = pytest.mark.integration
 
-
 AWAY = "127.0.0.1:1"
-
-
 TRIMOD = str(Path(sys.executable).with_name("trimod"))
 
 

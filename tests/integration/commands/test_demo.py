@@ -21,7 +21,6 @@ from stream.sources.jsonl import prepare, read_lines
 
 COMMAND = [sys.executable, "-m", "stream", "demo"]
 
-
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 

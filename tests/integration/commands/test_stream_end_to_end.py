@@ -33,17 +33,10 @@ from tests.support.worker_processes import (
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
-
 TRIMOD = str(Path(sys.executable).with_name("trimod"))
-
-
 IMAGES = ("--images-root", str(SAMPLES))
-
-
 START = 180
 """Seconds at most until a worker has loaded its model and has partitions; on a quiet machine it takes 10."""
-
-
 RATE = 40
 """Posts per second while a worker is killed: slow enough for that to be in the middle."""
 

@@ -17,10 +17,7 @@ from stream.errors import BrokenWorker, PassingFault
 
 pytestmark = pytest.mark.integration
 
-
 HOUR = 3_600_000
-
-
 WINDOW = 600.0
 
 
@@ -83,8 +80,6 @@ MENTIONS = st.lists(
     st.tuples(st.sampled_from(["PER", "LOC"]), st.sampled_from(["a", "b c", "東京", "x:y", "{z}"])),
     max_size=3,
 )
-
-
 LOG = st.lists(
     st.tuples(st.sampled_from("abcdef"), st.sampled_from([0, 1, 200_000, 599_999, 600_000]), MENTIONS),
     max_size=25,

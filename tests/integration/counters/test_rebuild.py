@@ -21,7 +21,6 @@ from stream.messages.receipts import Origin, Receipt, ReceiptMention
 
 pytestmark = pytest.mark.integration
 
-
 PARTITIONS = 3
 
 

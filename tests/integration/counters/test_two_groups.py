@@ -32,7 +32,6 @@ from tests.support.worker_processes import (
 
 pytestmark = pytest.mark.integration
 
-
 OTHERS = ("BRAND", "DRUG")
 
 

@@ -26,10 +26,7 @@ from tests.support.worker_processes import (
 
 pytestmark = pytest.mark.integration
 
-
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
-
-
 LONG = 90
 """Seconds that a condition gets on a busy machine."""
 

@@ -35,14 +35,9 @@ from tests.support.worker_processes import (
 
 pytestmark = pytest.mark.integration
 
-
 LONG = 90
 """Seconds that a condition gets on a busy machine."""
-
-
 RANGE = {"partition.assignment.strategy": "range", "session.timeout.ms": 6000}
-
-
 KIP_848 = {"group.protocol": "consumer"}
 
 

@@ -56,17 +56,10 @@ from tests.support.worker_processes import wait_until
 
 pytestmark = pytest.mark.integration
 
-
 SCRIPT = Path(__file__).parents[2] / "support" / "worker_secured_main.py"
-
-
 TOKEN = f"{PRIVATE}-token-of-the-web"
-
-
 QUICK = 10.0
 """Seconds in which a refusal must be said: it takes 0.1 to 0.6, but the machine may be busy."""
-
-
 HERE = ("127.0.0.1",)
 
 

@@ -30,7 +30,6 @@ from tests.support.worker_processes import (
 
 pytestmark = pytest.mark.integration
 
-
 LONG = 90
 """Seconds that a condition gets on a busy machine."""
 

@@ -32,14 +32,9 @@ from tests.unit.models.inference.test_all_architectures_served import checkpoint
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
-
 START = 200
 """Seconds that a worker with a real model may take until it is assigned its partitions, on a busy machine."""
-
-
 SWITCHES = 20
-
-
 PER_SECOND = 40
 
 

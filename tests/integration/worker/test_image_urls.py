@@ -29,16 +29,9 @@ from tests.support.worker_processes import (
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
-
 SCRIPT = Path(__file__).parents[2] / "support" / "worker_local_images_main.py"
-
-
 KINDS = ("blue.png", "none", "gone", "hang", "inside", "evil", "data and blue.png")
-
-
 PER_KIND = 6
-
-
 RELEASED = threading.Event()
 """The end of a request that hangs."""
 

@@ -27,10 +27,7 @@ from tests.support.worker_processes import (
 
 pytestmark = pytest.mark.integration
 
-
 COUNT = 48
-
-
 KILLER = 21
 
 

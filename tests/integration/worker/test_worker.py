@@ -32,10 +32,7 @@ from tests.support.worker_processes import (
 
 pytestmark = pytest.mark.integration
 
-
 PLACES = ("Paris", "Rome", "Lagos", "Toronto", "Quito")
-
-
 BAD: tuple[bytes | None, ...] = (b"no json", None, b'{"id":"x"}', b'{"text":"no id"}')
 
 

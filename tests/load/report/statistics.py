@@ -8,7 +8,6 @@ import numpy as np
 WARM_UP = 0.2
 """Share of the time at the beginning that no slope is taken of: caches fill, the allocator grows."""
 
-
 Points = Sequence[tuple[float, float]]
 """(seconds, value)."""
 

@@ -18,11 +18,7 @@ from PIL import Image, ImageDraw
 from tests.support.image_servers import OUTSIDE
 
 URL_HOST = "images.test"
-
-
 DRAWN = 24
-
-
 SIDES = (224, 320, 480, 640)
 
 

@@ -29,8 +29,6 @@ PLACES = (
     "Georgia",
     "Kenya",
 )
-
-
 PEOPLE = (
     "Alice",
     "Serena",
@@ -44,8 +42,6 @@ PEOPLE = (
     "Chen",
     "Ivan",
 )
-
-
 FRAMES = (
     "{person} is back in {place} and {words}",
     "so {words} with {person} {name} tonight {tags}",

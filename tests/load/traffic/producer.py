@@ -15,8 +15,6 @@ from tests.load.traffic.posts import Posts
 
 DELIVERY_TIMEOUT = 600.0
 """Seconds for which a record is tried: longer than any outage here."""
-
-
 RECONNECT_MS = 1000
 """Between two tries to reach a broker that is away; kafka-python would wait up to 30 s, and we measure others."""
 

@@ -45,6 +45,7 @@ def run(tagger: PoisonableTagger, *cases: Case) -> list[Result]:
     return Line(tagger).run(cases)
 
 
+@pytest.mark.slow
 def test_a_short_run_finds_nothing(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sizes = {"posts": 800, "images": 80, "shipped": 20}
     status = fuzz(Parent(11, tiny, 1), sizes, 11, tmp_path / "failures")
@@ -151,6 +152,7 @@ def test_a_poison_post_dies_alone(tagger: PoisonableTagger) -> None:
     assert ["", "", ""] == [result.problem for result in results]
 
 
+@pytest.mark.slow
 def test_a_post_that_kills_the_process_is_found_and_kept(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,8 +13,6 @@ from tests.chaos.posts import SOURCE, dies, fate, post
 from tests.support.fake_tagger import FakeTagger, mentions_of
 
 COUNT = 400
-
-
 LOG = ("uuid", 0)
 
 

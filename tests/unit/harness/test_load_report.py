@@ -12,8 +12,6 @@ from tests.load.report.report import Counts, Report, as_text, make_report
 FINE = Counts(
     sent=5000, confirmed=5000, receipts=4990, dead=10, bad=10, duplicates=0, lost=0, totals_exact=True
 )
-
-
 BOUNDS = {"tokens": 100}
 
 

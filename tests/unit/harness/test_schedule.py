@@ -7,8 +7,6 @@ from stream.runtime.fault_injection import POINTS
 from tests.chaos.faults.schedule import OTHERS, SIGNALS, TARGETS, draw
 
 ROUND = len(TARGETS) * len(SIGNALS) * len(POINTS) + len(OTHERS)
-
-
 GROUP = ROUND // len(POINTS)
 
 

@@ -17,8 +17,6 @@ from models.text.post_encoder import PostEncoder
 from tests.support.tiny_checkpoint import CHARACTERS, WORDS, tiny_model
 
 LABELS = ("O", "B-PER", "I-PER")
-
-
 HYPER = {"word_size": 12, "word_hidden": 8}
 
 

@@ -33,8 +33,6 @@ SMALL = {
     "use_pixels": True,
     "dropout": 0.0,
 }
-
-
 TABLE_5 = {
     "HSN": {},
     "w/o MI": {"gate": False},

@@ -51,6 +51,7 @@ def test_it_knows_who_and_where(tagger: Tagger) -> None:
     assert {("Serena Williams", "PER"), ("Paris", "LOC"), ("Justin Trudeau", "PER")} <= found
 
 
+@pytest.mark.slow
 def test_500_posts_alone_and_in_shuffled_batches_are_tagged_alike_and_in_place(tagger: Tagger) -> None:
     posts = [Post(text) for text in texts(500)]
     alone = [tagger.tag([post])[0] for post in posts]

@@ -7,6 +7,8 @@ from models.core.post import Post
 from models.inference.tagger import Tagger
 from tests.unit.models.checkpoints.test_shipped import assert_alike, texts
 
+pytestmark = pytest.mark.slow
+
 CHECKPOINT = DEFAULT_CHECKPOINT.parent / "trimod-accurate"
 
 

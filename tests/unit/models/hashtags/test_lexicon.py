@@ -18,17 +18,9 @@ WORDS = {
     **{"the": Word(-2.0, -2.0), "x": Word(-6.0, -6.0), "files": Word(-5.0, -5.0), "file": Word(-12.5, -12.5)},
     **{"thex": Word(0.0, -18.0), "s": Word(-7.0, -7.0), "09": Word(-8.0, -8.0), "file09": Word(-15.0, 0.0)},
 }
-
-
 PAIRS = {("the", "x"): Pair(1.5, 0.0), ("x", "files"): Pair(4.0, 2.0), ("file", "s"): Pair(0.0, 1.0)}
-
-
 SIZES = {"words": len(WORDS), "size": len(" ".join(WORDS)), "pairs": len(PAIRS), "sources": 2}
-
-
 EVERY = LexiconConfig(**SIZES, weights={name: (7 * i % 11 - 5) / 10 for i, name in enumerate(FEATURES)})
-
-
 UNIGRAMS = LexiconConfig(**SIZES, weights={"network": 1.0, "log_probability": 0.7, "unknown": -4.2})
 
 

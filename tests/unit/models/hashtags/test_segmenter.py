@@ -13,20 +13,14 @@ from training.hashtags.trainer import batch_loss
 TINY = SegmenterConfig(
     char_dim=12, case_dim=4, kernels=(3, 5), channels=16, hidden=24, decoder=16, dropout=0.0
 )
-
-
 WORDS = [
     *("big", "data", "new", "york", "san", "jose", "maple", "leafs", "hat", "trick", "the", "files"),
     *("good", "day", "red", "bull", "top", "gear", "west", "ham"),
 ]
-
-
 PAIRS = [
     Example((a, b) if i % 2 else (a.title(), b.title()))
     for i, (a, b) in enumerate(zip(WORDS, WORDS[7:] + WORDS[:7], strict=True))
 ]
-
-
 SINGLES = [Example((word,)) for word in WORDS[:12]]
 
 

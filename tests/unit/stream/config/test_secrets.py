@@ -17,8 +17,6 @@ from stream.errors import SettingsError
 from stream.local.supervisor import environment, worker_children
 
 HIDDEN = "hunter2hunter2hunter2"
-
-
 LOGIN: dict[str, Any] = {"security_protocol": "SASL_SSL", "username": "ann", "password": HIDDEN}
 
 

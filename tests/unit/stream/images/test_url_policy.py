@@ -17,8 +17,6 @@ from stream.images.url_policy import UrlRules
 from stream.local.supervisor import environment
 
 ANY = UrlRules(("*",))
-
-
 CDN = UrlRules(Fetch().hosts)
 
 
@@ -137,8 +135,6 @@ def test_a_host_that_could_never_fit_stops_the_start(host: str) -> None:
 
 
 NUMBERS = st.integers(0, 2**32 - 1)
-
-
 WRITERS = st.sampled_from(("{}", "{:#x}", "0{:o}"))
 
 
@@ -155,8 +151,6 @@ PIECES = (
     "https://", "http://", "//", "/", "\\", "@", ":", "#", "?", "%00", "%2e", ".", "。", "[", "]", "::1",
     "pbs.twimg.com", "127.0.0.1", "0x7f", "evil.com", "user", "443", "80", " ", "\n", "\t", "*",
 )  # fmt: skip
-
-
 TEXTS = st.lists(st.sampled_from(PIECES) | st.text(max_size=4), max_size=9).map("".join)
 
 

@@ -15,8 +15,6 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("deaf", flush=True)
 time.sleep(60)
 """
-
-
 COUNTING = """
 import signal, time
 
@@ -27,8 +25,6 @@ while not told:
     time.sleep(0.01)
 time.sleep(0.2)
 """
-
-
 PARENT = """
 import sys, time
 from pathlib import Path

@@ -120,8 +120,6 @@ any_json = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )
-
-
 fields = st.sampled_from(
     ["id", "text", "created_at", "author", "lang", "source", "hashtags", "images", "other"]
 )

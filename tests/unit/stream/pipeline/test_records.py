@@ -14,8 +14,6 @@ from stream.pipeline.partition import Partition
 from stream.pipeline.tagging import Failed
 
 MODEL = Model("fake", "1")
-
-
 PARIS = (Mention(0, 5, "Paris", "LOC", 0.9, {"text": 1.0}), "paris")
 
 

@@ -37,11 +37,7 @@ from training.engine.loop import Files, fit
 from training.errors import DataError
 
 QUIET = Console(file=StringIO())
-
-
 RECIPE = CaptionerRecipe(epochs=3, batch_size=8, warmup_steps=2, held_back=3, patience=9)
-
-
 COLOURS = ("red", "green", "blue")
 
 
@@ -127,6 +123,7 @@ def test_bleu_takes_photographs_with_unequal_numbers_of_captions() -> None:
     assert bleu4([list("efgh"), list("ijkl")], both)["bleu4"] == pytest.approx(100)
 
 
+@pytest.mark.slow
 def test_learns_32_photographs_by_heart(tmp_path: Path) -> None:
     """Regions are noise, of another kind in each, so that only they can tell the captions apart."""
     words = [f"w{index}" for index in range(12)]

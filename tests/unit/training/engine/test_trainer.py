@@ -26,11 +26,7 @@ from training.runs.export import export
 from training.runs.presets import QUIET
 
 NAMES = ["Ann", "Bob", "Cem", "Dora"]
-
-
 CITIES = ["Riga", "Oslo", "Lima", "Bonn"]
-
-
 SAMPLES = [
     Sample([name, "visits", city, "#hockey"], ["B-PER", "O", "B-LOC", "O"], ["hockey"] if name < "C" else [])
     for name in NAMES

@@ -10,8 +10,6 @@ from models.core.labels import Span, bio_labels, spans
 from training.evaluation.scoring import Score, partial_score, score
 
 TAGS = st.sampled_from(bio_labels(["PER", "LOC"]))
-
-
 ROWS = st.lists(st.lists(st.tuples(TAGS, TAGS), min_size=1, max_size=8), min_size=1, max_size=6)
 
 
@@ -34,8 +32,6 @@ def test_scores_are_seqevals(rows: list[list[tuple[str, str]]]) -> None:
 
 
 GOLD = [[Span(0, 2, "PER"), Span(4, 6, "LOC"), Span(8, 9, "ORG")], [Span(0, 1, "PER")]]
-
-
 PREDICTED = [[Span(0, 2, "PER"), Span(5, 6, "LOC"), Span(10, 11, "ORG")], [Span(0, 1, "LOC")]]
 """Right; half (borders); missed and spurious; right borders with a wrong type."""
 

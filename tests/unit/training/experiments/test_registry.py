@@ -32,8 +32,6 @@ POSTS = "".join(
     f"IMGID:{n}\nToronto\tB-ORG\nLeafs\tI-ORG\nwon\tO\nin\tO\n#Riga{n}\tB-LOC\n\nIMGID:1{n}\na\tO\nplayer\tB-PER\n\n"
     for n in range(4)
 )
-
-
 TINY = Preset(
     "tiny", "trimod", Recipe(epochs=1, batch_size=4),
     {"word_size": 8, "character_size": 4, "character_hidden": 4, "word_hidden": 6, "dropout": 0.1}, QUIET,
@@ -203,6 +201,7 @@ def test_seeds_are_averaged_and_their_spread_is_told() -> None:
     assert {"seeds": 2, "F1": 71.0, "PER": 85.0, "lowest": 70.0, "highest": 72.0} == found
 
 
+@pytest.mark.slow
 def test_rows_are_trained_once_and_tabulated_with_the_papers_figure(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,8 @@ from models.core.errors import TrimodError
 from tests.support.tiny_checkpoint import tiny_checkpoint
 from training.cli import results
 from training.experiments import collect as collecting
-from training.experiments.page import grouped, page
+from training.experiments.page import grouped
+from training.experiments.page import page as made_page
 from training.reports.tables import RESULTS, Table
 
 SCORES = {"precision": 70.0, "recall": 72.0, "support": 9}
@@ -62,6 +63,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def page(folder: Path) -> str:
+    """The page, whose figures are in `folder`."""
+    return made_page(folder, folder / "figures")
+
+
 def test_the_page_has_means_over_seeds_beside_the_papers_figure(folder: Path) -> None:
     rows = [line for line in page(folder).splitlines() if line.startswith("| cwi | twitter2015")]
     assert rows[:2] == [
@@ -75,7 +81,7 @@ def test_the_page_has_everything_that_was_kept(folder: Path) -> None:
     made = page(folder)
     for expected in (
         "trimod train cwi --seed 2", "`12ab`", "| twitter2015 | text only | 70.00 | 72.00 | 73.21 | 80.04 |",
-        "| 1.24 |", "A note.", "    trimod experiment cost", "results/cost/figure.png", "InceptionV3",
+        "| 1.24 |", "A note.", "    trimod experiment cost", "results/figures/cost/figure.png", "InceptionV3",
         "    # glove.txt: 34cd\n    # not made here",
     ):  # fmt: skip
         assert expected in made
@@ -115,7 +121,8 @@ def test_a_committee_was_not_trained_but_its_members_were(folder: Path) -> None:
 def test_the_page_in_the_repository_is_made_of_the_files_beside_it(tmp_path: Path) -> None:
     """In a fresh clone, too: what is shown and not kept could be made by nobody else."""
     kept = shutil.copytree(RESULTS, tmp_path / "results")
-    assert results.OUT.read_text(encoding="utf-8") == page(kept)
+    drawn = shutil.copytree(results.OUT.parent / "results" / "figures", tmp_path / "figures")
+    assert results.OUT.read_text(encoding="utf-8") == made_page(kept, drawn)
 
 
 def test_short_runs_have_three_seeds() -> None:
@@ -153,8 +160,17 @@ def test_every_figure_that_the_page_shows_is_there(folder: Path) -> None:
             link = line[line.index("(results/") + len("(results/") : -1]
             assert (folder / link).is_file(), line
     assert {"curves-twitter2015.png", "confusion-twitter2015.png", "weights-twitter2015.png"} == {
-        path.name for path in (folder / "figures").iterdir()
+        path.name for path in (folder / "figures").glob("*.png")
     }
+
+
+def test_what_an_experiment_drew_is_moved_beside_the_page(folder: Path) -> None:
+    """Drawn anew, it takes the old one's place; there are never two."""
+    page(folder)
+    (folder / "cost" / "figure.png").write_bytes(b"drawn anew")
+    assert "](results/figures/cost/figure.png)" in page(folder)
+    assert b"drawn anew" == (folder / "figures" / "cost" / "figure.png").read_bytes()
+    assert not (folder / "cost" / "figure.png").exists()
 
 
 def test_the_page_is_the_same_each_time(folder: Path) -> None:

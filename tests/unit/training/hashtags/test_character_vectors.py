@@ -8,8 +8,6 @@ from torch.nn.functional import cosine_similarity
 from training.hashtags.character_vectors import character_vectors
 
 RNG = random.Random(3)
-
-
 TEXTS = ["".join(RNG.choice("bc") + RNG.choice("ei") for _ in range(4)) for _ in range(1500)]
 
 

@@ -13,15 +13,11 @@ from training.hashtags.frequencies import Frequencies
 from training.hashtags.lexicon import RAREST, add, fit, lists, share_right
 
 SHARES = {"new": 0.01, "york": 0.001, "day": 0.02, "ne": 0.0001, "wyork": RAREST / 2}
-
-
 ENGLISH = Frequencies(
     {**SHARES, "newday": 0.000002},
     SHARES,
     {("new", "york"): 0.0005, ("new", "wyork"): 0.1},
 )
-
-
 POSTS = [["New", "York", "day"], ["wyork", "day"]]
 
 

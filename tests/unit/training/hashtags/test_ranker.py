@@ -12,8 +12,6 @@ from training.hashtags.lexicon import lists, share_right
 from training.hashtags.ranker import _side_by_side, train_ranker
 
 APART = [Example(("New", "York")), Example(("new", "york"))]
-
-
 TOGETHER = [Example(("NewYork",)), Example(("newyork",))]
 
 

@@ -21,8 +21,6 @@ from training.hashtags.scoring import exact_match
 from training.hashtags.trainer import STATE, FirstStage, batch_loss, train_segmenter
 
 CONFIG = SegmenterConfig(char_dim=8, case_dim=4, kernels=(3,), channels=8, hidden=8, decoder=8, dropout=0.3)
-
-
 RECIPE = SegmenterRecipe(
     epochs=2,
     distant=64,
@@ -33,14 +31,8 @@ RECIPE = SegmenterRecipe(
     tune_epochs=1,
     tune_mixed=16,
 )
-
-
 WORDS = {"big": 0.01, "data": 0.01, "good": 0.01, "day": 0.01}
-
-
 ENGLISH = Frequencies(WORDS, WORDS, {("big", "data"): 0.001})
-
-
 QUIET = Console(file=StringIO())
 
 

@@ -13,8 +13,6 @@ from training.runs import distillation as distill
 from training.runs.distillation import School, Teacher, both_cuts, is_finely_cut, taught
 
 TOKENS = ["RT", "@PredsNHL", ":", "I'm", "at", "#StanleyCup", "4.7", "http://t.co/x", "🏒🏒"]
-
-
 CUT = ["RT", "@", "PredsNHL", ":", "I", "'", "m", "at", "#", "StanleyCup", "4.7", "🏒", "🏒"]
 
 

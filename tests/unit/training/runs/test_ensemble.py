@@ -135,6 +135,7 @@ def test_its_least_confidence_is_the_one_asked_for(tmp_path: Path, data: Path) -
     assert 0.4 < min(mention.confidence for mention in tagger.tag(["Toronto Maple Leafs won"])[0])
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_encoders_enter_as_adapters(tmp_path: Path, data: Path) -> None:
     """One that was tuned whole and one with adapters of a higher rank; what was done to them is of rank 2."""

@@ -29,11 +29,7 @@ from training.runs.train import train_preset
 from training.word_vectors.files import write_vectors
 
 SMALL = {"epochs": 12, "batch_size": 8, "rate": 2e-2, "average": 0.9, "dropout": 0.0}
-
-
 HYPER = {"word_size": 12, "character_size": 6, "character_hidden": 5, "word_hidden": 8}
-
-
 POSTS = [(name, city) for name in ("Ann", "Bob", "Cem", "Dora") for city in ("Riga", "Oslo", "Lima", "Bonn")]
 
 
