@@ -37,5 +37,5 @@ def test_a_refused_record_leaves_no_other_sender_waiting_for_ever(settings: Sett
     other, refused = asyncio.run(publish_both())
     assert isinstance(refused, RecordTooLarge)
     assert isinstance(other, PassingFault)
-    assert "their producer ended after a fault of others" in str(other)
+    assert "their producer was stopped after another error" in str(other)
     assert [b"after it"] == [record.value for record in read_all(kafka, kafka.tagged_topic)]
