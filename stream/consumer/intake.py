@@ -128,10 +128,10 @@ class Intake:
         if fetched.position <= expected or fetched.last_post >= expected:
             return
         if fetched.first > expected:
-            # Where aiokafka began to read is its own affair (a commit for a topic that is gone): read from our start.
-            if partition.entered < 0:
-                with contextlib.suppress(TimeoutError):  # then the next look tries again
-                    await self._offsets.seek(partition.id, expected)
+            # A fetch was not noted: aiokafka began elsewhere (a commit for a topic that is gone), or fetched while a
+            # rebalance set the positions. Read the rest again: posts that arrive twice are dropped.
+            with contextlib.suppress(TimeoutError):  # then the next look tries again
+                await self._offsets.seek(partition.id, expected)
             return
         log.debug("%s: offsets %d to %d contain no posts", partition.name, expected, fetched.position - 1)
         work = Work(partition, start.topic_id, fetched.position - 1, None, None, now())
