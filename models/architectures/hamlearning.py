@@ -34,12 +34,8 @@ from models.layers.transformer import Transformer
 from models.vision.detectors import CLASS_ACTIVATION, feature_size
 
 RELATIONS = ("inside", "cover", "overlap", *(f"class{number}" for number in range(1, 9)))
-
-
 INSIDE, COVER, OVERLAP, CLASS1 = 1, 2, 3, 4
 """Ids in `relations`: 1 + index in RELATIONS; 0 is no edge."""
-
-
 WHOLE = (0.5, 0.5, 1.0, 1.0)
 """The image's own box."""
 ROUNDING = 1e-5

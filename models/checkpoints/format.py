@@ -33,22 +33,12 @@ from models.checkpoints.tensor_files import save_tensors
 from models.core.errors import CheckpointError
 
 FORMAT = 1
-
-
 WEIGHTS, CONFIG, METRICS, MANIFEST = "model.safetensors", "config.json", "metrics.json", "manifest.json"
-
-
 GOLDEN = "golden.json"
-
-
 MODEL, CAPTIONER, SEGMENTER = "model.", "captioner.", "segmenter."
 """Prefixes of the components' tensor names."""
-
-
 SEGMENTER_STREAM, FEW_BITS_STREAM = "segmenter", "few_bits"
 """Names of the tensors that contain the compressed streams; without them, tensors are stored uncompressed."""
-
-
 CAPTIONER_BITS = 8
 """For the captioner of a quantized checkpoint: unlike an ensemble's members, no others compensate its errors."""
 PARTS = (WEIGHTS, CONFIG, METRICS, GOLDEN)

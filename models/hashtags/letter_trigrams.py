@@ -10,8 +10,6 @@ import torch
 from torch import Tensor
 
 BOUNDARY, OTHER, KINDS = 0, 27, 28  # a to z are 1 to 26
-
-
 SMOOTHING = 1e-7
 
 

@@ -30,11 +30,7 @@ FEATURES = (
 
 # fmt: on
 RARE, RARER, RAREST = -11.0, -14.0, -17.0
-
-
 LONG, LONGER = 6, 10
-
-
 VOWELS = frozenset("aeiouy")
 
 

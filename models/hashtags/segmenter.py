@@ -26,17 +26,9 @@ from models.hashtags.lexicon_storage import empty, no_collection, unpack
 from models.hashtags.ranker import Ranker
 
 PADDING = 0
-
-
 UNKNOWN_LETTER, UNKNOWN_DIGIT, UNKNOWN_OTHER = 1, 2, 3
-
-
 FIRST_KNOWN = 4
-
-
 NO_CASE, LOWER, UPPER, DIGIT, OTHER = 1, 2, 3, 4, 5
-
-
 CASES = 6
 
 

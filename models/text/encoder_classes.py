@@ -51,10 +51,8 @@ def deferred() -> Iterator[None]:
     for module, function in DEFERRED.items():
         package = module.partition(".")[0]
         if package not in sys.modules and (spec := find_spec(package)):
-            stand_ins[package] = stand_ins.get(package, ModuleType(package))
-            stand_ins[
-                package
-            ].__spec__ = spec  # transformers looks for it to see whether the package is installed
+            stand_in = stand_ins.setdefault(package, ModuleType(package))
+            stand_in.__spec__ = spec  # transformers looks for it to see whether the package is installed
             stand_ins[module] = ModuleType(module)
             setattr(stand_ins[module], function, _real(module, function))
     sys.modules.update(stand_ins)

@@ -37,11 +37,7 @@ TAGS: tuple[str, ...] = tuple(PENN)
 _CATEGORY = {tag: category for category, tags in PENN.items() for tag in tags.split()}
 MAX_READ = 200
 """Characters of a token that are read: html.unescape raises on `&#` with 4300 digits."""
-
-
 _MENTION, _SYMBOL, _RETWEET = "<mention>", "<symbol>", "<retweet>"
-
-
 _INTERJECTIONS = (
     "ah aw aww ha haha hahaha hey hi lmao lmfao lol oh omg ooh ugh wow xx xoxo yay yea yeah yep yes"
 )

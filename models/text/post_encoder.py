@@ -21,12 +21,8 @@ from models.text.pretrained import load_wordpieces, special_id
 from models.text.vocabulary import SPECIAL, UNKNOWN, Vocabulary
 
 MAX_TOKEN_PIECES = 8
-
-
 MAX_HASHTAG_WORDS, MAX_CONTEXT_PIECES = 40, 48
 """Maximum hashtag words, and maximum pieces of hashtag words or of image words."""
-
-
 CASES = ("lower", "Title", "UPPER", "mIxed")
 FUNCTION_WORDS = frozenset(
     """a an the this that these those some any no and or but nor so if as at by for from in into of off on onto out

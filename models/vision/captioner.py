@@ -24,8 +24,6 @@ from models.vision.efficientnet import FEATURES, REGIONS
 
 PAD, START, END, UNKNOWN = range(4)
 """Special word numbers; those of the vocabulary follow."""
-
-
 SPECIAL = 4
 
 

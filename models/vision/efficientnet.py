@@ -27,13 +27,9 @@ FEATURES = 1280
 """Width of the pooled features."""
 REGIONS = 49
 """Cells of the last feature map, 7 x 7."""
-
-
 CPU_BATCH, GPU_BATCH = 4, 64
 """Pictures in one pass through the network; more are split. On two AVX2 cores 4 at once ran at 56 to 67
 pictures/s and 16 at 42: their activations no longer fit the cache."""
-
-
 TOP_CLASSES = 5
 """Maximum number of classes whose names become words."""
 MIN_PROBABILITY = 0.1

@@ -26,9 +26,7 @@ def explain(error: BaseException, kafka: Kafka) -> TrimodError:
     if isinstance(error, TrimodError):
         return error
     if _is(error, kafka_errors.InconsistentGroupProtocolError):
-        return PassingFault(
-            f"group {kafka.group} is in use by another kind of consumer: stop it, or set kafka.group"
-        )
+        return PassingFault(in_use(kafka))
     if _is(error, kafka_errors.GroupAuthorizationFailedError):
         return Refused(
             f"Kafka denies access to group {kafka.group}: allow READ on it (kafka.username), or set kafka.group"
@@ -45,6 +43,11 @@ def explain(error: BaseException, kafka: Kafka) -> TrimodError:
     return BrokenWorker(f"the Kafka client cannot continue: {one_line(error)}")
 
 
+def in_use(kafka: Kafka) -> str:
+    """The message if others use the group."""
+    return f"group {kafka.group} is in use by another kind of consumer: stop it, or set kafka.group"
+
+
 def may_be_in_use(error: BaseException) -> bool:
     """Whether an error while joining may mean that others use the group: then `who_is_in` finds out.
 
@@ -58,7 +61,7 @@ def who_is_in(kafka: Kafka) -> str:
     """Which other kind of consumer uses the group: its protocol and some members, as far as Kafka reports them. Empty
     if there are only Faust's. Raises PassingFault."""
     with admin_client(kafka) as admin:
-        found = patiently(lambda: admin.describe_groups([kafka.group]))[kafka.group]
+        found = _described(admin, kafka.group)
         if not found["members"]:
             return _new_kind(admin, kafka.group)
         protocol = found["protocol_data"] or found["protocol_type"]
@@ -68,7 +71,12 @@ def who_is_in(kafka: Kafka) -> str:
 def members(kafka: Kafka) -> int:
     """The number of members of the group; 0 if there is no such group. Raises PassingFault."""
     with admin_client(kafka) as admin:
-        return len(patiently(lambda: admin.describe_groups([kafka.group]))[kafka.group]["members"])
+        return len(_described(admin, kafka.group)["members"])
+
+
+def _described(admin: KafkaAdminClient, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = patiently(lambda: admin.describe_groups([name]))[name]
+    return found
 
 
 def _new_kind(admin: KafkaAdminClient, name: str) -> str:

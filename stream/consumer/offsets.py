@@ -89,9 +89,7 @@ class Offsets:
             return consumer
 
         async def fetch_and_note(consumer: AIOKafkaConsumer, *arguments: Any, **options: Any) -> Any:
-            if (
-                self._refused
-            ):  # what was fetched together with what failed is lost: nothing more may be handed on
+            if self._refused:  # what was fetched with what failed is lost: nothing more may be handed on
                 await asyncio.sleep(ASK_AGAIN)
                 return {}
             seeks, positions = self._seeks, self._positions(consumer)

@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 
 from stream.config.kafka import Kafka
 from stream.consumer.committer import Commits
-from stream.consumer.group import explain, may_be_in_use, who_is_in
+from stream.consumer.group import explain, in_use, may_be_in_use, who_is_in
 from stream.consumer.offsets import Offsets
 from stream.consumer.topic_identity import PostsTopic
 from stream.errors import BrokenWorker, PassingFault
@@ -105,10 +105,7 @@ class Pulse:
         found = explain(error, self._kafka)
         if not (self._offsets.joins and may_be_in_use(error) and (who or isinstance(found, PassingFault))):
             raise found
-        raise PassingFault(
-            f"group {self._kafka.group} is in use by another kind of consumer: stop it, or set kafka.group"
-            f" ({who or 'it has just left'})"
-        )
+        raise PassingFault(f"{in_use(self._kafka)} ({who or 'it has just left'})")
 
     def _behind(self) -> bool:
         """Whether posts are pending."""

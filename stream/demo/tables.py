@@ -20,8 +20,6 @@ from stream.messages.posts import decode_post
 
 BEFORE, AFTER = 22, 30
 """Characters of the post around a mention."""
-
-
 ROWS = 6
 """Mentions of one post that are shown."""
 BAR = 12

@@ -7,11 +7,7 @@ from dataclasses import dataclass
 TAGGED = "tagged"
 BAD_POST = "BadPost"
 POISON = "PoisonError"
-
-
 USED, BROKEN = "used", "broken"
-
-
 POISON_MARK = "☠ makes the model raise ☠"
 """A text that the fuzz's tagger raises on: the neighbours of its post must be tagged."""
 

@@ -10,12 +10,8 @@ from typing import Any
 from tests.fuzz.cases import BAD_POST, TAGGED
 
 MOST_BYTES, MOST_TEXT, MOST_NAME, MOST_IMAGES = 8 * 2**20, 100_000, 512, 4
-
-
 SURELY_TOO_DEEP, SURELY_FINE = 1100, 800
 """Levels of nesting: in between, parsers differ."""
-
-
 _TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(\.\d{1,6})?([Zz]|[+-](\d\d):(\d\d))", re.ASCII
 )

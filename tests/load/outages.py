@@ -29,12 +29,8 @@ from tests.load.traffic.producer import Load
 SERVERS = ("redis", "kafka")
 RATE = 20.0
 """Posts per second."""
-
-
 BEFORE, AFTER = 45.0, 45.0
 """Seconds of load before the outage, and after it at least."""
-
-
 LIMIT = 30.0
 """Seconds that catching up may take."""
 PATIENCE = 180.0

@@ -18,8 +18,6 @@ from stream.images.downloader import Downloader
 from stream.images.url_policy import UrlRules
 
 OUTSIDE, INSIDE = "127.0.0.2", "127.0.0.1"
-
-
 ALSO = (ip_network(f"{OUTSIDE}/32"),)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

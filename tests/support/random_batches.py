@@ -11,8 +11,6 @@ from models.core.labels import bio_labels
 from models.text.part_of_speech import TAGS
 
 LABELS = tuple(bio_labels(["LOC", "MISC", "ORG", "PER"]))
-
-
 WORDS, CHARACTERS, IMAGE = 30, 20, 8
 
 

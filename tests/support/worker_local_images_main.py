@@ -37,8 +37,6 @@ def _weights(prepared: Prepared) -> dict[str, float]:
 
 
 settings, port = Settings.model_validate_json(sys.argv[1]), int(sys.argv[2])
-
-
 rules = UrlRules(settings.fetch.hosts, http=settings.fetch.allow_http, ports=(port,))
 downloader = Downloader(rules, ALSO, Names(images_test=[OUTSIDE]))
 

@@ -29,6 +29,8 @@ SCRIPT = Path(__file__).with_name("worker_fake_tagger_main.py")
 
 
 W = TypeVar("W", bound="WorkerProcess")
+LONG = 90
+"""Seconds that a condition gets on a busy machine."""
 
 
 class WorkerProcess:

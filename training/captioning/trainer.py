@@ -41,11 +41,7 @@ from training.errors import DataError
 
 LEAST_OCCURRENCES = 5
 """Times that a word must occur in the training captions to be in the vocabulary."""
-
-
 STATE, BEST = "captioner.state.pt", "captioner.best.pt"
-
-
 CPU = torch.device("cpu")
 Pair = tuple[Photo, tuple[str, ...]]
 """A photograph and one of its captions."""

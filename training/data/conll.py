@@ -16,8 +16,6 @@ from training.errors import DataError
 
 OTHER, MISC = "OTHER", "MISC"
 """Names of the fourth type: in Twitter-2015's files, and in Twitter-2017's files and here."""
-
-
 log = logging.getLogger(__name__)
 
 

@@ -19,6 +19,14 @@ def without_images(samples: Sequence[Sample]) -> list[Sample]:
     return [replace(sample, image_words=[], pixels=None) for sample in samples]
 
 
+def with_text_only(name: str, samples: Sequence[Sample]) -> dict[str, Sequence[Sample]]:
+    """The inputs that a set is scored on: `NAME`, and, where there are images, `NAME text only` without them."""
+    inputs = {name: samples}
+    if any(map(has_image, samples)):
+        inputs[f"{name} text only"] = without_images(samples)
+    return inputs
+
+
 def without_hashtags(samples: Sequence[Sample]) -> list[Sample]:
     """Hashtags stay in the text, but their words are not read separately."""
     return [replace(sample, hashtags=False) for sample in samples]

@@ -21,7 +21,7 @@ from models.core.labels import Span, spans
 from models.text.post_encoder import PostEncoder
 from training.data.augmentation import Disturber
 from training.data.batching import Segment, encode, length_batches, rows_of
-from training.data.controls import has_image, without_images
+from training.data.controls import with_text_only
 from training.data.datasets import Sample
 from training.data.long_posts import joined, parts_of
 from training.engine.ema import MovingAverage
@@ -75,10 +75,7 @@ def validate(
     them."""
     found = {}
     for valid in sets:
-        inputs = {valid.name: valid.samples}
-        if any(map(has_image, valid.samples)):
-            inputs[f"{valid.name} text only"] = without_images(valid.samples)
-        for name, chosen in inputs.items():
+        for name, chosen in with_text_only(valid.name, valid.samples).items():
             parts = parts_of(chosen, encoder)
             examples = [encode(part.sample, encoder, segment, model.crf.labels) for part in parts]
             predicted = joined(parts, predict(model, examples), len(chosen))

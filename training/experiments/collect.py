@@ -21,8 +21,6 @@ from training.provenance import portable
 from training.reports.tables import RESULTS
 
 RUNS, INPUTS = RESULTS / "runs", RESULTS / "inputs"
-
-
 KEPT = (
     "preset", "data", "visual", "recipe", "noise", "renamed", "segmenter", "captioner", "vectors",
     "vectors_sha256", "vectors_from", "started_from", "teachers", "valid", "epoch", "epochs", "seconds",

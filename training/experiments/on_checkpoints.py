@@ -29,11 +29,7 @@ ALLOWED_LOSS = 0.5
 REPLACED = 0.2
 """Share of hashtags that are replaced with random letters."""
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-
-
 TIMED_POSTS, BATCH = 200, 32
-
-
 DRAWS = 5
 """Shuffles, or choices of hashtags, that are averaged: a single one varies by up to +-0.4 F1."""
 

@@ -22,12 +22,8 @@ from training.reports import plots
 from training.reports.tables import Table, Value
 
 BATCH = 32
-
-
 LEAST_RIGHT, LEAST_BLEU = 85.0, 14.0
 """Our targets: percent of hashtags exactly right, and BLEU-4."""
-
-
 Checkpoints = Mapping[str, Path]
 
 

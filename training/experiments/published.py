@@ -11,14 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 TYPES = ("PER", "LOC", "ORG", "MISC")
-
-
 T15, T17 = "twitter2015", "twitter2017"
-
-
 T17_TO_T15, T15_TO_T17 = f"{T17} -> {T15}", f"{T15} -> {T17}"
-
-
 REAL_WORLD = "real-world"
 
 

@@ -18,11 +18,7 @@ from training.hashtags.lexicon import spreads
 
 UNITS, MEMBERS = 16, 5
 """Hidden units of a network, and how many of these there are."""
-
-
 EPOCHS, BATCH, RATE, WEIGHT_DECAY, DROPOUT = 12, 64, 3e-3, 0.1, 0.2
-
-
 NEVER = -1e9
 """Score in the place of a candidate that a hashtag with fewer of them does not have."""
 

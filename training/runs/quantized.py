@@ -12,7 +12,7 @@ from models.checkpoints.components import build, frozen_sha256
 from models.checkpoints.format import Checkpoint, load_checkpoint, replace_metrics
 from models.checkpoints.pointer import resolve
 from models.inference.tagger import Tagger
-from training.data.controls import has_image, without_images
+from training.data.controls import with_text_only
 from training.data.datasets import Sample, files_read, read_folder
 from training.engine.progress import Watch
 from training.engine.trainer import plain
@@ -61,9 +61,6 @@ def _check(source: Path, directory: Path, stored: Checkpoint, visual: str, kept:
 
 def _scores(tagger: Tagger, sets: dict[str, list[Sample]]) -> dict[str, Any]:
     """By the names of training/engine/trainer.py's `validate`, but as `trimod evaluate` measures: not in bfloat16."""
-    inputs = dict(sets)
-    for name, samples in sets.items():
-        if any(map(has_image, samples)):
-            inputs[f"{name} text only"] = without_images(samples)
+    inputs = dict(pair for name, samples in sets.items() for pair in with_text_only(name, samples).items())
     with Watch(transient=True) as progress:
         return plain({name: measure(tagger, each, progress, name).strict for name, each in inputs.items()})

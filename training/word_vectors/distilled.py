@@ -30,8 +30,6 @@ from training.errors import DataError
 from training.word_vectors.corpus import Corpus
 
 MAX_PIECES = 128
-
-
 _WORDS_AT_ONCE, _POSTS_AT_ONCE, _POOL = 256, 32, 50
 
 

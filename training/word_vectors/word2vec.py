@@ -50,9 +50,8 @@ def train_word2vec(corpus: Corpus, recipe: Word2VecRecipe) -> tuple[list[str], T
         workers=1,  # several would race, and give other vectors each time
     )
     kept = frozenset(words)
-    with (
-        tempfile.TemporaryDirectory() as folder
-    ):  # cut into tokens once, not once per epoch; not held in memory
+    # cut into tokens once, not once per epoch; not held in memory
+    with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "posts.txt"
         with path.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(" ".join(token for token in post if token in kept) + "\n" for post in corpus)

@@ -28,11 +28,7 @@ DELAY = 0.03
 """Seconds that the fake tagger takes for a batch."""
 BATCH_TOKENS = 64
 """Small batches, so that several are in work at any time."""
-
-
 STALL_LIMIT, HANG_LIMIT = 30.0, 20.0
-
-
 WEEK = 7 * 86400.0
 """The dedup window: an interrupted run may go on days later, and a post that comes again must count once."""
 STOP_TIMEOUT = 20.0

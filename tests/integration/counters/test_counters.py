@@ -69,9 +69,7 @@ class Model:
                 continue
             self.tallies["posts"] += 1
             self.totals.update(one.mentions)
-        if (
-            new
-        ):  # what is older than the window is forgotten, whatever another partition may still be late with
+        if new:  # what is older than the window is forgotten, even if another partition is still late with it
             oldest = max(one.tagged_at for one in new) - WINDOW * 1000
             self.seen = {name: at for name, at in self.seen.items() if at >= oldest}
 

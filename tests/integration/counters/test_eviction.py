@@ -11,8 +11,9 @@ import redis
 from stream.config.settings import Settings
 from stream.counters.rebuild import rebuild
 from stream.counters.store import Counted, Counters
-from tests.integration.worker.test_faults_that_pass import LONG, health, own_redis, ready
+from tests.integration.worker.test_faults_that_pass import health, own_redis, ready
 from tests.support.worker_processes import (
+    LONG,
     committed,
     expected_totals,
     post,

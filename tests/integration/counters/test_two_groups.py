@@ -15,9 +15,10 @@ from stream.counters.rebuild import rebuild
 from stream.kafka.sender import open_sender
 from stream.messages.receipts import DEFAULT_GROUP
 from tests.integration.commands.test_commands import trimod
-from tests.integration.worker.test_faults_that_pass import LONG, health, own_redis, ready
+from tests.integration.worker.test_faults_that_pass import health, own_redis, ready
 from tests.support.tiny_checkpoint import tiny_checkpoint
 from tests.support.worker_processes import (
+    LONG,
     WorkerProcess,
     committed,
     expected_totals,

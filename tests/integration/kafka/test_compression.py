@@ -15,6 +15,7 @@ from stream.config.settings import Settings
 from stream.kafka.topics import admin_client, topic_names
 from tests.integration.commands.test_commands import trimod
 from tests.support.worker_processes import (
+    LONG,
     committed,
     expected_totals,
     post,
@@ -27,8 +28,6 @@ from tests.support.worker_processes import (
 pytestmark = pytest.mark.integration
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
-LONG = 90
-"""Seconds that a condition gets on a busy machine."""
 
 
 def produce(kafka: Kafka, codec: str, values: Iterable[bytes]) -> None:

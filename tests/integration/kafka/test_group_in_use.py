@@ -22,6 +22,7 @@ from stream.local.stack import LocalKafka, free_port
 from tests.integration.worker.test_faults_that_pass import health, ready
 from tests.integration.worker.test_worker_start import start_fake
 from tests.support.worker_processes import (
+    LONG,
     WorkerProcess,
     committed,
     expected_totals,
@@ -35,8 +36,6 @@ from tests.support.worker_processes import (
 
 pytestmark = pytest.mark.integration
 
-LONG = 90
-"""Seconds that a condition gets on a busy machine."""
 RANGE = {"partition.assignment.strategy": "range", "session.timeout.ms": 6000}
 KIP_848 = {"group.protocol": "consumer"}
 

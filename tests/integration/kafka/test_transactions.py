@@ -17,6 +17,7 @@ from stream.config.settings import Settings
 from stream.counters.rebuild import rebuild
 from stream.kafka.lag import read_lag
 from tests.support.worker_processes import (
+    LONG,
     WorkerProcess,
     committed,
     expected_totals,
@@ -29,9 +30,6 @@ from tests.support.worker_processes import (
 )
 
 pytestmark = pytest.mark.integration
-
-LONG = 90
-"""Seconds that a condition gets on a busy machine."""
 
 
 class Transactions:
@@ -127,9 +125,8 @@ def test_a_partition_that_only_ever_saw_an_aborted_transaction_has_no_lag(
         wait_until(lambda: tagged(kafka) == names(range(10, 13)), LONG, "what is committed is tagged")
         wait_until(lambda: committed(kafka).get(3) == 16, LONG, "all is passed")
         assert running[0].stop() < 10
-    with workers(
-        settings, tmp_path, 0.0
-    ) as running:  # the marks are where the commits are: nothing is doubted
+    # the marks are where the commits are: nothing is doubted
+    with workers(settings, tmp_path, 0.0) as running:
         producer.commit([13])
         wait_until(lambda: tagged(kafka) == names(range(10, 14)), LONG, "the next is tagged")
         asyncio.run(rebuild(settings))

@@ -27,6 +27,7 @@ from stream.local.stack import LocalKafka, free_port
 from tests.integration.worker.test_hot_switch import steady_posts
 from tests.integration.worker.test_worker_odd_logs import one_partition
 from tests.support.worker_processes import (
+    LONG,
     WorkerProcess,
     committed,
     expected_totals,
@@ -40,9 +41,6 @@ from tests.support.worker_processes import (
 )
 
 pytestmark = pytest.mark.integration
-
-LONG = 90
-"""Seconds that a condition gets on a busy machine."""
 
 
 def health(worker: WorkerProcess) -> dict[str, object]:

@@ -14,8 +14,6 @@ import orjson
 from tests.load.traffic.images import URL_HOST, picture
 
 CONSONANTS, VOWELS = "bdfghklmnprstvwz", "aeiou"
-
-
 PLACES = (
     "Paris",
     "London",
@@ -50,16 +48,10 @@ FRAMES = (
     "{words} 😀 {name} beat {place} {tags} https://t.example/{word}",
     "{words}",
 )
-
-
 WORDS, NAMES, TAGS = 6000, 2000, 1500
 """How many different ones there are of each."""
-
-
 WITH_DATA, WITH_URL, WITH_NEW_NAME, REPEATED, BAD = 0.12, 0.12, 0.1, 0.02, 0.002
 """Shares of posts."""
-
-
 PICTURES = 4000
 """Different pictures that are named by URL; those sent as data are all different."""
 

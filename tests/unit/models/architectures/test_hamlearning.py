@@ -25,11 +25,7 @@ from models.core.batch import Encoded, collate
 from models.core.labels import bio_labels
 
 LABELS = tuple(bio_labels(["PER", "LOC", "ORG", "MISC"]))
-
-
 WORDS, PIECES, IMAGE = 30, 60, 8
-
-
 SMALL = {"dropout": 0.0, "heads": 2, "label_size": 6, "semantic_layers": 1, "image_size": IMAGE}
 
 
