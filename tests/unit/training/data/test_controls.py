@@ -66,3 +66,10 @@ def test_what_is_taken_away_is_gone_and_the_rest_stays() -> None:
     assert not any(sample.image_words for sample in bare)
     assert all(sample.hashtags for sample in bare)
     assert not any(sample.hashtags for sample in controls.without_hashtags(SAMPLES))
+
+
+def test_sets_are_scored_with_their_images_and_without_and_once_where_there_are_none() -> None:
+    """`text only` that still had the images would make an image look worthless."""
+    found = controls.with_text_only("set", SAMPLES)
+    assert {"set": SAMPLES, "set text only": controls.without_images(SAMPLES)} == found
+    assert {"set": [SAMPLES[1]]} == controls.with_text_only("set", [SAMPLES[1]])
