@@ -7,8 +7,8 @@ TrimodError                 (models/core/errors.py) one line on stderr, non-zero
 |-- PassingFault            Redis or the broker is away: retried with backoff while the partition waits, or by the
 |                           supervisor where it was away at the start (exit 69)
 `-- BrokenWorker            this process cannot go on: it exits for its supervisor to restart it
-    |-- Refused             Kafka or Redis does not let us in: a setting is wrong, no restart heals it (exit 2)
-    `-- WorkEndedIt         the same, and a post in work may be to blame: the journal counts it as a death
+    |-- AccessDenied        Kafka or Redis does not let us in: a setting is wrong, no restart heals it (exit 2)
+    `-- FailedOnPost        the same, and a post in work may be to blame: the journal counts it as a death
 """
 
 from models.core.errors import BadPost as BadPost
@@ -35,13 +35,13 @@ class BrokenWorker(TrimodError):
     """This worker cannot make progress; its supervisor should start another."""
 
 
-class Refused(BrokenWorker):
+class AccessDenied(BrokenWorker):
     """Kafka or Redis does not let us in, or is not who it should be: password, certificate, host name, rights."""
 
     exit_code = 2
 
 
-class WorkEndedIt(BrokenWorker):
+class FailedOnPost(BrokenWorker):
     """This worker ends because of what it worked on: a post hangs the model, or the model broke on it.
 
     What was in work stays in the journal, so that a post that does this time and again is found out.

@@ -51,7 +51,7 @@ class LabelledLine:
 
 
 @dataclass(frozen=True)
-class Written:
+class LabellingResult:
     """What became of the posts: left out as too unsure, or as no CoNLL file can hold their tokens.
 
     With drop="mention" it is mentions that are unsure.
@@ -117,7 +117,7 @@ def read_labels(path: Path) -> list[LabelledLine]:
 
 def write_conll(
     labelled: Iterable[LabelledLine], out: Path, least: float, drop: Literal["post", "mention"]
-) -> Written:
+) -> LabellingResult:
     """Write posts as CoNLL, replacing what is in `out`.
 
     least: the confidence that a mention must have; else its post is left out, or with drop="mention" it becomes O.
@@ -136,7 +136,7 @@ def write_conll(
     partial = out.with_name(f"{out.name}.partial")
     partial.write_text("\n".join(kept), encoding="utf-8")
     partial.replace(out)
-    return Written(len(kept), mentions, unsure, unwritable)
+    return LabellingResult(len(kept), mentions, unsure, unwritable)
 
 
 def agreement(one: Sequence[LabelledLine], other: Sequence[LabelledLine]) -> dict[str, Score]:

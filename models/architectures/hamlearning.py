@@ -90,7 +90,7 @@ class HamLearningConfig:
         )
 
 
-class Scene(NamedTuple):
+class VisualStates(NamedTuple):
     """The visual sequence: the image, then N places for its objects."""
 
     states: Tensor
@@ -219,7 +219,7 @@ class VisualSequence(nn.Module):
         self.project = nn.Linear(config.label_size, size, bias=False)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, batch: Batch) -> Scene:
+    def forward(self, batch: Batch) -> VisualStates:
         """The image, its objects with boxes, then its objects that are words only."""
         names = batch.image_words[:, : self.objects]
         image = self.image.expand(len(names), 1, -1)
@@ -235,7 +235,7 @@ class VisualSequence(nn.Module):
             named, mask = torch.cat([regions, named], dim=1), torch.cat([kept, mask], dim=1)
             boxes = torch.cat([batch.boxes[:, : self.objects], boxes], dim=1)
             boxed = torch.cat([kept, boxed], dim=1)
-        return Scene(
+        return VisualStates(
             self.dropout(torch.cat([image, named], dim=1)),
             nn.functional.pad(mask, (1, 0), value=True),
             torch.cat([whole.expand(len(names), 1, 4), boxes], dim=1),
@@ -256,7 +256,7 @@ class SemanticEncoding(nn.Module):
         )
         self.norm = nn.LayerNorm(size)
 
-    def forward(self, scene: Scene) -> Tensor:
+    def forward(self, scene: VisualStates) -> Tensor:
         """v^1 [batch, 1 + N, size]."""
         states = scene.states
         for layer in self.layers:
@@ -272,7 +272,7 @@ class SpatialEncoding(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(SpatialLayer(size + 4) for _ in range(layers))
 
-    def forward(self, scene: Scene) -> Tensor:
+    def forward(self, scene: VisualStates) -> Tensor:
         """v^2 [batch, 1 + N, size + 4]."""
         states = torch.cat([scene.boxes, scene.states], dim=-1)
         for layer in self.layers:

@@ -23,7 +23,7 @@ from models.vision.captioner import Captioner, CaptionerConfig
 
 
 @dataclass(frozen=True)
-class Parts:
+class Components:
     """The components of a checkpoint."""
 
     name: str
@@ -40,7 +40,7 @@ class Parts:
         return PostEncoder(self.words, self.characters, self.model.config.inputs)
 
 
-def build(stored: Checkpoint) -> Parts:
+def build(stored: Checkpoint) -> Components:
     """The components of a checkpoint with its weights, ready for tagging or further training.
 
     Raises CheckpointError if the text encoder is not the one used in training; ValueError, KeyError, TypeError or
@@ -60,7 +60,7 @@ def build(stored: Checkpoint) -> Parts:
         raise ValueError(
             f"missing weights {sorted(set(missing) - frozen)}, unknown weights {sorted(unexpected)}"
         )
-    return Parts(name, model, words, characters, build_segmenter(stored), build_captioner(stored))
+    return Components(name, model, words, characters, build_segmenter(stored), build_captioner(stored))
 
 
 def build_segmenter(stored: Checkpoint) -> Segmenter:
@@ -79,7 +79,7 @@ def build_captioner(stored: Checkpoint) -> Captioner | None:
     return captioner.eval()
 
 
-def config_of(parts: Parts) -> dict[str, Any]:
+def config_of(parts: Components) -> dict[str, Any]:
     """The part of config.json that `build` reads, except `text_encoder_sha256`, which is costly to compute."""
     config: dict[str, Any] = {
         "model": parts.name,
@@ -92,7 +92,7 @@ def config_of(parts: Parts) -> dict[str, Any]:
     return config
 
 
-def tensors_of(parts: Parts) -> dict[str, Tensor]:
+def tensors_of(parts: Components) -> dict[str, Tensor]:
     """The tensors of a checkpoint, by the names that `build` reads."""
     frozen = _frozen_names(parts.model)
     own = {MODEL + name: t for name, t in parts.model.state_dict().items() if name not in frozen}

@@ -27,11 +27,11 @@ def noun_of(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class VisualContext:
     """Words about a post's images (alt texts, captions, class names), and their pixels' features."""
 
     words: tuple[str, ...] = ()
     pixels: Pixels | None = None
 
 
-NOTHING_SEEN = Seen()
+NOTHING_SEEN = VisualContext()

@@ -26,7 +26,7 @@ from models.core.batch import Encoded
 from models.core.errors import BrokenImage, CheckpointError
 from models.core.labels import Span
 from models.core.post import Mention, Post
-from models.core.visual_context import Seen
+from models.core.visual_context import VisualContext
 from models.hashtags.segmenter import Segmenter
 from models.inference.device import choose_device
 from models.inference.engine import InferenceEngine, Scores
@@ -186,11 +186,11 @@ class Tagger:
         """The mentions of each prepared post. To be called from one thread at a time."""
         return self.tag_seen(batch, self.look(batch))
 
-    def look(self, batch: Sequence[Prepared]) -> list[Seen]:
+    def look(self, batch: Sequence[Prepared]) -> list[VisualContext]:
         """What is seen in each post's pictures."""
         return self._images.read([prepared.pictures for prepared in batch])
 
-    def tag_seen(self, batch: Sequence[Prepared], seen: Sequence[Seen]) -> list[list[Mention]]:
+    def tag_seen(self, batch: Sequence[Prepared], seen: Sequence[VisualContext]) -> list[list[Mention]]:
         """As `tag_prepared`, with what is seen in the images given: evaluation puts captions there."""
         cut = _cut(batch)
         mentions: list[list[Mention]] = [[] for _ in batch]
@@ -221,7 +221,7 @@ class Tagger:
         return weighed
 
     def _encoded(
-        self, batch: Sequence[Prepared], seen: Sequence[Seen], cut: Sequence[_Window]
+        self, batch: Sequence[Prepared], seen: Sequence[VisualContext], cut: Sequence[_Window]
     ) -> list[Encoded]:
         """The windows of `cut`, laid out."""
         encoded = []

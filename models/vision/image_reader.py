@@ -1,4 +1,4 @@
-"""From a post's pictures to image input (`Seen`): the same code in serving and in training.
+"""From a post's pictures to image input (`VisualContext`): the same code in serving and in training.
 
 Words: the alt texts, then the captioner's captions, then the classifier's class words. A model that reads classes gets
 a word for each of the first picture's likeliest classes instead. Features, for models trained on pixels: pooled, the
@@ -15,7 +15,7 @@ from cachetools import LRUCache
 from torch import Tensor
 
 from models.core.inputs import Inputs
-from models.core.visual_context import NOTHING_SEEN, Pixels, Seen, noun_of
+from models.core.visual_context import NOTHING_SEEN, Pixels, VisualContext, noun_of
 from models.text.tokenizer import words_of
 from models.vision.backbones import DEFAULT, Backbone, backbone
 from models.vision.captioner import Captioner
@@ -88,7 +88,7 @@ class ImageReader:
         """Number of pictures whose features are cached."""
         return len(self._known)
 
-    def read(self, posts: Sequence[Sequence[Picture]]) -> list[Seen]:
+    def read(self, posts: Sequence[Sequence[Picture]]) -> list[VisualContext]:
         """The image input of each post; empty for a post without pictures."""
         pictures = {picture.key: picture for post in posts for picture in post}
         known = {key: self._known[key] for key in pictures if key in self._known}
@@ -118,7 +118,7 @@ class ImageReader:
             looked.append(_Looked(tuple(caption), tuple(words_of(" ".join(each.words))), classes, pixels))
         return looked
 
-    def _together(self, pictures: Sequence[Picture], looked: Sequence[_Looked]) -> Seen:
+    def _together(self, pictures: Sequence[Picture], looked: Sequence[_Looked]) -> VisualContext:
         """What is seen in all pictures of one post."""
         if not looked:
             return NOTHING_SEEN
@@ -127,11 +127,11 @@ class ImageReader:
         pooled = torch.stack([each.pixels.pooled for each in looked]).mean(dim=0)
         regions, boxes = first.pixels.regions, first.pixels.boxes
         if regions is None or boxes is None:
-            return Seen(words, Pixels(pooled))
+            return VisualContext(words, Pixels(pooled))
         if self._detector is not None:
-            return Seen(words, Pixels(pooled, regions, boxes, first.pixels.words))
+            return VisualContext(words, Pixels(pooled, regions, boxes, first.pixels.words))
         grids = [each.pixels.regions for each in looked if each.pixels.regions is not None]
-        return Seen(words, Pixels(pooled, torch.cat(grids), boxes.repeat(len(grids), 1)))
+        return VisualContext(words, Pixels(pooled, torch.cat(grids), boxes.repeat(len(grids), 1)))
 
 
 def _words(pictures: Sequence[Picture], looked: Sequence[_Looked]) -> tuple[str, ...]:

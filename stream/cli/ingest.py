@@ -22,7 +22,7 @@ from stream.cli.options import with_settings
 from stream.cli.terminal import plural
 from stream.config.settings import Settings
 from stream.kafka.topics import ensure_topics
-from stream.sources.base import Sourced
+from stream.sources.base import SourcePost
 from stream.sources.ingest import Report, ingest_lines
 from stream.sources.jsonl import read_lines
 
@@ -61,7 +61,7 @@ def ingest(
         ensure_topics(settings.kafka)
         task = bar.add_task("posts", total=size)
 
-        def advance(sourced: Sourced) -> None:
+        def advance(sourced: SourcePost) -> None:
             bar.update(task, advance=sourced.size, description=f"{sourced.cursor} lines")
 
         report = ingest_lines(read_lines(stream), settings.kafka, rate, images_root, embed_images, advance)

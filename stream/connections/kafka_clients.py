@@ -15,7 +15,7 @@ from kafka.protocol.sasl import SaslAuthenticateRequest, SaslHandshakeRequest
 
 from stream.config.kafka import Kafka
 from stream.connections.tls import tls_link, why_refused
-from stream.errors import Refused
+from stream.errors import AccessDenied
 
 if TYPE_CHECKING:
     from faust.types.auth import CredentialsT
@@ -27,8 +27,8 @@ class _NotLetIn(Exception):
     """The broker refused access; the message contains the reason."""
 
 
-def _refused(server: str, why: str) -> Refused:
-    return Refused(f"no secured link to Kafka at {server.strip()}: {why}")
+def _refused(server: str, why: str) -> AccessDenied:
+    return AccessDenied(f"no secured link to Kafka at {server.strip()}: {why}")
 
 
 def _ask(link: ssl.SSLSocket, protocol: KafkaProtocol, request: Any) -> Any:
@@ -92,7 +92,7 @@ def kafka_python_options(kafka: Kafka) -> dict[str, Any]:
 
 
 def check_broker(kafka: Kafka) -> None:
-    """Raise Refused if the first broker that answers refuses access, or fails the identity check.
+    """Raise AccessDenied if the first broker that answers refuses access, or fails the identity check.
 
     Does nothing on a plain link, or if no broker answers: the client will notice and retry.
     """

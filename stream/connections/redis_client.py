@@ -1,7 +1,8 @@
 """A connection to Redis, and the meaning of its errors.
 
 If Redis is unavailable, loading, full or read-only, this is a PassingFault: the caller waits and retries. A refused
-password or certificate (Refused) or foreign data under our keys (BrokenWorker) needs a fix. This file knows no keys.
+password or certificate (AccessDenied), or foreign data under our keys (BrokenWorker), needs a fix. This file knows no
+keys.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from models.core.errors import one_line
 from stream.config.redis import Redis as RedisSettings
 from stream.connections.credentials import secret
 from stream.connections.tls import tls_context, tls_link, why_refused
-from stream.errors import BrokenWorker, PassingFault, Refused, SettingsError
+from stream.errors import AccessDenied, BrokenWorker, PassingFault, SettingsError
 
 CONNECT_TIMEOUT = 5.0
 """Seconds to reach Redis."""
@@ -81,7 +82,7 @@ def is_too_old(version: str) -> bool:
 
 
 async def check_version(settings: RedisSettings) -> None:
-    """Raise SettingsError if Redis is too old, Refused if it refuses access, PassingFault if it is unavailable."""
+    """Raise SettingsError if Redis is too old, AccessDenied if it refuses access, PassingFault if it is unavailable."""
     await asyncio.to_thread(_check_tls, settings)
     url, client = settings.url, connect(settings)
     try:
@@ -94,7 +95,7 @@ async def check_version(settings: RedisSettings) -> None:
 
 
 def _check_tls(settings: RedisSettings) -> None:
-    """Raise Refused if one side refuses the other; the client notices an unavailable Redis."""
+    """Raise AccessDenied if one side refuses the other; the client notices an unavailable Redis."""
     parts = urlsplit(settings.url)
     if parts.scheme == "rediss":
         try:
@@ -107,9 +108,9 @@ def _check_tls(settings: RedisSettings) -> None:
             pass
 
 
-def _refused(url: str, why: str) -> Refused:
+def _refused(url: str, why: str) -> AccessDenied:
     keys = "redis.url, redis.ca_file, redis.certificate_file"
-    return Refused(f"no secured link to Redis at {address(url)}: {why} ({keys})")
+    return AccessDenied(f"no secured link to Redis at {address(url)}: {why} ({keys})")
 
 
 @contextmanager
@@ -119,7 +120,7 @@ def redis_faults(url: str) -> Iterator[None]:
         yield
     except _REFUSED as error:
         keys = "redis.username, redis.password"
-        raise Refused(f"Redis at {address(url)} refuses access: {one_line(error)} ({keys})") from error
+        raise AccessDenied(f"Redis at {address(url)} refuses access: {one_line(error)} ({keys})") from error
     except _AWAY as error:
         if why := why_refused(error):
             raise _refused(url, why) from error

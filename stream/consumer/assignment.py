@@ -13,17 +13,17 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from stream.config.settings import Settings
-from stream.consumer.committer import Commits
-from stream.consumer.counter_audit import Marks
+from stream.consumer.committer import Committer
+from stream.consumer.counter_audit import CounterAudit
 from stream.consumer.intake import Intake
 from stream.consumer.offsets import Offsets
 from stream.consumer.topic_identity import PostsTopic
 from stream.pipeline.delivery import Delivery
-from stream.pipeline.item import Done
+from stream.pipeline.item import ProcessedPost
 from stream.pipeline.journal import Journal
 from stream.pipeline.partition import Partition, Start
 from stream.runtime.retry import Backoff
-from stream.runtime.tasks import Guard
+from stream.runtime.tasks import BackgroundTasks
 
 log = logging.getLogger("trimod.worker")
 
@@ -35,21 +35,21 @@ class Assignment:
         self,
         *,
         settings: Settings,
-        partitions: dict[TopicPartition, Partition[Done]],
+        partitions: dict[TopicPartition, Partition[ProcessedPost]],
         offsets: Offsets,
         intake: Intake,
         delivery: Delivery,
         journal: Journal,
-        commits: Commits,
-        marks: Marks,
+        committer: Committer,
+        counter_audit: CounterAudit,
         topic: PostsTopic,
         backoff: Backoff,
-        guard: Guard,
+        background: BackgroundTasks,
     ) -> None:
         self._settings, self._partitions, self._offsets = settings, partitions, offsets
         self._intake, self._delivery = intake, delivery
-        self._journal, self._commits, self._marks = journal, commits, marks
-        self._topic, self._backoff, self._guard = topic, backoff, guard
+        self._journal, self._committer, self._counter_audit = journal, committer, counter_audit
+        self._topic, self._backoff, self._background = topic, backoff, background
         self._closing = False
 
     async def on_assigned(self, app: Any, assigned: Iterable[Any], **_: Any) -> None:
@@ -60,7 +60,7 @@ class Assignment:
             if tp.topic != self._settings.kafka.posts_topic:
                 continue
             worker = self._settings.worker
-            partition = Partition[Done](
+            partition = Partition[ProcessedPost](
                 TopicPartition(tp.topic, tp.partition),
                 app.consumer_generation_id,
                 worker.max_partition_posts,
@@ -70,7 +70,7 @@ class Assignment:
             self._intake.open(partition)
             self._delivery.open(partition)
         if self._partitions:
-            self._guard.background(self._look_up(list(self._partitions.values())))
+            self._background.start(self._look_up(list(self._partitions.values())))
         log.info("assigned partitions: %s", _numbers(self._partitions))
 
     async def on_revoked(self, app: Any, revoked: Iterable[Any], **_: Any) -> None:
@@ -82,7 +82,7 @@ class Assignment:
         for partition in gone:
             self._intake.close(partition)
             self._delivery.close(partition)
-        await self._commits.at_last(gone)
+        await self._committer.at_last(gone)
         await self._let_go(gone)
 
     def begin_no_more(self) -> None:
@@ -93,16 +93,16 @@ class Assignment:
         """Commit finished posts, and give up all partitions; `blameless` if the worker does not exit because of a post
         in progress."""
         partitions = list(self._partitions.values())
-        await self._commits.at_last(partitions)
+        await self._committer.at_last(partitions)
         if blameless:
             await self._let_go(partitions)
         self._partitions.clear()  # a rebalance may still come, and has nothing more to say about them
 
-    async def _let_go(self, partitions: Sequence[Partition[Done]]) -> None:
+    async def _let_go(self, partitions: Sequence[Partition[ProcessedPost]]) -> None:
         """Posts in progress of these partitions are dropped cleanly: they are not suspects."""
         await self._journal.let_go([(each.claim, each.first) for each in partitions if each.claim])
 
-    async def _look_up(self, partitions: Sequence[Partition[Done]]) -> None:
+    async def _look_up(self, partitions: Sequence[Partition[ProcessedPost]]) -> None:
         """Find out what must be known about partitions before their posts are taken in."""
         persist = self._backoff.persist
         topic_id = await self._topic.uuid("starting")
@@ -110,21 +110,21 @@ class Assignment:
             await persist(f"starting {partition.name}", functools.partial(self._begin, partition, topic_id))
         await persist("checking the counters", functools.partial(self._check_marks, partitions))
 
-    async def _begin(self, partition: Partition[Done], topic_id: str) -> None:
+    async def _begin(self, partition: Partition[ProcessedPost], topic_id: str) -> None:
         if not partition.closed:
             start = Start(topic_id, await self._offsets.committed(partition.id, topic_id))
             partition.claim = await self._journal.claim(topic_id, partition.id.partition, start.first)
             if not partition.start.done():  # else it was closed meanwhile
                 partition.start.set_result(start)
 
-    async def _check_marks(self, partitions: Sequence[Partition[Done]]) -> None:
+    async def _check_marks(self, partitions: Sequence[Partition[ProcessedPost]]) -> None:
         opened = [partition for partition in partitions if not partition.closed]
-        counted = await self._marks.counted(opened)
+        counted = await self._counter_audit.counted(opened)
         bounds = await self._offsets.bounds([partition.id for partition in opened])
         for partition in opened:
             partition.begin, partition.end = bounds[partition.id]
         await self._topic.uuid("checking the counters")  # else these may be another topic's bounds
-        await self._marks.check(opened, counted)
+        await self._counter_audit.check(opened, counted)
 
 
 def _numbers(partitions: Iterable[TopicPartition]) -> str:

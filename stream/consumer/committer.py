@@ -11,7 +11,7 @@ from aiokafka import TopicPartition
 
 from stream.consumer.offsets import Offsets
 from stream.errors import PassingFault
-from stream.pipeline.item import Done
+from stream.pipeline.item import ProcessedPost
 from stream.pipeline.partition import Partition
 from stream.runtime.fault_injection import fault
 from stream.runtime.retry import Backoff
@@ -24,11 +24,14 @@ LAST_COMMIT_TIMEOUT = 2.0
 log = logging.getLogger("trimod.worker")
 
 
-class Commits:
+class Committer:
     """The commits of one worker for `partitions`, which are assigned to it now."""
 
     def __init__(
-        self, partitions: Mapping[TopicPartition, Partition[Done]], offsets: Offsets, backoff: Backoff
+        self,
+        partitions: Mapping[TopicPartition, Partition[ProcessedPost]],
+        offsets: Offsets,
+        backoff: Backoff,
     ) -> None:
         self._partitions, self._offsets, self._backoff = partitions, offsets, backoff
         self._lock = asyncio.Lock()
@@ -41,7 +44,7 @@ class Commits:
             await asyncio.sleep(COMMIT_INTERVAL)
             await self._backoff.persist("committing", lambda: self._commit(self._partitions.values()))
 
-    async def at_last(self, partitions: Iterable[Partition[Done]]) -> None:
+    async def at_last(self, partitions: Iterable[Partition[ProcessedPost]]) -> None:
         """Commit the finished posts of partitions that are given up; one short attempt."""
         try:
             await asyncio.wait_for(self._commit(list(partitions)), LAST_COMMIT_TIMEOUT)
@@ -58,7 +61,7 @@ class Commits:
                 lags[str(each.id.partition)] = max(0, end - max(each.begin, start.first, each.committed))
         return lags
 
-    async def _commit(self, partitions: Iterable[Partition[Done]]) -> None:
+    async def _commit(self, partitions: Iterable[Partition[ProcessedPost]]) -> None:
         async with self._lock:
             due = [partition for partition in partitions if partition.done > partition.committed]
             offsets = {each.id: (each.done, start.topic_id) for each in due if (start := each.begun)}

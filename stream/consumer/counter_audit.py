@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from aiokafka import TopicPartition
 
-from stream.counters.integrity import Trust
+from stream.counters.integrity import CounterIntegrity
 from stream.counters.store import Counters
-from stream.pipeline.item import Done
+from stream.pipeline.item import ProcessedPost
 from stream.pipeline.partition import Partition
 from stream.runtime.retry import Backoff
 
@@ -19,26 +19,26 @@ LOOK = 10.0
 """Seconds between two checks whether Redis still knows all counts."""
 
 
-class Marks:
+class CounterAudit:
     """The marks of `partitions`, which are assigned to this worker now."""
 
     def __init__(
         self,
-        partitions: Mapping[TopicPartition, Partition[Done]],
+        partitions: Mapping[TopicPartition, Partition[ProcessedPost]],
         counters: Counters,
-        trust: Trust,
+        integrity: CounterIntegrity,
         backoff: Backoff,
     ) -> None:
         self._partitions, self._counters = partitions, counters
-        self._trust, self._backoff = trust, backoff
+        self._integrity, self._backoff = integrity, backoff
 
-    async def counted(self, begun: Sequence[Partition[Done]]) -> list[int]:
+    async def counted(self, begun: Sequence[Partition[ProcessedPost]]) -> list[int]:
         """The last counted offset of each, by any worker; -1 for none. Raises PassingFault."""
         marks = await self._counters.marks()
         starts = [(partition.begun, partition.id.partition) for partition in begun]
         return [marks.get(f"{start.topic_id}:{number}", -1) if start else -1 for start, number in starts]
 
-    async def check(self, begun: Sequence[Partition[Done]], counted_of: Sequence[int]) -> None:
+    async def check(self, begun: Sequence[Partition[ProcessedPost]], counted_of: Sequence[int]) -> None:
         """Report lost counts if a mark does not match the log at the start of an assignment. The log's bounds must be
         read after the marks: the log grows, and new posts are counted. Raises PassingFault."""
         for partition, counted in zip(begun, counted_of, strict=True):
@@ -47,7 +47,7 @@ class Marks:
                 continue
             behind = start.committed is not None and counted + 1 < start.committed
             if behind or counted >= partition.end:
-                await self._trust.doubt(
+                await self._integrity.doubt(
                     f"{partition.name} was counted up to offset {counted}, but is committed up to "
                     f"{start.committed} of {partition.end}"
                 )
@@ -68,10 +68,10 @@ class Marks:
         for field, (name, offset) in counted.items():
             known = marks.get(field, -1)
             if known < offset:
-                await self._trust.doubt(
+                await self._integrity.doubt(
                     f"{name} was counted up to offset {offset}, but Redis knows it only up to {known}"
                 )
         gone, one = await self._counters.evicted()
         if gone:
-            await self._trust.doubt(f"Redis evicted {gone} of our keys, such as {one} (maxmemory-policy)")
-        await self._trust.look()
+            await self._integrity.doubt(f"Redis evicted {gone} of our keys, such as {one} (maxmemory-policy)")
+        await self._integrity.refresh()

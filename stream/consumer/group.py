@@ -12,7 +12,7 @@ from kafka import KafkaAdminClient
 
 from models.core.errors import TrimodError, one_line
 from stream.config.kafka import Kafka
-from stream.errors import BrokenWorker, PassingFault, Refused, SettingsError
+from stream.errors import AccessDenied, BrokenWorker, PassingFault, SettingsError
 from stream.kafka.topics import admin_client, patiently
 
 OURS = "faust"
@@ -28,11 +28,13 @@ def explain(error: BaseException, kafka: Kafka) -> TrimodError:
     if _is(error, kafka_errors.InconsistentGroupProtocolError):
         return PassingFault(in_use(kafka))
     if _is(error, kafka_errors.GroupAuthorizationFailedError):
-        return Refused(
+        return AccessDenied(
             f"Kafka denies access to group {kafka.group}: allow READ on it (kafka.username), or set kafka.group"
         )
     if _is(error, kafka_errors.TopicAuthorizationFailedError):
-        return Refused(f"Kafka denies access to topic {kafka.posts_topic}: allow READ on it (kafka.username)")
+        return AccessDenied(
+            f"Kafka denies access to topic {kafka.posts_topic}: allow READ on it (kafka.username)"
+        )
     if _is(error, kafka_errors.InvalidGroupIdError):
         return SettingsError(f"bad setting 'kafka.group': the broker rejects the group name {kafka.group!r}")
     if _is(error, kafka_errors.InvalidSessionTimeoutError):

@@ -20,13 +20,13 @@ from models.core.errors import TrimodError
 from stream.consumer.inbox import Inbox
 from stream.consumer.offsets import Offsets
 from stream.consumer.topic_identity import PostsTopic
-from stream.counters.store import Counted
-from stream.pipeline.item import Done, Work
+from stream.counters.store import CountUpdate
+from stream.pipeline.item import ProcessedPost, Work
 from stream.pipeline.partition import Partition, Start, Verdict
 from stream.pipeline.records import now
 from stream.pipeline.stages import Pipeline
 from stream.runtime.retry import Backoff
-from stream.runtime.tasks import Guard
+from stream.runtime.tasks import BackgroundTasks
 
 PASS_EVERY = 0.5
 """Seconds between two checks for offsets without posts."""
@@ -40,30 +40,30 @@ class Intake:
     def __init__(
         self,
         *,
-        partitions: Mapping[TopicPartition, Partition[Done]],
+        partitions: Mapping[TopicPartition, Partition[ProcessedPost]],
         offsets: Offsets,
         pipeline: Pipeline,
         topic: PostsTopic,
         backoff: Backoff,
-        guard: Guard,
+        background: BackgroundTasks,
         stop: asyncio.Event,
     ) -> None:
         self._partitions, self._offsets, self._pipeline = partitions, offsets, pipeline
-        self._topic, self._backoff, self._guard = topic, backoff, guard
+        self._topic, self._backoff, self._background = topic, backoff, background
         self._stop = stop
-        self._inboxes: dict[Partition[Done], Inbox] = {}
+        self._inboxes: dict[Partition[ProcessedPost], Inbox] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def open(self, partition: Partition[Done]) -> None:
+    def open(self, partition: Partition[ProcessedPost]) -> None:
         """Take in the posts of `partition`."""
         pause = functools.partial(self._offsets.pause, partition.id)
         resume = functools.partial(self._offsets.resume, partition.id)
         inbox = self._inboxes[partition] = Inbox(pause, resume)
-        task = self._guard.run(self._take_all(partition, inbox))
+        task = self._background.run(self._take_all(partition, inbox))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def close(self, partition: Partition[Done]) -> None:
+    def close(self, partition: Partition[ProcessedPost]) -> None:
         """Drop the waiting posts of `partition`: its next owner reads them again. A post that is being taken in is not
         interrupted: if it is processed alone, it must stay alone."""
         self._inboxes.pop(partition).close()
@@ -88,7 +88,7 @@ class Intake:
         except Exception as error:
             if not isinstance(error, TrimodError):
                 log.exception("the Faust agent failed")
-            self._guard.fail(error)
+            self._background.fail(error)
 
     async def pass_gaps(self) -> None:
         """Pass offsets without posts; never ends."""
@@ -103,7 +103,7 @@ class Intake:
         if partition is not None and message.generation_id == partition.generation:
             self._inboxes[partition].put(message)  # else never committed: its next owner reads it again
 
-    async def _take_all(self, partition: Partition[Done], inbox: Inbox) -> None:
+    async def _take_all(self, partition: Partition[ProcessedPost], inbox: Inbox) -> None:
         start = await asyncio.shield(partition.start)
         # `closed`: asyncio.wait_for of Python 3.11, which redis-py uses, may swallow a `cancel`
         while start is not None and not partition.closed:
@@ -111,7 +111,7 @@ class Intake:
             if message is not None and not self._stop.is_set():
                 await self._take(partition, start, message)
 
-    async def _take(self, partition: Partition[Done], start: Start, message: Any) -> None:
+    async def _take(self, partition: Partition[ProcessedPost], start: Start, message: Any) -> None:
         verdict = partition.judge(start, message.offset)
         if verdict is Verdict.DROP and message.offset < partition.entered:
             self._topic.ask()  # a topic that was made anew begins its offsets again
@@ -120,7 +120,7 @@ class Intake:
         if verdict is Verdict.TAKE:
             await self._pipeline.take_in(partition, _work(partition, start, message))
 
-    async def _pass_gap(self, partition: Partition[Done]) -> None:
+    async def _pass_gap(self, partition: Partition[ProcessedPost]) -> None:
         start, fetched = partition.begun, self._offsets.fetched(partition.id, partition.generation)
         if start is None or fetched is None or len(partition.work) or partition.closed or self._stop.is_set():
             return
@@ -135,10 +135,10 @@ class Intake:
             return
         log.debug("%s: offsets %d to %d contain no posts", partition.name, expected, fetched.position - 1)
         work = Work(partition, start.topic_id, fetched.position - 1, None, None, now())
-        counted = Counted(work.offset, "", "", work.timestamp, now(), ())
-        partition.skip(fetched.position, Done(work, (), counted))
+        counted = CountUpdate(work.offset, "", "", work.timestamp, now(), ())
+        partition.skip(fetched.position, ProcessedPost(work, (), counted))
 
-    async def _judge_jump(self, partition: Partition[Done], start: Start, offset: int) -> Verdict:
+    async def _judge_jump(self, partition: Partition[ProcessedPost], start: Start, offset: int) -> Verdict:
         """The verdict on a post after missing ones, once we know whether the log still has these; reads them again if
         so."""
         name = partition.name
@@ -153,12 +153,12 @@ class Intake:
             )
         return verdict
 
-    async def _look_at_bounds(self, partition: Partition[Done]) -> None:
+    async def _look_at_bounds(self, partition: Partition[ProcessedPost]) -> None:
         bounds = await self._offsets.bounds([partition.id])
         partition.begin, partition.end = bounds[partition.id]
 
 
-def _work(partition: Partition[Done], start: Start, message: Any) -> Work:
+def _work(partition: Partition[ProcessedPost], start: Start, message: Any) -> Work:
     """`message` is Faust's: its time is in seconds, and zero or less if it has none."""
     timestamp = round(message.timestamp * 1000) if message.timestamp and message.timestamp > 0 else now()
     return Work(partition, start.topic_id, message.offset, message.key, message.value, timestamp)

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from aiokafka import TopicPartition
 
 from stream.config.kafka import Kafka
-from stream.consumer.committer import Commits
+from stream.consumer.committer import Committer
 from stream.consumer.group import explain, in_use, may_be_in_use, who_is_in
 from stream.consumer.offsets import Offsets
 from stream.consumer.topic_identity import PostsTopic
 from stream.errors import BrokenWorker, PassingFault
-from stream.pipeline.item import Done
+from stream.pipeline.item import ProcessedPost
 from stream.pipeline.partition import Partition
 from stream.runtime.retry import Backoff
-from stream.runtime.tasks import Guard
-from stream.runtime.watchdog import Signs, Watchdog
+from stream.runtime.tasks import BackgroundTasks
+from stream.runtime.watchdog import Liveness, Watchdog
 
-PULSE = 0.5
+REPORT_INTERVAL = 0.5
 """Seconds between two reports."""
 JOINING = "joining the group"
 """The task that waits for others to leave the group, as named on /health; not ready meanwhile."""
@@ -33,14 +33,14 @@ ASK_AFTER = 10.0
 
 
 @dataclass(slots=True)
-class Life:
+class Lifecycle:
     """The worker's state, as shown on /health."""
 
     state: str = "starting"
     """starting, running, draining or broken."""
 
 
-class Pulse:
+class ProgressReporter:
     """The progress reports of one worker."""
 
     def __init__(
@@ -48,32 +48,32 @@ class Pulse:
         *,
         kafka: Kafka,
         watchdog: Watchdog,
-        partitions: Mapping[TopicPartition, Partition[Done]],
+        partitions: Mapping[TopicPartition, Partition[ProcessedPost]],
         offsets: Offsets,
-        commits: Commits,
+        committer: Committer,
         topic: PostsTopic,
         backoff: Backoff,
-        guard: Guard,
-        life: Life,
+        background: BackgroundTasks,
+        lifecycle: Lifecycle,
     ) -> None:
         self._kafka, self._watchdog, self._partitions, self._offsets = kafka, watchdog, partitions, offsets
-        self._commits, self._topic, self._backoff, self._guard = commits, topic, backoff, guard
-        self._life = life
+        self._committer, self._topic, self._backoff, self._background = committer, topic, backoff, background
+        self._lifecycle = lifecycle
         self._joining = False
 
     async def beat(self) -> None:
         """Report progress; never ends. Raises a TrimodError if the Kafka client has given up."""
         began = self._watchdog.clock()
         while True:
-            state = self._life.state
+            state = self._lifecycle.state
             if state in ("starting", "running"):
                 self._look_at_group()
             late = state == "starting" and self._watchdog.clock() - began > START_TIMEOUT
             behind = late or (state == "running" and self._behind())
-            self._watchdog.beat(Signs(self._commits.count, behind, bool(self._backoff.waiting)))
+            self._watchdog.beat(Liveness(self._committer.count, behind, bool(self._backoff.waiting)))
             if self._watchdog.stalled > ASK_AFTER:
                 self._topic.ask()
-            await asyncio.sleep(PULSE)
+            await asyncio.sleep(REPORT_INTERVAL)
 
     def _look_at_group(self) -> None:
         if self._offsets.has_left:
@@ -84,7 +84,7 @@ class Pulse:
         if not (self._offsets.joins and may_be_in_use(error)):
             raise explain(error, self._kafka)
         self._joining = True
-        self._guard.background(self._join())
+        self._background.start(self._join())
 
     async def _join(self) -> None:
         """Retry until joining works."""

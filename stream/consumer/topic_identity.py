@@ -7,10 +7,10 @@ import asyncio
 
 from models.core.errors import TrimodError
 from stream.config.kafka import Kafka
-from stream.errors import BrokenWorker, PassingFault, Refused, SettingsError
+from stream.errors import AccessDenied, BrokenWorker, PassingFault, SettingsError
 from stream.kafka.topics import topic_uuid
 from stream.runtime.retry import Backoff
-from stream.runtime.tasks import Guard
+from stream.runtime.tasks import BackgroundTasks
 
 ASK_EVERY = 10.0
 """Minimum seconds between two requests."""
@@ -19,8 +19,8 @@ ASK_EVERY = 10.0
 class PostsTopic:
     """The posts topic as one worker reads it."""
 
-    def __init__(self, kafka: Kafka, backoff: Backoff, guard: Guard) -> None:
-        self._kafka, self._backoff, self._guard = kafka, backoff, guard
+    def __init__(self, kafka: Kafka, backoff: Backoff, background: BackgroundTasks) -> None:
+        self._kafka, self._backoff, self._background = kafka, backoff, background
         self._asked_at = 0.0
         self._uuid = ""
 
@@ -42,7 +42,7 @@ class PostsTopic:
         now = asyncio.get_running_loop().time()
         if now - self._asked_at > ASK_EVERY:
             self._asked_at = now
-            self._guard.background(self._compare())
+            self._background.start(self._compare())
 
     async def _compare(self) -> None:
         await self.uuid("asking for the posts topic")
@@ -53,7 +53,7 @@ def posts_topic_id(kafka: Kafka) -> str:
     being recreated."""
     try:
         return topic_uuid(kafka, kafka.posts_topic)
-    except (PassingFault, SettingsError, Refused):
+    except (PassingFault, SettingsError, AccessDenied):
         raise
     except TrimodError as error:
         raise PassingFault(str(error)) from error

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from stream.connections.redis_client import redis_faults
 from stream.counters.store import Counters
-from stream.errors import Refused
+from stream.errors import AccessDenied
 
 
 def types_of(labels: Sequence[str]) -> list[str]:
@@ -36,12 +36,12 @@ class GroupLabels:
             await self._client.set(self._key, json.dumps(sorted(types)))
 
     async def check(self, group: str, types: Sequence[str]) -> None:
-        """Store `types` if the group has none. Raises Refused if it has others, PassingFault."""
+        """Store `types` if the group has none. Raises AccessDenied if it has others, PassingFault."""
         with redis_faults(self._url):
             await self._client.set(self._key, json.dumps(sorted(types)), nx=True)
         used = await self.read()
         if used is not None and used != sorted(types):
-            raise Refused(
+            raise AccessDenied(
                 f"group {group} emits {', '.join(used)}, but this checkpoint emits {', '.join(sorted(types))}: use a "
                 "separate group (kafka.group, kafka.entities_topic, kafka.tagged_topic, kafka.dead_topic), or stop "
                 "the group's workers and change its types (`trimod group relabel CHECKPOINT`)"

@@ -14,7 +14,7 @@ from stream.errors import PassingFault
 log = logging.getLogger("trimod.worker")
 
 
-class Trust:
+class CounterIntegrity:
     """What one worker knows about the counters."""
 
     def __init__(self, counters: Counters) -> None:
@@ -25,13 +25,13 @@ class Trust:
 
     async def doubt(self, reason: str) -> None:
         """The counters are not to be trusted, because of `reason`. Never raises: if it cannot store the reason for the
-        other workers, `look` does so later."""
+        other workers, `refresh` does so later."""
         if not self.lost:
             self._say(reason)
             with contextlib.suppress(PassingFault):
                 self._generation = await self._counters.distrust(reason)
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """Read what other workers found, and whether a rebuild has fixed it. Raises PassingFault."""
         if self.lost and not self._generation:
             self._generation = await self._counters.distrust(self.lost)

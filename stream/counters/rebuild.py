@@ -25,7 +25,7 @@ from models.core.errors import TrimodError
 from stream.config.kafka import Kafka
 from stream.config.settings import Settings
 from stream.connections.redis_client import redis_faults
-from stream.counters.store import CHUNK, HOLD_MS, Counted, Counters
+from stream.counters.store import CHUNK, HOLD_MS, Counters, CountUpdate
 from stream.kafka.reader import TopicReader, merge, open_topic
 from stream.kafka.topics import admin_client, patiently
 from stream.messages.receipts import Receipt
@@ -46,7 +46,7 @@ end
 
 
 @dataclass(frozen=True, slots=True)
-class Rebuilt:
+class RebuildResult:
     """The result of a rebuild. `others`: receipts of other groups, which count there. `incomplete`: the first receipts
     are no longer kept, so their counts are lost."""
 
@@ -61,7 +61,7 @@ async def rebuild(
     settings: Settings,
     progress: Callable[[int, int], None] = lambda read, total: None,
     incomplete: bool = False,
-) -> Rebuilt:
+) -> RebuildResult:
     """Recompute the counters of the workers' group and switch to them; `progress` gets (read, total).
 
     `incomplete` allows it if the first receipts are no longer kept; otherwise that is a TrimodError. So is another
@@ -86,7 +86,7 @@ class _Rebuild:
 
     async def run(
         self, settings: Settings, progress: Callable[[int, int], None], incomplete: bool
-    ) -> Rebuilt:
+    ) -> RebuildResult:
         started = time.monotonic()
         self.group = settings.kafka.group
         await self._lock()
@@ -107,7 +107,7 @@ class _Rebuild:
             await self._release()
             await self._sweep(lambda generation: generation == leftover)
         seconds = time.monotonic() - started
-        return Rebuilt(self.receipts, self.others, self.unreadable, seconds, any(begins.values()))
+        return RebuildResult(self.receipts, self.others, self.unreadable, seconds, any(begins.values()))
 
     async def _replay(
         self,
@@ -141,9 +141,9 @@ class _Rebuild:
 
     async def _count(self, batch: list[Receipt]) -> None:
         self.receipts += len(batch)
-        by_partition: defaultdict[tuple[str, int], list[Counted]] = defaultdict(list)
+        by_partition: defaultdict[tuple[str, int], list[CountUpdate]] = defaultdict(list)
         for receipt in batch:
-            by_partition[receipt.origin.topic_id, receipt.origin.partition].append(Counted.of(receipt))
+            by_partition[receipt.origin.topic_id, receipt.origin.partition].append(CountUpdate.of(receipt))
         for (topic_id, partition), posts in by_partition.items():
             for chunk in _chunks(posts):
                 if await self.counters.write(self.generation, topic_id, partition, chunk) == "lost":
@@ -210,7 +210,7 @@ def committed_marks(kafka: Kafka) -> dict[str, int]:
     }
 
 
-def _chunks(posts: list[Counted]) -> Iterator[list[Counted]]:
+def _chunks(posts: list[CountUpdate]) -> Iterator[list[CountUpdate]]:
     return (posts[start : start + CHUNK] for start in range(0, len(posts), CHUNK))
 
 

@@ -52,7 +52,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class CountUpdate:
     """What one tagged post adds. Times in epoch milliseconds; `mentions` are (type, canonical).
 
     Without a post id it is a dead post, which only moves the mark.
@@ -66,7 +66,7 @@ class Counted:
     mentions: tuple[tuple[str, str], ...]
 
     @classmethod
-    def of(cls, receipt: Receipt) -> "Counted":
+    def of(cls, receipt: Receipt) -> "CountUpdate":
         """What the post of `receipt` adds."""
         return cls(
             offset=receipt.origin.offset,
@@ -111,7 +111,7 @@ class Counters:
         """Close the connections."""
         await self.client.aclose()
 
-    async def apply(self, topic_uuid: str, partition: int, posts: Sequence[Counted]) -> int:
+    async def apply(self, topic_uuid: str, partition: int, posts: Sequence[CountUpdate]) -> int:
         """Count posts of one partition, in offset order; safe to repeat after any error.
 
         Returns the partition's previous mark, or -1 if nothing was counted. If it is below what the caller has counted
@@ -129,7 +129,9 @@ class Counters:
             marks.append(int(answer))
         return marks[0]
 
-    async def write(self, generation: str, topic_uuid: str, partition: int, posts: Sequence[Counted]) -> str:
+    async def write(
+        self, generation: str, topic_uuid: str, partition: int, posts: Sequence[CountUpdate]
+    ) -> str:
         """One call of the script; count.lua documents its answer. `generation` is '' except in a rebuild."""
         batch = [[p.offset, p.identity(), p.tagged_at, p.created_at, p.mentions] for p in posts]
         arguments: list[str | bytes] = [

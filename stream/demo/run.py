@@ -27,7 +27,7 @@ from stream.local.stack import LocalStack, free_port
 from stream.local.supervisor import Service, Supervisor, worker_children
 from stream.messages.events import EntityEvent
 from stream.messages.receipts import Receipt
-from stream.sources.base import Sourced
+from stream.sources.base import SourcePost
 from stream.sources.ingest import Report, ingest_lines
 from stream.sources.jsonl import read_lines
 
@@ -162,7 +162,7 @@ class _Run:
         """What was sent, and when the first was (epoch seconds)."""
         times: list[float] = []
 
-        def sent(post: Sourced) -> None:
+        def sent(post: SourcePost) -> None:
             times.append(time.time())
 
         with (SAMPLES / "posts.jsonl").open("rb") as posts:

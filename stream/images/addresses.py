@@ -8,7 +8,7 @@ special-purpose addresses, strictly read; not `ipaddress.is_global`, which diffe
 and takes multicast for global. What carries an IPv4 address inside an IPv6 one is refused as a whole (mapped,
 6to4, Teredo), except NAT64's well-known prefix, by which a network without IPv4 reaches all of it.
 
-`Vetted` is where aiohttp asks: a name is looked up once, all that was found is vetted, and sockets are made
+`PublicResolver` is where aiohttp asks: a name is looked up once, all that was found is vetted, and sockets are made
 for vetted numbers only, so neither a second lookup (DNS rebinding) nor an address in the URL gets around it.
 """
 
@@ -134,7 +134,7 @@ async def look_up(host: str) -> Sequence[str]:
     return await answer
 
 
-class Vetted(AbstractResolver):
+class PublicResolver(AbstractResolver):
     """aiohttp's resolver and maker of sockets. `also`: networks that are allowed beside the public internet."""
 
     def __init__(self, lookup: Lookup = look_up, also: Collection[Network] = ()) -> None:

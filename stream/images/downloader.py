@@ -14,7 +14,7 @@ from aiohttp import ClientTimeout, hdrs
 from yarl import URL
 
 from models.vision.decoding import MAX_BYTES
-from stream.images.addresses import Lookup, Network, RefusedAddress, Vetted, look_up
+from stream.images.addresses import Lookup, Network, PublicResolver, RefusedAddress, look_up
 from stream.images.outcomes import (
     ADDRESS_REFUSED,
     BAD_ANSWER,
@@ -57,7 +57,7 @@ class Downloader:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.rules = rules
-        self._vetted = Vetted(lookup, also)
+        self._vetted = PublicResolver(lookup, also)
         self._tls = tls
         self._session: aiohttp.ClientSession | None = None
 

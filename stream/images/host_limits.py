@@ -19,7 +19,7 @@ MAX_HOSTS = 1000
 """Hosts that are remembered: with `fetch.hosts` open, strangers choose them."""
 
 
-class HostGate:
+class HostLimiter:
     """One host's. `slots` are for whoever asks it."""
 
     def __init__(self, slots: int, clock: Callable[[], float]) -> None:
@@ -41,18 +41,18 @@ class HostGate:
             self._away_until = self._clock() + AWAY
 
 
-class HostGates:
+class HostLimiters:
     """The gates of all hosts; those asked for least recently are forgotten."""
 
     def __init__(self, slots: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._slots = slots
         self._clock = clock
-        self._gates: LRUCache[str, HostGate] = LRUCache(MAX_HOSTS)
+        self._limiters: LRUCache[str, HostLimiter] = LRUCache(MAX_HOSTS)
 
     def __len__(self) -> int:
-        return len(self._gates)
+        return len(self._limiters)
 
-    def of(self, host: str) -> HostGate:
-        if host not in self._gates:
-            self._gates[host] = HostGate(self._slots, self._clock)
-        return self._gates[host]
+    def of(self, host: str) -> HostLimiter:
+        if host not in self._limiters:
+            self._limiters[host] = HostLimiter(self._slots, self._clock)
+        return self._limiters[host]

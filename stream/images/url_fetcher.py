@@ -23,7 +23,7 @@ from models.core.errors import BrokenImage
 from models.vision.decoding import Picture, decode_image
 from stream.config.images import Fetch
 from stream.images.downloader import Downloader
-from stream.images.host_limits import HostGate, HostGates
+from stream.images.host_limits import HostLimiter, HostLimiters
 from stream.images.loader import Fetched
 from stream.images.outcomes import (
     BAD_CERTIFICATE,
@@ -62,7 +62,7 @@ class ImageUrls:
         self._fair_time = min(FAIR_TIME, settings.seconds_per_post / 2)
         self._downloader = downloader or Downloader(UrlRules(settings.hosts, settings.allow_http))
         self._slots = asyncio.Semaphore(settings.images_at_once)
-        self._gates = HostGates(settings.images_per_host)
+        self._limiters = HostLimiters(settings.images_per_host)
         self._kept = _Kept(settings.cache)
 
     async def fetch(self, images: Collection[PostImage], pool: Executor) -> Fetched:
@@ -101,28 +101,28 @@ class ImageUrls:
 
     async def _picture(self, url: URL, deadline: float, pool: Executor) -> Picture:
         """Raises NotFetched, BrokenImage. The slot is held until the bytes are gone."""
-        gate = self._gates.of(url.raw_host or "")
-        if gate.away:
+        limiter = self._limiters.of(url.raw_host or "")
+        if limiter.away:
             raise NotFetched(HOST_AWAY)
-        async with self._slot(gate, deadline):
+        async with self._slot(limiter, deadline):
             try:
                 async with asyncio.timeout_at(deadline):
                     data = await self._data(url)
             except (NotFetched, TimeoutError) as error:
                 outcome = error.outcome if isinstance(error, NotFetched) else TIMEOUT
-                gate.failed() if outcome in HOST_FAILURES else gate.answered()
+                limiter.failed() if outcome in HOST_FAILURES else limiter.answered()
                 raise NotFetched(outcome) from None
-            gate.answered()
+            limiter.answered()
             return await asyncio.get_running_loop().run_in_executor(pool, decode_image, data)
 
     @asynccontextmanager
-    async def _slot(self, gate: HostGate, deadline: float) -> AsyncIterator[None]:
+    async def _slot(self, limiter: HostLimiter, deadline: float) -> AsyncIterator[None]:
         """Wait for the host's turn, then for ours: so a slow host holds no more than its share of ours. From then on
         a time-out is the host's own: it has had its fair time."""
         async with AsyncExitStack() as held:
             try:
                 async with asyncio.timeout_at(deadline - self._fair_time):
-                    await held.enter_async_context(gate.slots)
+                    await held.enter_async_context(limiter.slots)
                     await held.enter_async_context(self._slots)
             except TimeoutError:
                 raise NotFetched(BUSY) from None

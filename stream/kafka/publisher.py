@@ -47,7 +47,7 @@ async def _stop(producer: AIOKafkaProducer) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Out:
+class OutgoingRecord:
     """One record to send. `headers` as aiokafka takes them."""
 
     topic: str
@@ -66,10 +66,10 @@ class Publisher:
         """Of the current senders: they would otherwise wait forever if the producer is stopped."""
         self._lock = asyncio.Lock()
 
-    async def publish(self, records: Sequence[Out]) -> None:
+    async def publish(self, records: Sequence[OutgoingRecord]) -> None:
         """Return when the broker has confirmed every record.
 
-        Raises RecordTooLarge, Refused if the broker refuses access, or PassingFault. After a PassingFault, some
+        Raises RecordTooLarge, AccessDenied if the broker refuses access, or PassingFault. After a PassingFault, some
         records may have been written, and all should be sent again."""
         producer = await self._ready()
         limit = asyncio.timeout(None)
@@ -89,7 +89,7 @@ class Publisher:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._discard(self._producer), STOP_TIMEOUT)
 
-    async def _send(self, producer: AIOKafkaProducer, records: Sequence[Out]) -> None:
+    async def _send(self, producer: AIOKafkaProducer, records: Sequence[OutgoingRecord]) -> None:
         sent: list[asyncio.Future[object]] = []
         refused: RecordTooLarge | None = None
         for index, record in enumerate(records):

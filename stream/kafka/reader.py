@@ -135,7 +135,7 @@ def kafka_faults(kafka: Kafka) -> Iterator[None]:
 
 @contextmanager
 def open_topic(kafka: Kafka, topic: str) -> Iterator[TopicReader]:
-    """A reader of `topic`, closed at the end. Raises PassingFault if no broker answers, Refused if it refuses
+    """A reader of `topic`, closed at the end. Raises PassingFault if no broker answers, AccessDenied if it refuses
     access."""
     check_broker(kafka)
     with kafka_faults(kafka):

@@ -85,7 +85,7 @@ def _reason(error: BaseException) -> str:
 
 @contextmanager
 def open_sender(kafka: Kafka) -> Iterator[Sender]:
-    """A sender, closed at the end. Raises PassingFault if no broker answers, Refused if it refuses access."""
+    """A sender, closed at the end. Raises PassingFault if no broker answers, AccessDenied if it refuses access."""
     check_broker(kafka)
     with kafka_faults(kafka):
         producer = KafkaProducer(

@@ -59,7 +59,7 @@ def _reach(servers: str) -> None:
 @contextmanager
 def admin_client(kafka: Kafka) -> Iterator[KafkaAdminClient]:
     """An admin client, closed at the end. Raises PassingFault if no broker answers or the connection breaks, and
-    Refused if it refuses access."""
+    AccessDenied if it refuses access."""
     servers = kafka.bootstrap_servers
     _reach(servers)
     check_broker(kafka)

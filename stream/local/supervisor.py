@@ -16,7 +16,7 @@ from typing import Protocol
 
 from stream.config.loading import PREFIX, secret_names
 from stream.config.settings import Settings
-from stream.errors import BrokenWorker, PassingFault, WorkEndedIt
+from stream.errors import BrokenWorker, FailedOnPost, PassingFault
 from stream.local.process import Child
 
 QUICK_END = 30.0
@@ -90,7 +90,7 @@ class Supervised:
         killed = (
             code is not None and code < 0
         )  # by a signal: a crash in native code, the kernel short of memory
-        return QUICK_DEATHS if killed or code == WorkEndedIt.exit_code else QUICK_ENDS
+        return QUICK_DEATHS if killed or code == FailedOnPost.exit_code else QUICK_ENDS
 
 
 class Supervisor:

@@ -10,17 +10,17 @@ import time
 from collections.abc import Sequence
 
 from stream.config.kafka import Kafka
-from stream.counters.integrity import Trust
+from stream.counters.integrity import CounterIntegrity
 from stream.counters.store import Counters
 from stream.errors import PassingFault
-from stream.kafka.publisher import Out, Publisher, RecordTooLarge
-from stream.pipeline.item import Done, give_up
+from stream.kafka.publisher import OutgoingRecord, Publisher, RecordTooLarge
+from stream.pipeline.item import ProcessedPost, give_up
 from stream.pipeline.metrics import Metrics
 from stream.pipeline.partition import Partition
 from stream.pipeline.tagging import Failed
 from stream.runtime.fault_injection import fault
 from stream.runtime.retry import Backoff
-from stream.runtime.tasks import Guard
+from stream.runtime.tasks import BackgroundTasks
 
 CHUNK = 256
 """Posts of a partition that are published and counted at once."""
@@ -37,27 +37,27 @@ class Delivery:
         kafka: Kafka,
         publisher: Publisher,
         counters: Counters,
-        trust: Trust,
+        integrity: CounterIntegrity,
         metrics: Metrics,
         backoff: Backoff,
-        guard: Guard,
+        background: BackgroundTasks,
     ) -> None:
-        self._kafka, self._publisher, self._counters, self._trust = kafka, publisher, counters, trust
-        self._metrics, self._backoff, self._guard = metrics, backoff, guard
-        self._tasks: dict[Partition[Done], asyncio.Task[None]] = {}
-        self._delivering: dict[Partition[Done], asyncio.Lock] = {}
+        self._kafka, self._publisher, self._counters, self._integrity = kafka, publisher, counters, integrity
+        self._metrics, self._backoff, self._background = metrics, backoff, background
+        self._tasks: dict[Partition[ProcessedPost], asyncio.Task[None]] = {}
+        self._delivering: dict[Partition[ProcessedPost], asyncio.Lock] = {}
 
     @property
     def in_work(self) -> int:
         """Posts of all partitions between intake and release."""
         return sum(len(partition.work) for partition in self._tasks)
 
-    def open(self, partition: Partition[Done]) -> None:
+    def open(self, partition: Partition[ProcessedPost]) -> None:
         """Start to publish and count the posts of `partition`."""
         self._delivering[partition] = asyncio.Lock()
-        self._tasks[partition] = self._guard.run(self._deliver_all(partition))
+        self._tasks[partition] = self._background.run(self._deliver_all(partition))
 
-    def close(self, partition: Partition[Done]) -> None:
+    def close(self, partition: Partition[ProcessedPost]) -> None:
         """Drop the posts in progress of `partition`; none of them is counted from now on."""
         partition.close()
         self._tasks.pop(partition).cancel()
@@ -73,7 +73,7 @@ class Delivery:
         for lock in list(self._delivering.values()):
             await lock.acquire()
 
-    async def _deliver_all(self, partition: Partition[Done]) -> None:
+    async def _deliver_all(self, partition: Partition[ProcessedPost]) -> None:
         lock = self._delivering[partition]
         # `closed`: asyncio.wait_for of Python 3.11, which redis-py uses, may swallow a `cancel`
         while not partition.closed:
@@ -81,7 +81,7 @@ class Delivery:
             async with lock:
                 await self._deliver(partition, posts)
 
-    async def _deliver(self, partition: Partition[Done], posts: list[Done]) -> None:
+    async def _deliver(self, partition: Partition[ProcessedPost], posts: list[ProcessedPost]) -> None:
         began = time.monotonic()
         fault("publishing")
         posts = await self._publish(partition.name, posts)
@@ -96,7 +96,7 @@ class Delivery:
         self._metrics.done(post for post in posts if post.records)  # offsets without posts have none
         partition.release(posts)
 
-    async def _publish(self, name: str, posts: list[Done]) -> list[Done]:
+    async def _publish(self, name: str, posts: list[ProcessedPost]) -> list[ProcessedPost]:
         """Send and confirm all records of `posts`. If a record is too large, a dead letter replaces its post."""
         while True:
             records = [record for post in posts for record in post.records]
@@ -109,7 +109,7 @@ class Delivery:
             else:
                 return posts
 
-    async def _send(self, records: Sequence[Out], posts: Sequence[Done]) -> None:
+    async def _send(self, records: Sequence[OutgoingRecord], posts: Sequence[ProcessedPost]) -> None:
         """Publish; if its topic rejects a dead letter, this waits until the operator raises the limit."""
         try:
             await self._publisher.publish(records)
@@ -122,7 +122,7 @@ class Delivery:
                 f"raise its max.message.bytes ({error})"
             ) from error
 
-    def _give_up_large(self, posts: Sequence[Done], error: RecordTooLarge) -> list[Done]:
+    def _give_up_large(self, posts: Sequence[ProcessedPost], error: RecordTooLarge) -> list[ProcessedPost]:
         large = _whose(posts, error.index)
         work, failed = large.work, Failed.of(error)
         assert work.active is not None  # it was tagged: a dead letter that is too large does not get here
@@ -130,17 +130,17 @@ class Delivery:
         dead = give_up(self._kafka, work.active.model, work, failed)
         return [dead if post is large else post for post in posts]
 
-    async def _count(self, partition: Partition[Done], posts: Sequence[Done]) -> None:
+    async def _count(self, partition: Partition[ProcessedPost], posts: Sequence[ProcessedPost]) -> None:
         topic_id, counted = posts[0].work.topic_id, [post.counted for post in posts]
         before = await self._counters.apply(topic_id, partition.id.partition, counted)
         if before < partition.done - 1:  # only now to be seen: from here on the mark is beyond the gap
-            await self._trust.doubt(
+            await self._integrity.doubt(
                 f"{partition.name} was counted up to offset {partition.done - 1}, "
                 f"but Redis knew it only up to {before}"
             )
 
 
-def _whose(posts: Sequence[Done], index: int) -> Done:
+def _whose(posts: Sequence[ProcessedPost], index: int) -> ProcessedPost:
     """The post whose record is at `index` of all their records."""
     owners = [post for post in posts for _ in post.records]
     return owners[index]

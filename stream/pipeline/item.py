@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from stream.config.kafka import Kafka
-from stream.counters.store import Counted
+from stream.counters.store import CountUpdate
 from stream.errors import BadPost
 from stream.images.loader import Fetched
-from stream.kafka.publisher import Out
+from stream.kafka.publisher import OutgoingRecord
 from stream.messages.posts import Post, decode_post
 from stream.messages.receipts import Origin, Receipt
 from stream.pipeline.model import ActiveModel, Model, PreparedPost, Tagged
@@ -26,7 +26,7 @@ from stream.pipeline.tagging import Failed
 class Work:
     """A post in progress. `key` and `value` are the record's bytes, kept for the dead-letter topic."""
 
-    partition: Partition[Done]
+    partition: Partition[ProcessedPost]
     topic_id: str
     offset: int
     key: bytes | None
@@ -52,13 +52,13 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class ProcessedPost:
     """The outcome of a post: what to send and what to count. It is a dead letter if `error` is set. Without records it
     is not a post: the offsets up to it are passed."""
 
     work: Work
-    records: Sequence[Out]
-    counted: Counted
+    records: Sequence[OutgoingRecord]
+    counted: CountUpdate
     error: str | None = None
 
     @property
@@ -74,18 +74,18 @@ def admit(work: Work) -> Post | Failed:
         return Failed.of(error)
 
 
-def give_up(kafka: Kafka, model: Model, work: Work, failed: Failed) -> Done:
+def give_up(kafka: Kafka, model: Model, work: Work, failed: Failed) -> ProcessedPost:
     """The dead-letter record of a post, and a count that only moves the mark past it."""
     record = dead_record(kafka.dead_topic, model.version, work.origin, work.key, work.value, failed)
-    counted = Counted(work.offset, "", "", work.timestamp, now(), ())
-    return Done(work, [record], counted, failed.error)
+    counted = CountUpdate(work.offset, "", "", work.timestamp, now(), ())
+    return ProcessedPost(work, [record], counted, failed.error)
 
 
-def _done(work: Work, records: list[Out], receipt: Receipt) -> Done:
-    return Done(work, records, Counted.of(receipt))
+def _done(work: Work, records: list[OutgoingRecord], receipt: Receipt) -> ProcessedPost:
+    return ProcessedPost(work, records, CountUpdate.of(receipt))
 
 
-def conclude(kafka: Kafka, model: Model, work: Work, outcome: Tagged | Failed) -> Done:
+def conclude(kafka: Kafka, model: Model, work: Work, outcome: Tagged | Failed) -> ProcessedPost:
     """What to send and count for a post with this outcome."""
     if isinstance(outcome, Failed):
         return give_up(kafka, model, work, outcome)

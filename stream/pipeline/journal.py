@@ -94,7 +94,7 @@ def suspect(entry: Entry | None, first: int) -> Suspicion:
     return Suspicion(before.deaths, before.up_to, left) if known else Suspicion(killers=left)
 
 
-class Claim:
+class JournalEntry:
     """The journal entry of one assignment."""
 
     def __init__(self, field: str, suspicion: Suspicion) -> None:
@@ -115,32 +115,32 @@ class Journal:
         self._resting_until = 0.0
         self._noting = asyncio.Lock()
 
-    async def claim(self, topic_id: str, partition: int, first: int) -> Claim:
+    async def claim(self, topic_id: str, partition: int, first: int) -> JournalEntry:
         """Start an assignment that is read from `first`: find out whether its posts are suspects."""
         field = f"{topic_id}:{partition}"
         found = await self._try(self._client.hget(self._key, field))
-        claim = Claim(field, suspect(_decoded(found), first))
+        claim = JournalEntry(field, suspect(_decoded(found), first))
         if claim.suspicion.deaths or claim.suspicion.killers:
             log.warning("partition %d: %s", partition, _about(claim.suspicion))
         await self._write({claim: (None, None)})
         return claim
 
-    async def note(self, taken: Mapping[Claim, int]) -> None:
+    async def note(self, taken: Mapping[JournalEntry, int]) -> None:
         """Posts up to these offsets are about to be processed."""
         async with self._noting:  # side by side, what was noted first could be written last
             await self._write(
                 {claim: (hi, None) for claim, hi in taken.items() if claim.hi is None or hi > claim.hi}
             )
 
-    async def note_alone(self, claim: Claim, offset: int) -> None:
+    async def note_alone(self, claim: JournalEntry, offset: int) -> None:
         """The post at `offset` is about to be processed alone."""
         await self._write({claim: (max(offset, claim.hi or -1), offset)})
 
-    async def note_survived(self, claim: Claim) -> None:
+    async def note_survived(self, claim: JournalEntry) -> None:
         """It was processed, and the worker survived."""
         await self._write({claim: (claim.hi, None)})
 
-    async def let_go(self, claims: Iterable[tuple[Claim, int]]) -> None:
+    async def let_go(self, claims: Iterable[tuple[JournalEntry, int]]) -> None:
         """Give up partitions cleanly: nothing is in progress. Each comes with its next offset to read: suspicions about
         posts from there on are left to the next owner."""
         arguments: list[str | bytes] = []
@@ -152,7 +152,7 @@ class Journal:
         if arguments:
             await self._try(self._let_go(keys=[self._key], args=arguments))
 
-    async def _write(self, entries: Mapping[Claim, tuple[int | None, int | None]]) -> None:
+    async def _write(self, entries: Mapping[JournalEntry, tuple[int | None, int | None]]) -> None:
         if not entries:
             return
         pages: dict[Any, Any] = {

@@ -10,7 +10,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from stream.images.outcomes import ImageOutcome
-from stream.pipeline.item import Done
+from stream.pipeline.item import ProcessedPost
 from stream.pipeline.model import Model
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -86,7 +86,7 @@ class Metrics:
         self._model_info.clear()
         self._model_info.labels(model.name, model.version).set(1)
 
-    def done(self, posts: Iterable[Done]) -> None:
+    def done(self, posts: Iterable[ProcessedPost]) -> None:
         """Count posts that are published and counted."""
         for post in posts:
             self._posts.labels("dead" if post.error else "tagged", post.error or "").inc()

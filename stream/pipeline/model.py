@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 from models.core.errors import CheckpointError
 from models.core.post import Mention, Post
 from models.vision.decoding import Picture
-from stream.errors import WorkEndedIt
+from stream.errors import FailedOnPost
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,23 +100,23 @@ class Golden:
         self._expected = self._found()
 
     def check(self) -> None:
-        """Raise WorkEndedIt unless the tagger still finds the same."""
+        """Raise FailedOnPost unless the tagger still finds the same."""
         try:
             found: object = self._found()
         except Exception as error:
             found = repr(error)
         if found != self._expected:
-            raise WorkEndedIt(
+            raise FailedOnPost(
                 f"the model {self._tagger.version} is broken: its golden posts have another result than before: "
                 f"{str(found)[:200]}"
             )
 
     def check_preparing(self) -> None:
-        """Raise WorkEndedIt unless the golden posts can still be prepared; for any thread."""
+        """Raise FailedOnPost unless the golden posts can still be prepared; for any thread."""
         try:
             self._prepared()
         except Exception as error:
-            raise WorkEndedIt(
+            raise FailedOnPost(
                 f"the model {self._tagger.version} is broken: it no longer prepares its golden posts: {error!r}"
             ) from error
 

@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 
 from aiokafka import TopicPartition
 
-from stream.pipeline.journal import Claim
+from stream.pipeline.journal import JournalEntry
 from stream.pipeline.reorder_buffer import Reorder
 
 
@@ -63,7 +63,7 @@ class Partition(Generic[F]):
         self.work: Reorder[F] = Reorder(max_posts, max_bytes)
         self.start: asyncio.Future[Start | None] = asyncio.get_running_loop().create_future()
         """None if the partition was closed before its start was known."""
-        self.claim: Claim | None = None
+        self.claim: JournalEntry | None = None
         """Our entry in the journal; known before `start`."""
         self.committed = -1
         """Offset that we committed; -1 before the first commit."""

@@ -13,21 +13,21 @@ from stream.messages.posts import Post
 from stream.pipeline.model import ActiveModel, PreparedPost
 from stream.pipeline.tagging import Failed
 from stream.runtime.fault_injection import fault
-from stream.runtime.watchdog import Busy
+from stream.runtime.watchdog import ActivityTracker
 
 log = logging.getLogger("trimod.worker")
 
 
 def prepare_post(
-    active: ActiveModel, busy: Busy, images_root: Path | None, post: Post, fetched: Fetched
+    active: ActiveModel, activity: ActivityTracker, images_root: Path | None, post: Post, fetched: Fetched
 ) -> tuple[PreparedPost, list[ImageOutcome]] | Failed:
     """The prepared post and the outcomes of its images; Failed if it fails twice.
 
-    Raises WorkEndedIt if the model can no longer prepare any post.
+    Raises FailedOnPost if the model can no longer prepare any post.
     """
     for last in (False, True):
         try:
-            with busy("preparing a post"):
+            with activity("preparing a post"):
                 fault("fetching", (post,))
                 pictures, outcomes = fetch_pictures(post, images_root, fetched)
                 prepared: PreparedPost = active.tagger.prepare(PostToTag(post.text, post.hashtags), pictures)

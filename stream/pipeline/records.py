@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from models.core.post import Mention
 from stream.config.kafka import Kafka
-from stream.kafka.publisher import Out
+from stream.kafka.publisher import OutgoingRecord
 from stream.messages.base import encode
 from stream.messages.events import entity_event
 from stream.messages.posts import Post
@@ -27,7 +27,7 @@ def tagged_records(
     origin: Origin,
     created_at: int,
     mentions: Sequence[tuple[Mention, str]],
-) -> tuple[list[Out], Receipt]:
+) -> tuple[list[OutgoingRecord], Receipt]:
     """The records of a tagged post, and its receipt. It counts under the time `created_at`, in epoch
     milliseconds; `mentions` come with their canonical forms."""
     events = [
@@ -48,16 +48,16 @@ def tagged_records(
         ),
     )
     records = [
-        Out(kafka.entities_topic, f"{event.type}:{event.canonical}".encode(), encode(event))
+        OutgoingRecord(kafka.entities_topic, f"{event.type}:{event.canonical}".encode(), encode(event))
         for event in events
     ]
     key = f"{origin.topic}:{origin.partition}".encode()
-    return [*records, Out(kafka.tagged_topic, key, encode(receipt))], receipt
+    return [*records, OutgoingRecord(kafka.tagged_topic, key, encode(receipt))], receipt
 
 
 def dead_record(
     topic: str, model_version: str, origin: Origin, key: bytes | None, value: bytes | None, failed: Failed
-) -> Out:
+) -> OutgoingRecord:
     """The record of a post that cannot be tagged: the original key and bytes, with reason and origin in the headers. If
     it had neither, its key is empty, because no Python client sends such a record."""
     message = " ".join(failed.message.split())[:LONGEST_MESSAGE]
@@ -71,7 +71,7 @@ def dead_record(
         "time": str(now()),
     }
     encoded = [(name, text.encode("utf-8", "backslashreplace")) for name, text in headers.items()]
-    return Out(topic, b"" if key is None and value is None else key, value, encoded)
+    return OutgoingRecord(topic, b"" if key is None and value is None else key, value, encoded)
 
 
 def now() -> int:

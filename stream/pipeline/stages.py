@@ -24,7 +24,7 @@ from stream.config.settings import Settings
 from stream.images.outcomes import ImageOutcome
 from stream.images.url_fetcher import ImageUrls
 from stream.pipeline.batcher import Batcher
-from stream.pipeline.item import Done, Work, admit, conclude
+from stream.pipeline.item import ProcessedPost, Work, admit, conclude
 from stream.pipeline.journal import Journal
 from stream.pipeline.metrics import Metrics
 from stream.pipeline.model import ActiveModel, PreparedPost, Tagged
@@ -32,9 +32,9 @@ from stream.pipeline.partition import Partition
 from stream.pipeline.preparing import prepare_post
 from stream.pipeline.suspects import Suspects
 from stream.pipeline.tagging import Failed, tag_batch
-from stream.runtime.rwlock import Gate
-from stream.runtime.tasks import Guard, cancel_all
-from stream.runtime.watchdog import Busy, WatchedPool
+from stream.runtime.rwlock import RWLock
+from stream.runtime.tasks import BackgroundTasks, cancel_all
+from stream.runtime.watchdog import ActivityTracker, WatchedPool
 
 PREPARERS = min(4, os.cpu_count() or 1)
 """Threads that decode images and prepare posts."""
@@ -58,33 +58,33 @@ class Pipeline:
         journal: Journal,
         metrics: Metrics,
         image_urls: ImageUrls,
-        busy: Busy,
-        guard: Guard,
+        activity: ActivityTracker,
+        background: BackgroundTasks,
     ) -> None:
         self._settings = settings
         self.active = active
         """The model for posts that are prepared from now on."""
         self._journal, self._metrics, self._image_urls = journal, metrics, image_urls
-        self._busy, self._guard = busy, guard
-        self._gate = Gate()
+        self._activity, self._background = activity, background
+        self._model_lock = RWLock()
         self.memory_lock = asyncio.Lock()
         """Held while a post is handled alone and while another model is loaded: if the process runs out of memory, it
         is known which of the two it was. Other posts need it for neither."""
-        self._suspects = Suspects(journal, self._gate, self.memory_lock)
+        self._suspects = Suspects(journal, self._model_lock, self.memory_lock)
         self._download_room = asyncio.Semaphore(settings.fetch.posts_at_once)
         self._downloads: set[asyncio.Task[None]] = set()
         self._to_prepare: asyncio.Queue[Work] = asyncio.Queue(2 * HANDFUL)
         worker = settings.worker
         self._batcher: Batcher[Work] = Batcher(worker.max_batch_tokens, worker.max_batch_images)
         self._cpu = ThreadPoolExecutor(PREPARERS, thread_name_prefix="prepare")
-        self._decode_pool = WatchedPool(self._cpu, busy, "decoding an image")
+        self._decode_pool = WatchedPool(self._cpu, activity, "decoding an image")
         self._device = ThreadPoolExecutor(1, thread_name_prefix="device")
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Start the stages that all partitions share."""
-        self._tasks = [self._guard.run(self._prepare_all()) for _ in range(PREPARERS)]
-        self._tasks.append(self._guard.run(self._tag_all()))
+        self._tasks = [self._background.run(self._prepare_all()) for _ in range(PREPARERS)]
+        self._tasks.append(self._background.run(self._tag_all()))
 
     async def stop(self) -> None:
         """Stop all stages and drop posts in progress. Close the partitions first: posts wait for room there."""
@@ -107,7 +107,7 @@ class Pipeline:
 
     # the way of a post
 
-    async def take_in(self, partition: Partition[Done], work: Work) -> None:
+    async def take_in(self, partition: Partition[ProcessedPost], work: Work) -> None:
         """Take in a post and pass it to its first stage; waits while the partition is full, returns at once if it is
         closed."""
         await partition.work.room()
@@ -160,7 +160,7 @@ class Pipeline:
         began, active = time.monotonic(), works[0].active
         assert active is not None  # only what is prepared gets here
         batch = [work.prepared for work in works if work.prepared is not None]
-        found = tag_batch(active.tagger, active.golden, self._busy, batch)
+        found = tag_batch(active.tagger, active.golden, self._activity, batch)
         waiting = deque(works)
         while waiting:
             for outcome in await self._on(self._device, next, found):
@@ -190,14 +190,14 @@ class Pipeline:
     async def _start_download(self, work: Work) -> None:
         """While a post waits for images by URL, others overtake it. At most `fetch.posts_at_once` posts may wait."""
         await self._download_room.acquire()
-        task = self._guard.run(self._download_and_go_on(work))
+        task = self._background.run(self._download_then_prepare(work))
         self._downloads.add(task)
         task.add_done_callback(self._downloads.discard)
 
-    async def _download_and_go_on(self, work: Work) -> None:
+    async def _download_then_prepare(self, work: Work) -> None:
         try:
             if not work.partition.closed:
-                async with self._gate.together():
+                async with self._model_lock.read():
                     await self._note([work])
                     await self._download(work)
                 await self._to_prepare.put(work)
@@ -212,7 +212,7 @@ class Pipeline:
             works = [work for work in works if not work.partition.closed]
             if not works:
                 continue
-            async with self._gate.together():
+            async with self._model_lock.read():
                 await self._note(works)
                 ready = await self._prepare(works)
             for work in ready:
@@ -228,7 +228,7 @@ class Pipeline:
             self._metrics.batch_posts.observe(len(batch))
             self._metrics.batch_tokens.observe(tokens)
             for _, works in itertools.groupby(batch, lambda work: work.active):
-                async with self._gate.together():
+                async with self._model_lock.read():
                     await self._tag(list(works))
 
     async def _pass_alone(self, work: Work) -> None:
@@ -249,7 +249,7 @@ class Pipeline:
         """In a thread."""
         root = self._settings.worker.images_root
         posts = [(work.post, work.fetched) for work in works]
-        return [prepare_post(active, self._busy, root, post, images) for post, images in posts if post]
+        return [prepare_post(active, self._activity, root, post, images) for post, images in posts if post]
 
     async def _on(
         self, pool: ThreadPoolExecutor, call: Callable[P, T], *arguments: P.args, **_: P.kwargs

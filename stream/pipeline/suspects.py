@@ -10,15 +10,15 @@ from collections.abc import Awaitable, Callable
 from stream.pipeline.item import Work
 from stream.pipeline.journal import Journal
 from stream.pipeline.tagging import Failed
-from stream.runtime.rwlock import Gate
+from stream.runtime.rwlock import RWLock
 
 
 class Suspects:
     """The suspects in one worker's pipeline."""
 
-    def __init__(self, journal: Journal, gate: Gate, memory_lock: asyncio.Lock) -> None:
+    def __init__(self, journal: Journal, model_lock: RWLock, memory_lock: asyncio.Lock) -> None:
         """`memory_lock` keeps apart what may run out of memory by itself: here, and loading another model."""
-        self._journal, self._gate, self._memory_lock = journal, gate, memory_lock
+        self._journal, self._model_lock, self._memory_lock = journal, model_lock, memory_lock
 
     def killed_by(self, work: Work) -> Failed | None:
         """Why the post is given up without processing; None if it was not alone at a death."""
@@ -35,7 +35,7 @@ class Suspects:
 
     async def alone(self, work: Work, stages: Callable[[Work], Awaitable[None]]) -> None:
         """Pass `work` through `stages` while nothing else is in progress."""
-        async with self._memory_lock, self._gate.alone():
+        async with self._memory_lock, self._model_lock.write():
             claim = work.partition.claim
             if work.partition.closed or claim is None:
                 return

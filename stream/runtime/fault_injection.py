@@ -118,7 +118,7 @@ class Post(Protocol):
     def text(self) -> str: ...
 
 
-class Point(Protocol):
+class FaultPoint(Protocol):
     """The worker passes `point`, with these posts where they are known."""
 
     def __call__(self, point: str, posts: Sequence[Post] = (), /) -> None: ...
@@ -128,7 +128,7 @@ def _off(point: str, posts: Sequence[Post] = (), /) -> None:
     """What production passes: it looks at nothing."""
 
 
-def fault_point(file: str | None) -> Point:
+def fault_point(file: str | None) -> FaultPoint:
     """Where the faults in `file` happen; without one, none can."""
     if not file:
         return _off

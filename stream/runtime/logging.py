@@ -28,7 +28,7 @@ def set_up_log(level: str) -> None:
     logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.ERROR)
     for handler in logging.getLogger().handlers:
         handler.addFilter(NoCoordinatorYet())
-        handler.addFilter(Repeated())
+        handler.addFilter(RepeatFilter())
 
 
 class NoCoordinatorYet(logging.Filter):
@@ -49,7 +49,7 @@ class NoCoordinatorYet(logging.Filter):
         return now - self._since >= START_UP
 
 
-class Repeated(logging.Filter):
+class RepeatFilter(logging.Filter):
     """Lets the same message of a noisy logger through once per PAUSE, and says how often it came in
     between."""
 

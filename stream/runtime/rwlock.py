@@ -1,6 +1,6 @@
-"""Many at once, or one alone: posts are worked on together, but a suspect post with nothing else beside it.
+"""A readers-writer lock: many posts are processed at once (readers), a suspect post alone (writer).
 
-Own code: aiorwlock 1.5 lets who waited behind a cancelled writer wait on while readers come (test_rwlock.py).
+Own code: with aiorwlock 1.5, a reader that waits behind a cancelled writer can starve (test_rwlock.py).
 """
 
 import asyncio
@@ -8,40 +8,40 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class Gate:
-    """A lock of one event loop that is shared or exclusive; who wants it alone goes before newcomers."""
+class RWLock:
+    """For the tasks of one event loop. A waiting writer goes before later readers."""
 
     def __init__(self) -> None:
-        self._inside = 0
-        self._alone = False
+        self._readers = 0
+        self._writing = False
         self._changed = asyncio.Condition()
 
     @asynccontextmanager
-    async def together(self) -> AsyncIterator[None]:
-        """Inside with others, and with nobody that is alone."""
+    async def read(self) -> AsyncIterator[None]:
+        """Hold the lock together with other readers."""
         async with self._changed:
-            await self._changed.wait_for(lambda: not self._alone)
-            self._inside += 1
+            await self._changed.wait_for(lambda: not self._writing)
+            self._readers += 1
         try:
             yield
         finally:
-            self._inside -= 1
-            await self._tell()
+            self._readers -= 1
+            await self._notify()
 
     @asynccontextmanager
-    async def alone(self) -> AsyncIterator[None]:
-        """Inside alone, once those who are inside have left."""
+    async def write(self) -> AsyncIterator[None]:
+        """Hold the lock alone, as soon as its readers have left."""
         async with self._changed:
-            await self._changed.wait_for(lambda: not self._alone)
-            self._alone = True
+            await self._changed.wait_for(lambda: not self._writing)
+            self._writing = True
         try:
             async with self._changed:
-                await self._changed.wait_for(lambda: not self._inside)
+                await self._changed.wait_for(lambda: not self._readers)
             yield
         finally:
-            self._alone = False
-            await self._tell()
+            self._writing = False
+            await self._notify()
 
-    async def _tell(self) -> None:
+    async def _notify(self) -> None:
         async with self._changed:
             self._changed.notify_all()

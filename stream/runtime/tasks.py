@@ -1,6 +1,6 @@
-"""A worker's background tasks, none of which may fail unnoticed: the first error that ends one breaks the worker.
+"""A worker's background tasks. The first error that ends one of them is kept, and the worker exits with it.
 
-It ends nothing itself: stream/worker/worker.py waits for `broken`, and then ends the process."""
+stream/worker/worker.py waits for `broken` and ends the process; nothing is ended here."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
@@ -10,26 +10,26 @@ ASK_AGAIN = 0.1
 """Seconds after which a task that goes on is cancelled once more."""
 
 
-class Guard:
-    """Of one worker; to be made inside its running event loop."""
+class BackgroundTasks:
+    """The tasks of one worker. Create it inside the running event loop."""
 
     def __init__(self) -> None:
         self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Gets the exception of whatever cannot go on; see `fail`."""
-        self._background: set[asyncio.Task[None]] = set()
+        """Receives the first exception that stops the worker; see `fail`."""
+        self._kept: set[asyncio.Task[None]] = set()
 
     @property
     def error(self) -> BaseException | None:
-        """Why the worker cannot go on; None while it can."""
+        """Why the worker must exit; None while it can continue."""
         return self.broken.exception() if self.broken.done() else None
 
     def fail(self, error: BaseException) -> None:
-        """The worker cannot go on; the first reason counts."""
+        """Stop the worker because of `error`; only the first one is kept."""
         if not self.broken.done():
             self.broken.set_exception(error)
 
     def run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run `work` in a task, which is the caller's to cancel; if an error ends it, the worker is broken."""
+        """Run `work` in a task that the caller cancels. If it raises, the worker fails."""
 
         def ended(task: asyncio.Task[None]) -> None:
             if not task.cancelled() and (error := task.exception()):
@@ -39,15 +39,15 @@ class Guard:
         task.add_done_callback(ended)
         return task
 
-    def background(self, work: Coroutine[Any, Any, None]) -> None:
-        """The same until `cancel`."""
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` in a task until `cancel`. If it raises, the worker fails."""
         task = self.run(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        self._kept.add(task)
+        task.add_done_callback(self._kept.discard)
 
     def cancel(self) -> None:
-        """End what runs in the background."""
-        for task in self._background:
+        """Cancel the tasks of `start`."""
+        for task in self._kept:
             task.cancel()
 
 

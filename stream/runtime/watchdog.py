@@ -2,7 +2,7 @@
 
 The watchdog: a thread that ends a worker which is alive and does nothing. It looks at four things:
 
-- a post that keeps a thread busy for longer than `worker.hang_limit` (WorkEndedIt: the journal counts a death);
+- a post that keeps a thread busy for longer than `worker.hang_limit` (FailedOnPost: the journal counts a death);
 - work to do, nothing committed, and nobody waiting with a named fault, for `worker.stall_limit` (BrokenWorker);
 - an event loop that does not turn any more, for `worker.hang_limit`: then nothing can be finished, so it ends at once;
 - an end that takes longer than it was given.
@@ -21,20 +21,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
-from stream.errors import BrokenWorker, WorkEndedIt
+from stream.errors import BrokenWorker, FailedOnPost
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Busy:
+class ActivityTracker:
     """`clock` gives seconds; the watchdog's own leaves out the time in which the process was stopped."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._since: dict[int, tuple[float, str]] = {}
         self.parts = 0
-        """Grows with every `go_on`."""
+        """Grows with every `part_done`."""
 
     @contextmanager
     def __call__(self, what: str) -> Iterator[None]:
@@ -46,7 +46,7 @@ class Busy:
         finally:
             del self._since[thread]
 
-    def go_on(self) -> None:
+    def part_done(self) -> None:
         """A part of what this thread does is done: it does not hang, and its time begins anew."""
         thread = threading.get_ident()
         if thread in self._since:
@@ -62,14 +62,14 @@ class Busy:
 class WatchedPool(Executor):
     """The threads of `pool`, which are busy with `what` in every call that comes this way."""
 
-    def __init__(self, pool: Executor, busy: Busy, what: str) -> None:
-        self._pool, self._busy, self._what = pool, busy, what
+    def __init__(self, pool: Executor, activity: ActivityTracker, what: str) -> None:
+        self._pool, self._activity, self._what = pool, activity, what
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """As every Executor does it."""
 
         def watched() -> T:
-            with self._busy(self._what):
+            with self._activity(self._what):
                 return fn(*args, **kwargs)
 
         return self._pool.submit(watched)
@@ -84,7 +84,7 @@ log = logging.getLogger("trimod.worker")
 
 
 @dataclass(frozen=True, slots=True)
-class Signs:
+class Liveness:
     """Signs of life, as the event loop last gave them."""
 
     committed: int = 0
@@ -108,8 +108,8 @@ class Watchdog:
         self._hang_limit, self._stall_limit = hang_limit, stall_limit
         self._fail, self._kill = fail, kill
         self._seconds = 0.0
-        self.busy = Busy(self.clock)
-        self._signs = Signs()
+        self.activity = ActivityTracker(self.clock)
+        self._liveness = Liveness()
         self._beat_at = self._progress_at = 0.0
         self._parts = 0
         self._told = False
@@ -126,11 +126,11 @@ class Watchdog:
         self._started = True
         threading.Thread(target=self._run, name="watchdog", daemon=True).start()
 
-    def beat(self, signs: Signs) -> None:
+    def beat(self, liveness: Liveness) -> None:
         """The event loop turns, and gives these signs of life."""
-        if signs.committed != self._signs.committed or not signs.behind or signs.waiting:
+        if liveness.committed != self._liveness.committed or not liveness.behind or liveness.waiting:
             self._progress_at = self._seconds
-        self._signs, self._beat_at = signs, self._seconds
+        self._liveness, self._beat_at = liveness, self._seconds
 
     @property
     def stalled(self) -> float:
@@ -158,11 +158,11 @@ class Watchdog:
             self._kill(self._exit_code)
         if self._told:
             return
-        if self.busy.parts != self._parts:
-            self._parts, self._progress_at = self.busy.parts, self._seconds
-        lasted, what = self.busy.longest()
+        if self.activity.parts != self._parts:
+            self._parts, self._progress_at = self.activity.parts, self._seconds
+        lasted, what = self.activity.longest()
         if lasted > self._hang_limit:
-            self._end(WorkEndedIt(f"{what} takes more than {self._hang_limit:g} s: it hangs"))
+            self._end(FailedOnPost(f"{what} takes more than {self._hang_limit:g} s: it hangs"))
         elif self._seconds - self._beat_at > self._hang_limit:
             log.error("the event loop does not turn for %g s: this worker ends at once", self._hang_limit)
             self._kill(BrokenWorker.exit_code)

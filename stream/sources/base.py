@@ -22,7 +22,7 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
-class Sourced:
+class SourcePost:
     """A post of a source."""
 
     post: Outgoing
@@ -41,7 +41,7 @@ class Source(Protocol):
         """Begin right after the post with this cursor, or where the source begins."""
         ...
 
-    def posts(self) -> Iterator[Sourced]:
+    def posts(self) -> Iterator[SourcePost]:
         """Each post as soon as it is there; waits for the next one, and ends with the source."""
         ...
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from stream.config.kafka import Kafka
 from stream.kafka.sender import open_sender
 from stream.messages.base import MAX_POST_BYTES
-from stream.sources.base import Source, Sourced
+from stream.sources.base import Source, SourcePost
 from stream.sources.jsonl import JsonLines, Line
 
 ENVELOPE = 1024
@@ -41,7 +41,7 @@ def ingest_lines(
     rate: float | None = None,
     images_root: Path | None = None,
     embed_images: bool = False,
-    progress: Callable[[Sourced], None] = lambda sourced: None,
+    progress: Callable[[SourcePost], None] = lambda sourced: None,
 ) -> Report:
     """`ingest` with lines of JSON as the source.
 
@@ -55,7 +55,7 @@ def ingest(
     source: Source,
     kafka: Kafka,
     rate: float | None = None,
-    progress: Callable[[Sourced], None] = lambda sourced: None,
+    progress: Callable[[SourcePost], None] = lambda sourced: None,
 ) -> Report:
     """Send every post of `source` to the posts topic and wait until the broker has confirmed them.
 
@@ -88,7 +88,7 @@ def ingest(
     return report
 
 
-def _too_large(sourced: Sourced) -> str:
+def _too_large(sourced: SourcePost) -> str:
     """Why the topic would not take the post; empty where it would."""
     size = len(sourced.post.value) + len(sourced.post.key or b"") + ENVELOPE
     if not sourced.cut and size <= MAX_POST_BYTES:

@@ -16,7 +16,7 @@ from models.core.errors import BadPost, BrokenImage
 from models.core.post_json import expand_image, read_fields
 from stream.images.local_files import find_below, read_below
 from stream.messages.base import MAX_POST_BYTES
-from stream.sources.base import Outgoing, Sourced
+from stream.sources.base import Outgoing, SourcePost
 
 MAX_LINE = 4 * MAX_POST_BYTES
 """Bytes of a line of which more is not even read into memory."""
@@ -55,12 +55,12 @@ class JsonLines:
         """Begin at the first line, or skip those up to `cursor`."""
         self._after = int(cursor or 0)
 
-    def posts(self) -> Iterator[Sourced]:
+    def posts(self) -> Iterator[SourcePost]:
         """What to send for each line."""
         for line in self._lines:
             if line.number > self._after:
                 post = prepare(line, self._root, self._embed)
-                yield Sourced(post, str(line.number), len(line.data) + 1, line.cut)
+                yield SourcePost(post, str(line.number), len(line.data) + 1, line.cut)
 
     def stop(self) -> None:
         """Nothing is held."""

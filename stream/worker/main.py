@@ -52,6 +52,6 @@ async def _work(
         await check_version(settings.redis)
     with tempfile.TemporaryDirectory(prefix="trimod-worker-") as datadir:
         app = faust_app(settings, Path(datadir))
-        parts = wire(settings=settings, tagger=tagger, source=source, app=app, image_urls=image_urls)
-        read_posts(app, settings.kafka.posts_topic, parts.intake.consume)
-        await Worker(parts).run()
+        components = wire(settings=settings, tagger=tagger, source=source, app=app, image_urls=image_urls)
+        read_posts(app, settings.kafka.posts_topic, components.intake.consume)
+        await Worker(components).run()

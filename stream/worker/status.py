@@ -7,7 +7,7 @@ from typing import Any
 from models.core.errors import TrimodError
 from stream.consumer.progress import JOINING
 from stream.counters.eviction import SAFE
-from stream.worker.wiring import Parts
+from stream.worker.wiring import WorkerComponents
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,41 +70,45 @@ class Health:
         }
 
 
-def health_of(parts: Parts) -> Health:
+def health_of(components: WorkerComponents) -> Health:
     """The worker's current state."""
-    model, partitions, error = parts.pipeline.active.model, parts.partitions.values(), parts.guard.error
+    model, partitions, error = (
+        components.pipeline.active.model,
+        components.partitions.values(),
+        components.background.error,
+    )
     return Health(
-        state=parts.life.state,
+        state=components.lifecycle.state,
         model=model.name,
         version=model.version,
         partitions=sorted(each.id.partition for each in partitions),
         unknown=sorted(each.id.partition for each in partitions if not each.start.done()),
         broken=str(error) if isinstance(error, TrimodError) else repr(error) if error else "",
-        waiting=dict(parts.backoff.waiting),
-        counters=parts.trust.lost,
-        refused=parts.switch.refused,
-        eviction=parts.eviction.warning,
+        waiting=dict(components.backoff.waiting),
+        counters=components.integrity.lost,
+        refused=components.switch.refused,
+        eviction=components.eviction.warning,
     )
 
 
-def register_gauges(parts: Parts) -> None:
+def register_gauges(components: WorkerComponents) -> None:
     """Gauges whose values are read at the scrape; stream/pipeline/metrics.py has the counters."""
-    gauges, backoff, eviction = parts.metrics.gauges, parts.backoff, parts.eviction
+    gauges, backoff, eviction = components.metrics.gauges, components.backoff, components.eviction
     gauges(
         "trimod_queue_depth",
         "Posts waiting per stage; `work`: all posts in progress.",
         "stage",
         lambda: {
-            "intake": parts.intake.waiting(),
-            **parts.pipeline.depths(),
-            "work": parts.delivery.in_work,
+            "intake": components.intake.waiting(),
+            **components.pipeline.depths(),
+            "work": components.delivery.in_work,
         },
     )
     gauges(
         "trimod_lag",
         "Posts in the log that are not committed (consumer lag).",
         "partition",
-        parts.commits.lag,
+        components.committer.lag,
     )
     gauges(
         "trimod_waiting",
@@ -112,12 +116,12 @@ def register_gauges(parts: Parts) -> None:
         "who",
         lambda: dict.fromkeys(backoff.waiting, 1.0),
     )
-    gauges("trimod_cache_entries", "Entries in memory per cache.", "cache", parts.pipeline.caches)
+    gauges("trimod_cache_entries", "Entries in memory per cache.", "cache", components.pipeline.caches)
     gauges(
         "trimod_counters_trusted",
         "0 if Redis lost counts: run `trimod counters rebuild`.",
         "group",
-        lambda: {parts.settings.kafka.group: float(not parts.trust.lost)},
+        lambda: {components.settings.kafka.group: float(not components.integrity.lost)},
     )
     gauges(
         "trimod_redis_may_evict",

@@ -10,48 +10,48 @@ from aiokafka import TopicPartition
 
 from stream.config.settings import Settings
 from stream.consumer.assignment import Assignment
-from stream.consumer.committer import Commits
-from stream.consumer.counter_audit import Marks
+from stream.consumer.committer import Committer
+from stream.consumer.counter_audit import CounterAudit
 from stream.consumer.intake import Intake
 from stream.consumer.offsets import Offsets
-from stream.consumer.progress import Life, Pulse
+from stream.consumer.progress import Lifecycle, ProgressReporter
 from stream.consumer.topic_identity import PostsTopic
 from stream.counters.eviction import Eviction
 from stream.counters.group_types import GroupLabels
-from stream.counters.integrity import Trust
+from stream.counters.integrity import CounterIntegrity
 from stream.counters.store import Counters
 from stream.errors import BrokenWorker
 from stream.images.url_fetcher import ImageUrls
 from stream.kafka.publisher import Publisher
 from stream.pipeline.delivery import Delivery
-from stream.pipeline.item import Done
+from stream.pipeline.item import ProcessedPost
 from stream.pipeline.journal import Journal
 from stream.pipeline.metrics import Metrics
 from stream.pipeline.model import ActiveModel, AnyTagger
 from stream.pipeline.partition import Partition
 from stream.pipeline.stages import Pipeline
 from stream.runtime.retry import Backoff
-from stream.runtime.tasks import Guard
+from stream.runtime.tasks import BackgroundTasks
 from stream.runtime.watchdog import Watchdog
 from stream.worker.model_switch import CheckpointSource, ModelSwitch
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class WorkerComponents:
     """The parts that the worker runs or reads."""
 
     settings: Settings
     app: Any
     """A faust.App that is not started yet."""
     stop: asyncio.Event
-    life: Life
-    partitions: dict[TopicPartition, Partition[Done]]
-    guard: Guard
+    lifecycle: Lifecycle
+    partitions: dict[TopicPartition, Partition[ProcessedPost]]
+    background: BackgroundTasks
     backoff: Backoff
     watchdog: Watchdog
     metrics: Metrics
     counters: Counters
-    trust: Trust
+    integrity: CounterIntegrity
     eviction: Eviction
     labels: GroupLabels
     publisher: Publisher
@@ -59,11 +59,11 @@ class Parts:
     pipeline: Pipeline
     switch: ModelSwitch
     offsets: Offsets
-    commits: Commits
-    marks: Marks
+    committer: Committer
+    counter_audit: CounterAudit
     intake: Intake
     assignment: Assignment
-    pulse: Pulse
+    progress: ProgressReporter
 
 
 def wire(
@@ -73,7 +73,7 @@ def wire(
     source: CheckpointSource,
     app: Any,
     image_urls: ImageUrls | None = None,
-) -> Parts:
+) -> WorkerComponents:
     """Build one worker's parts, inside its running event loop.
 
     `tagger` came from `source`, which may provide another one later. `app` is a faust.App that is not started yet; it
@@ -82,18 +82,18 @@ def wire(
     """
     kafka, limits = settings.kafka, settings.worker
     # what everything shares
-    stop, life, guard, backoff = asyncio.Event(), Life(), Guard(), Backoff()
-    partitions: dict[TopicPartition, Partition[Done]] = {}
+    stop, lifecycle, background, backoff = asyncio.Event(), Lifecycle(), BackgroundTasks(), Backoff()
+    partitions: dict[TopicPartition, Partition[ProcessedPost]] = {}
     loop = asyncio.get_running_loop()
 
     def fail(error: BrokenWorker) -> None:
         """In the watchdog's thread."""
-        loop.call_soon_threadsafe(guard.fail, error)
+        loop.call_soon_threadsafe(background.fail, error)
 
     watchdog = Watchdog(limits.hang_limit, limits.stall_limit, fail)
     # the counts in Redis
     counters = Counters(settings.redis, kafka.group)
-    trust, eviction = Trust(counters), Eviction(counters, backoff)
+    integrity, eviction = CounterIntegrity(counters), Eviction(counters, backoff)
     labels, journal = GroupLabels(counters), Journal(counters)
     # posts to records
     active = ActiveModel(tagger)
@@ -104,31 +104,31 @@ def wire(
         journal=journal,
         metrics=metrics,
         image_urls=image_urls or ImageUrls(settings.fetch),
-        busy=watchdog.busy,
-        guard=guard,
+        activity=watchdog.activity,
+        background=background,
     )
     delivery = Delivery(
         kafka=kafka,
         publisher=publisher,
         counters=counters,
-        trust=trust,
+        integrity=integrity,
         metrics=metrics,
         backoff=backoff,
-        guard=guard,
+        background=background,
     )
     switch = ModelSwitch(source, pipeline, metrics)
     # the consumer group
     offsets = Offsets(app, kafka.isolation_level)
-    topic = PostsTopic(kafka, backoff, guard)
-    commits = Commits(partitions, offsets, backoff)
-    marks = Marks(partitions, counters, trust, backoff)
+    topic = PostsTopic(kafka, backoff, background)
+    committer = Committer(partitions, offsets, backoff)
+    counter_audit = CounterAudit(partitions, counters, integrity, backoff)
     intake = Intake(
         partitions=partitions,
         offsets=offsets,
         pipeline=pipeline,
         topic=topic,
         backoff=backoff,
-        guard=guard,
+        background=background,
         stop=stop,
     )
     assignment = Assignment(
@@ -138,37 +138,37 @@ def wire(
         intake=intake,
         delivery=delivery,
         journal=journal,
-        commits=commits,
-        marks=marks,
+        committer=committer,
+        counter_audit=counter_audit,
         topic=topic,
         backoff=backoff,
-        guard=guard,
+        background=background,
     )
     app.on_partitions_assigned.connect(assignment.on_assigned)
     app.on_partitions_revoked.connect(assignment.on_revoked)
-    pulse = Pulse(
+    progress = ProgressReporter(
         kafka=kafka,
         watchdog=watchdog,
         partitions=partitions,
         offsets=offsets,
-        commits=commits,
+        committer=committer,
         topic=topic,
         backoff=backoff,
-        guard=guard,
-        life=life,
+        background=background,
+        lifecycle=lifecycle,
     )
-    return Parts(
+    return WorkerComponents(
         settings=settings,
         app=app,
         stop=stop,
-        life=life,
+        lifecycle=lifecycle,
         partitions=partitions,
-        guard=guard,
+        background=background,
         backoff=backoff,
         watchdog=watchdog,
         metrics=metrics,
         counters=counters,
-        trust=trust,
+        integrity=integrity,
         eviction=eviction,
         labels=labels,
         publisher=publisher,
@@ -176,9 +176,9 @@ def wire(
         pipeline=pipeline,
         switch=switch,
         offsets=offsets,
-        commits=commits,
-        marks=marks,
+        committer=committer,
+        counter_audit=counter_audit,
         intake=intake,
         assignment=assignment,
-        pulse=pulse,
+        progress=progress,
     )

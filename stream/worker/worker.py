@@ -19,10 +19,10 @@ from aiokafka.errors import KafkaError
 from models.core.errors import TrimodError
 from stream.consumer.group import explain
 from stream.counters.group_types import types_of
-from stream.errors import BrokenWorker, PassingFault, Refused, WorkEndedIt
+from stream.errors import AccessDenied, BrokenWorker, FailedOnPost, PassingFault
 from stream.worker.http import serve
 from stream.worker.status import health_of, register_gauges
-from stream.worker.wiring import Parts
+from stream.worker.wiring import WorkerComponents
 
 DRAIN_TIMEOUT = 3.5
 """Seconds to finish posts in progress at shutdown."""
@@ -43,69 +43,69 @@ log = logging.getLogger("trimod.worker")
 class Worker:
     """The worker of one process; `run` it once, inside a running event loop."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._types = types_of(parts.pipeline.active.tagger.labels)
+    def __init__(self, components: WorkerComponents) -> None:
+        self._components = components
+        self._types = types_of(components.pipeline.active.tagger.labels)
         self._failed: TrimodError | None = None
-        register_gauges(parts)
+        register_gauges(components)
 
     async def run(self) -> None:
         """Run until SIGTERM, SIGINT or `stop`. Raises BrokenWorker if it cannot continue."""
-        parts, loop = self._parts, asyncio.get_running_loop()
+        components, loop = self._components, asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal, number)
-        health = functools.partial(health_of, parts)
-        async with serve(parts.settings.worker, parts.metrics.registry, health):
-            parts.pipeline.start()
-            parts.watchdog.start()
+        health = functools.partial(health_of, components)
+        async with serve(components.settings.worker, components.metrics.registry, health):
+            components.pipeline.start()
+            components.watchdog.start()
             try:
                 await self._work()
             except TrimodError as error:
                 self._failed = error
-                parts.watchdog.end_within(END_TIMEOUT, error.exit_code)
+                components.watchdog.end_within(END_TIMEOUT, error.exit_code)
                 raise
             finally:
                 await self._close()
-                parts.watchdog.end_within(EXIT_TIMEOUT, self._exit_code())
+                components.watchdog.end_within(EXIT_TIMEOUT, self._exit_code())
 
     def stop(self) -> None:
         """Finish the posts in progress, commit, and exit."""
-        self._parts.stop.set()
+        self._components.stop.set()
 
     async def _work(self) -> None:
-        parts = self._parts
-        parts.guard.background(parts.pulse.beat())
-        parts.guard.background(parts.eviction.watch())
-        stopping = asyncio.create_task(parts.stop.wait())
+        components = self._components
+        components.background.start(components.progress.beat())
+        components.background.start(components.eviction.watch())
+        stopping = asyncio.create_task(components.stop.wait())
         starting = asyncio.create_task(self._join())
-        crashed = asyncio.create_task(parts.app._crashed.wait())
+        crashed = asyncio.create_task(components.app._crashed.wait())
         await self._first_of(stopping, starting, crashed)
         if starting.done():
             self._check_start(starting)
-            parts.life.state = "running"
+            components.lifecycle.state = "running"
             for forever in (
-                parts.commits.regularly(),
-                parts.intake.pass_gaps(),
-                parts.marks.watch(),
+                components.committer.regularly(),
+                components.intake.pass_gaps(),
+                components.counter_audit.watch(),
                 self._watch_labels(),
-                parts.switch.watch(),
+                components.switch.watch(),
             ):
-                parts.guard.background(forever)
+                components.background.start(forever)
             await self._first_of(stopping, crashed)
         for task in (crashed, stopping, starting):
             task.cancel()
-        if parts.guard.broken.done() or not parts.stop.is_set():
+        if components.background.broken.done() or not components.stop.is_set():
             raise self._cause()
 
     async def _join(self) -> None:
         """Start reading as a member of the group, once we know that our entity types are the group's."""
         await self._check_labels()
-        await self._parts.app.start()
+        await self._components.app.start()
 
     async def _check_labels(self) -> None:
-        group = self._parts.settings.kafka.group
-        check = functools.partial(self._parts.labels.check, group, self._types)
-        await self._parts.backoff.persist("checking the group's entity types", check)
+        group = self._components.settings.kafka.group
+        check = functools.partial(self._components.labels.check, group, self._types)
+        await self._components.backoff.persist("checking the group's entity types", check)
 
     async def _watch_labels(self) -> None:
         """Notice if the group's types change, or if Redis had lost them; never ends."""
@@ -114,14 +114,14 @@ class Worker:
             await self._check_labels()
 
     def _check_start(self, starting: asyncio.Task[Any]) -> None:
-        """Raises PassingFault if the broker became unavailable since the topics were checked. Raises Refused or
+        """Raises PassingFault if the broker became unavailable since the topics were checked. Raises AccessDenied or
         SettingsError for what a restart cannot fix."""
-        kafka = self._parts.settings.kafka
+        kafka = self._components.settings.kafka
         try:
             starting.result()
         except (KafkaError, OSError) as error:
             found = explain(error, kafka)
-            if found.exit_code == Refused.exit_code:
+            if found.exit_code == AccessDenied.exit_code:
                 raise found from error
             raise PassingFault(
                 f"the worker cannot start reading from the broker at {kafka.bootstrap_servers}: {error!r}"
@@ -129,52 +129,52 @@ class Worker:
 
     async def _first_of(self, *tasks: asyncio.Task[Any]) -> None:
         """Return when one of these is done, or the worker is broken."""
-        await asyncio.wait({*tasks, self._parts.guard.broken}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*tasks, self._components.background.broken}, return_when=asyncio.FIRST_COMPLETED)
 
     def _cause(self) -> TrimodError:
         """Why it cannot continue; the exit code tells whether a restart may help."""
-        if not self._parts.guard.broken.done():
-            reason = self._parts.app.crash_reason
+        if not self._components.background.broken.done():
+            reason = self._components.app.crash_reason
             if isinstance(reason, KafkaError):
-                return explain(reason, self._parts.settings.kafka)
+                return explain(reason, self._components.settings.kafka)
             return BrokenWorker(f"the worker cannot continue: Faust crashed: {reason!r}")
-        error = self._parts.guard.error
+        error = self._components.background.error
         if isinstance(error, TrimodError):
             return error
         return BrokenWorker(f"the worker cannot continue: {error!r}")
 
     def _exit_code(self) -> int:
-        error = self._failed or self._parts.guard.error
+        error = self._failed or self._components.background.error
         if isinstance(error, TrimodError):
             return error.exit_code
-        return 0 if self._parts.stop.is_set() and error is None else BrokenWorker.exit_code
+        return 0 if self._components.stop.is_set() and error is None else BrokenWorker.exit_code
 
     async def _close(self) -> None:
         """Finish posts in progress if this is a clean shutdown, commit finished posts, and leave the group."""
-        parts = self._parts
-        orderly = parts.stop.is_set() and parts.guard.error is None
-        parts.life.state = "draining" if orderly else "broken"
-        parts.assignment.begin_no_more()
+        components = self._components
+        orderly = components.stop.is_set() and components.background.error is None
+        components.lifecycle.state = "draining" if orderly else "broken"
+        components.assignment.begin_no_more()
         if orderly:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._drained(), DRAIN_TIMEOUT)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(parts.delivery.settle(), SETTLE_TIMEOUT)
-        await parts.assignment.close(blameless=not isinstance(parts.guard.error, WorkEndedIt))
-        parts.guard.cancel()
-        parts.intake.close_all()
-        parts.delivery.close_all()
-        await parts.pipeline.stop()
-        ends = (parts.app.stop(), parts.publisher.close(), parts.counters.close())
+            await asyncio.wait_for(components.delivery.settle(), SETTLE_TIMEOUT)
+        await components.assignment.close(blameless=not isinstance(components.background.error, FailedOnPost))
+        components.background.cancel()
+        components.intake.close_all()
+        components.delivery.close_all()
+        await components.pipeline.stop()
+        ends = (components.app.stop(), components.publisher.close(), components.counters.close())
         await asyncio.gather(*(asyncio.wait_for(end, LEAVE_TIMEOUT) for end in ends), return_exceptions=True)
         log.info("stopped")
 
     async def _drained(self) -> None:
-        for partition in list(self._parts.partitions.values()):
+        for partition in list(self._components.partitions.values()):
             await partition.work.empty()
 
     def _on_signal(self, number: int) -> None:
         log.info("%s: finishing the posts in progress", signal.Signals(number).name)
         asyncio.get_running_loop().remove_signal_handler(number)  # the next one ends the process at once
-        self._parts.watchdog.end_within(END_TIMEOUT, BrokenWorker.exit_code)
+        self._components.watchdog.end_within(END_TIMEOUT, BrokenWorker.exit_code)
         self.stop()

@@ -24,7 +24,7 @@ from stream.pipeline.item import Work, admit, conclude
 from stream.pipeline.model import ActiveModel, Tagged
 from stream.pipeline.preparing import prepare_post
 from stream.pipeline.tagging import Failed, tag_batch
-from stream.runtime.watchdog import Busy
+from stream.runtime.watchdog import ActivityTracker
 from tests.fuzz.cases import POISON_MARK, Case
 from tests.fuzz.invariants import Wrong, check
 
@@ -72,7 +72,7 @@ class Line:
     def __init__(self, tagger: Tagger) -> None:
         self._active = ActiveModel(tagger)
         self._settings = Settings()
-        self._busy = Busy(time.monotonic)
+        self._busy = ActivityTracker(time.monotonic)
         self._rules = UrlRules(self._settings.fetch.hosts)
         self._partition: Any = SimpleNamespace(id=TopicPartition("posts", 0))
 

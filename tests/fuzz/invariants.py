@@ -7,10 +7,10 @@ from typing import Any
 
 from models.core.post import TYPES
 from stream.config.kafka import Kafka
-from stream.kafka.publisher import Out
+from stream.kafka.publisher import OutgoingRecord
 from stream.messages.events import EntityEvent
 from stream.messages.receipts import Receipt
-from stream.pipeline.item import Done
+from stream.pipeline.item import ProcessedPost
 from tests.fuzz.cases import TAGGED, Case
 from tests.fuzz.oracle import fields_of
 
@@ -19,7 +19,7 @@ class Wrong(AssertionError):
     """The outcome is not what it must be."""
 
 
-def check(case: Case, done: Done, images: list[str], kafka: Kafka) -> str:
+def check(case: Case, done: ProcessedPost, images: list[str], kafka: Kafka) -> str:
     """The outcome: TAGGED or the class of the dead letter. Raises Wrong."""
     outcome = done.error or TAGGED
     if case.expected is None:
@@ -35,7 +35,7 @@ def check(case: Case, done: Done, images: list[str], kafka: Kafka) -> str:
     return outcome
 
 
-def _check_dead(case: Case, done: Done, kafka: Kafka) -> None:
+def _check_dead(case: Case, done: ProcessedPost, kafka: Kafka) -> None:
     (record,) = done.records
     _same("dead letter", (kafka.dead_topic, b"key", case.value), (record.topic, record.key, record.value))
     headers = dict(record.headers)
@@ -44,7 +44,7 @@ def _check_dead(case: Case, done: Done, kafka: Kafka) -> None:
     _same("counted", ("", ()), (done.counted.post_id, done.counted.mentions))
 
 
-def _check_tagged(case: Case, done: Done, kafka: Kafka) -> None:
+def _check_tagged(case: Case, done: ProcessedPost, kafka: Kafka) -> None:
     fields = fields_of(case.value)
     *events, last = done.records
     found = [_check_event(event, fields, kafka) for event in events]
@@ -60,7 +60,7 @@ def _check_tagged(case: Case, done: Done, kafka: Kafka) -> None:
     _same("counted", [each[1:] for each in named], list(done.counted.mentions))
 
 
-def _check_event(record: Out, fields: dict[str, Any], kafka: Kafka) -> EntityEvent:
+def _check_event(record: OutgoingRecord, fields: dict[str, Any], kafka: Kafka) -> EntityEvent:
     event = EntityEvent.model_validate(json.loads(record.value or b""))
     text = fields["text"]
     _same("text at its offsets", text[event.start : event.end], event.text)

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from models.architectures.trimod import TriMod, TriModConfig
-from models.checkpoints.components import Parts
+from models.checkpoints.components import Components
 from models.core.labels import bio_labels
 from models.core.post import TYPES
 from models.hashtags.segmenter import Segmenter, SegmenterConfig
@@ -37,6 +37,6 @@ def tiny_checkpoint(directory: Path, seed: int = 7, types: Sequence[str] = TYPES
     torch.manual_seed(seed)
     segmenter = Segmenter(SegmenterConfig(char_dim=4, case_dim=2, channels=4, hidden=4, decoder=4))
     torch.nn.init.constant_(list(segmenter.decoder.parameters())[-1], -20.0)  # cuts at underscores only
-    parts = Parts("trimod", tiny_model(seed, types), WORDS, CHARACTERS, segmenter)
+    parts = Components("trimod", tiny_model(seed, types), WORDS, CHARACTERS, segmenter)
     export(directory, parts, {}, {"untrained": True}, frozen="")
     return directory

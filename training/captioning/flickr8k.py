@@ -20,7 +20,7 @@ from rich.console import Console
 from models.core.errors import BrokenImage
 from models.vision.decoding import Picture, decode_image
 from models.vision.efficientnet import FEATURES, REGIONS, ImageEncoder
-from training.engine.progress import Watch
+from training.engine.progress import TrainingProgress
 from training.errors import DataError
 
 HELD_BACK = 1000
@@ -92,7 +92,7 @@ def _compute(images: Path, names: Sequence[str], path: Path, console: Console) -
         partial, mode="w+", dtype=np.float16, shape=(len(names), REGIONS, FEATURES)
     )
     encoder = ImageEncoder(regions=True)
-    with Watch(console=console) as progress:
+    with TrainingProgress(console=console) as progress:
         task = progress.add_task("region features", total=len(names))
         for start in range(0, len(names), _DECODED_AT_ONCE):
             pictures = [picture(images / name) for name in names[start : start + _DECODED_AT_ONCE]]

@@ -33,9 +33,9 @@ from training.captioning.bleu import bleu4
 from training.captioning.flickr8k import HELD_BACK, Grids, Photo, Split, read_photos, region_features, split
 from training.data.batching import chunks, length_batches
 from training.engine.ema import MovingAverage
-from training.engine.loop import LOSS, Files, Plan, Task, Validation, fit
+from training.engine.loop import LOSS, Plan, RunFiles, Task, Validation, fit
 from training.engine.precision import bfloat16_is_faster
-from training.engine.progress import Watch
+from training.engine.progress import TrainingProgress
 from training.engine.run_state import RunState
 from training.errors import DataError
 
@@ -86,10 +86,10 @@ def train_captioner(
     out.mkdir(parents=True, exist_ok=True)
     selected = select_all(region_features(data, photos, out, console), objects)
     task = Captioning(recipe, CaptionerConfig(vocabulary(parts.train), objects), parts, selected)
-    run, files = task.state(), Files(out / STATE, out / BEST)
+    run, files = task.state(), RunFiles(out / STATE, out / BEST)
     if files.state.exists():
         run.restore(files.state)
-    with Watch(LOSS, console=console) as progress:
+    with TrainingProgress(LOSS, console=console) as progress:
         fit(task, task.plan(), run, progress, files)
     return _write(out, task, run)
 

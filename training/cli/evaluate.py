@@ -45,7 +45,7 @@ def evaluate(
     from models.inference.tagger import Tagger
     from training.data.conll import read_conll
     from training.data.datasets import captions_of
-    from training.engine.progress import Watch
+    from training.engine.progress import TrainingProgress
     from training.evaluation.evaluate import ImageSource
     from training.evaluation.evaluate import evaluate as run
 
@@ -54,7 +54,7 @@ def evaluate(
     posts = read_conll(data)
     known = captions_of(posts, captions) if captions else {}
     tagger = Tagger.load(checkpoint, device)
-    with Watch(transient=True) as progress:
+    with TrainingProgress(transient=True) as progress:
         source = ImageSource(images, random_images) if images else None
         report = run(tagger, posts, known, source, raw, progress)
     report = {

@@ -48,10 +48,10 @@ def label(
     """
     from models.inference.tagger import Tagger
     from training import labelling
-    from training.engine.progress import Watch
+    from training.engine.progress import TrainingProgress
 
     tagger = Tagger.load(checkpoint, device)
-    with Watch(transient=True) as progress:
+    with TrainingProgress(transient=True) as progress:
         labelled = labelling.label(posts, tagger, out, progress)
     written = labelling.write_conll(labelled, out, least, "mention" if drop == "mention" else "post")
     click.echo(

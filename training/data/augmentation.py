@@ -39,7 +39,7 @@ class Noise:
     """Tokens replaced with a replacement character, as in damaged feeds: their tag must come from the context."""
 
 
-class Disturber:
+class Augmenter:
     """Applies Noise to samples, with the caller's random generator."""
 
     def __init__(self, noise: Noise, samples: Sequence[Sample], class_names: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from models.core.visual_context import NOTHING_SEEN, Pixels, Seen
+from models.core.visual_context import NOTHING_SEEN, Pixels, VisualContext
 from models.text.tokenizer import words_of
 from training.data.conll import LabelledPost, read_conll
 from training.errors import DataError
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 NO_IMAGES = "the posts have no image ids (expected a line IMGID:NAME before each post)"
 
-Look = Callable[[Path, Sequence[str]], Mapping[str, Seen]]
+Look = Callable[[Path, Sequence[str]], Mapping[str, VisualContext]]
 """Maps a data folder and image ids to the image input of each."""
 
 
@@ -118,7 +118,7 @@ def files_read(folders: Sequence[Path], splits: Sequence[str], visual: str) -> l
     return labelled + ([captions_file(folder, name) for folder in folders] if kind == "captions" else [])
 
 
-def _looked_at(post: LabelledPost, seen: Seen) -> Sample:
+def _looked_at(post: LabelledPost, seen: VisualContext) -> Sample:
     return Sample(post.tokens, post.training_tags, list(seen.words), pixels=seen.pixels)
 
 

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from models.checkpoints.tensor_files import save_tensors
 from models.core.errors import BrokenImage
-from models.core.visual_context import Pixels, Seen
+from models.core.visual_context import Pixels, VisualContext
 from models.vision.decoding import Picture, decode_image
 from models.vision.image_reader import ImageReader
 
@@ -30,7 +30,7 @@ State = list[int] | None
 """Size and modification time of an image file; None if it is missing."""
 
 
-def read_features(store: Path, images: Mapping[str, Path], reader: ImageReader) -> dict[str, Seen]:
+def read_features(store: Path, images: Mapping[str, Path], reader: ImageReader) -> dict[str, VisualContext]:
     """The image input of each of `images` (id -> file), from `store`; missing entries are computed and added.
 
     The input of a missing or broken image is empty; it is tried again the next time.
@@ -69,7 +69,7 @@ def _picture(path: Path) -> Sequence[Picture]:
         return []
 
 
-def _read(store: Path) -> Iterator[tuple[str, State, Seen]]:
+def _read(store: Path) -> Iterator[tuple[str, State, VisualContext]]:
     """Id, looked-at state and what was seen, of every stored image."""
     for file in sorted(store.glob("*.json")):
         if not file.with_suffix(".safetensors").exists():  # an earlier form's seen.json
@@ -81,10 +81,10 @@ def _read(store: Path) -> Iterator[tuple[str, State, Seen]]:
             kept = slice(ends[row] - int(stored["counts"][row]), ends[row])
             regions, boxes = (stored[part][kept] if part in stored else None for part in ("regions", "boxes"))
             pixels = Pixels(stored["pooled"][row].float(), regions, boxes, tuple(found["regions"]))
-            yield name, found["file"], Seen(tuple(found["words"]), pixels)
+            yield name, found["file"], VisualContext(tuple(found["words"]), pixels)
 
 
-def _write(store: Path, seen: Mapping[str, Seen], states: Mapping[str, State]) -> None:
+def _write(store: Path, seen: Mapping[str, VisualContext], states: Mapping[str, State]) -> None:
     """Both files are written beside and moved, the words last: what is there is whole."""
     kept = {name: (each, each.pixels) for name, each in seen.items() if each.pixels is not None}
     if not kept:

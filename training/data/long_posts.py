@@ -34,7 +34,7 @@ def _cut(sample: Sample, bounds: Sequence[tuple[int, int]]) -> list[Sample]:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Window:
     """A window of a sample."""
 
     sample: Sample
@@ -48,16 +48,16 @@ class Part:
     last: int
 
 
-def parts_of(samples: Sequence[Sample], encoder: PostEncoder) -> list[Part]:
+def parts_of(samples: Sequence[Sample], encoder: PostEncoder) -> list[Window]:
     """The windows of each sample, as in serving; most samples have one."""
     return [
-        Part(_within(sample, start, end), whole, start, first, last)
+        Window(_within(sample, start, end), whole, start, first, last)
         for whole, sample in enumerate(samples)
         for start, end, first, last in owned_windows(encoder.token_ids(sample.tokens))
     ]
 
 
-def joined(parts: Sequence[Part], found: Sequence[Sequence[Span]], samples: int) -> list[list[Span]]:
+def joined(parts: Sequence[Window], found: Sequence[Sequence[Span]], samples: int) -> list[list[Span]]:
     """The spans found in each part, as spans over the tokens of each of the `samples`."""
     whole: list[list[Span]] = [[] for _ in range(samples)]
     for part, spans in zip(parts, found, strict=True):

@@ -13,7 +13,7 @@ LEVELS = 1 << 16
 """Random numbers have 16 bits: a rate is met to 1 in 65,536."""
 
 
-class QuickDropout(nn.Module):
+class FastDropout(nn.Module):
     """What nn.Dropout does, on a CPU: in training, each value is zero with probability `p`, else divided by 1 - p."""
 
     def __init__(self, p: float) -> None:
@@ -34,8 +34,8 @@ class QuickDropout(nn.Module):
 
 
 def quicken_dropout(module: nn.Module) -> None:
-    """Put QuickDropout in the place of every nn.Dropout in `module`."""
+    """Put FastDropout in the place of every nn.Dropout in `module`."""
     for parent in list(module.modules()):
         for name, layer in list(parent.named_children()):
             if type(layer) is nn.Dropout:
-                setattr(parent, name, QuickDropout(layer.p))
+                setattr(parent, name, FastDropout(layer.p))

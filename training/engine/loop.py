@@ -76,7 +76,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Files:
+class RunFiles:
     """Where a run is kept: all that it needs to go on, the best epoch's weights, a line of figures for each epoch."""
 
     state: Path
@@ -84,7 +84,7 @@ class Files:
     log: Path | None = None
 
 
-def fit(task: Task[B], plan: Plan, run: RunState, progress: Progress, files: Files | None = None) -> None:
+def fit(task: Task[B], plan: Plan, run: RunState, progress: Progress, files: RunFiles | None = None) -> None:
     """Train `task` from where `run` is to the end of the plan, saving the run after each epoch."""
     bar = progress.add_task(plan.title, total=None, loss=0.0)
     while run.epoch < plan.epochs and run.epoch - run.best_epoch < plan.patience:
@@ -123,7 +123,7 @@ def step(task: Task[B], plan: Plan, run: RunState, batches: Sequence[B]) -> floa
     return sum(losses) / len(losses)
 
 
-def _keep_best(run: RunState, found: Validation | None, files: Files | None) -> None:
+def _keep_best(run: RunState, found: Validation | None, files: RunFiles | None) -> None:
     """Within the average, so that its weights are what is kept."""
     if found is None or found.score is None:
         run.best_epoch = run.epoch
@@ -142,7 +142,7 @@ def _note(run: RunState, loss: float, found: Validation | None, seconds: float, 
         progress.console.print(told, soft_wrap=True, markup=False, highlight=False)
 
 
-def _save(run: RunState, files: Files | None) -> None:
+def _save(run: RunState, files: RunFiles | None) -> None:
     if files:
         run.save(files.state)
         if files.log:

@@ -20,7 +20,7 @@ EVERY = 60.0
 """Seconds between lines."""
 
 
-class Watch(Progress):
+class TrainingProgress(Progress):
     """rich's Progress on standard error, or on `console`; where that is no terminal, in lines."""
 
     def __init__(self, *more: ProgressColumn, console: Console | None = None, **options: Any) -> None:

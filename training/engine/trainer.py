@@ -19,16 +19,16 @@ from models.architectures.base import SequenceTagger
 from models.core.batch import Encoded, collate
 from models.core.labels import Span, spans
 from models.text.post_encoder import PostEncoder
-from training.data.augmentation import Disturber
+from training.data.augmentation import Augmenter
 from training.data.batching import Segment, encode, length_batches, rows_of
 from training.data.controls import with_text_only
 from training.data.datasets import Sample
 from training.data.long_posts import joined, parts_of
 from training.engine.ema import MovingAverage
-from training.engine.loop import LOSS, Files, Plan, Task, Validation, fit
+from training.engine.loop import LOSS, Plan, RunFiles, Task, Validation, fit
 from training.engine.optimization import Recipe, make_optimizer, make_schedule
 from training.engine.precision import autocast
-from training.engine.progress import Watch
+from training.engine.progress import TrainingProgress
 from training.engine.run_state import RunState
 from training.evaluation.scoring import Score, score
 
@@ -93,7 +93,7 @@ class Tagging(Task[Sequence[Encoded]]):
         segment: Segment,
         samples: Sequence[Sample],
         valid_sets: Sequence[ValidationSet],
-        disturb: Disturber,
+        disturb: Augmenter,
         recipe: Recipe,
     ) -> None:
         self.model: SequenceTagger = model
@@ -140,7 +140,7 @@ def train(
     segment: Segment,
     train_samples: list[Sample],
     valid_sets: Sequence[ValidationSet],
-    disturb: Disturber,
+    disturb: Augmenter,
     recipe: Recipe,
     out: Path,
     identity: str = "",
@@ -153,10 +153,10 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     task = Tagging(model, encoder, segment, train_samples, valid_sets, disturb, recipe)
     run = task.state(json.dumps([identity, asdict(recipe), asdict(disturb.noise)]))
-    files = Files(out / "last.pt", out / "best.pt", out / "log.jsonl")
+    files = RunFiles(out / "last.pt", out / "best.pt", out / "log.jsonl")
     if files.state.exists():
         run.restore(files.state)
-    with Watch(LOSS) as progress:
+    with TrainingProgress(LOSS) as progress:
         fit(task, task.plan(), run, progress, files)
     weights = torch.load(out / "best.pt", map_location="cpu", weights_only=True)
     scores = run.history[run.best_epoch - 1]["scores"]

@@ -17,7 +17,7 @@ from rich.progress import Progress
 from models.core.errors import BrokenImage
 from models.core.labels import Span, spans
 from models.core.post import Post
-from models.core.visual_context import Seen
+from models.core.visual_context import VisualContext
 from models.inference.tagger import Prepared, Tagger
 from models.text.tokenizer import Token, words_of
 from models.vision.decoding import Picture, decode_image
@@ -121,5 +121,5 @@ def _prepare(tagger: Tagger, post: LabelledPost, pictures: list[Picture], raw: b
     return tagger.prepare_tokens(text, found, pictures=pictures)
 
 
-def _with_caption(seen: Seen, caption: str) -> Seen:
-    return Seen((*words_of(caption), *seen.words), seen.pixels)
+def _with_caption(seen: VisualContext, caption: str) -> VisualContext:
+    return VisualContext((*words_of(caption), *seen.words), seen.pixels)

@@ -14,7 +14,7 @@ from rich.progress import Progress
 
 from models.core.labels import Span, spans
 from models.core.post import Mention, Post
-from models.core.visual_context import Seen
+from models.core.visual_context import VisualContext
 from models.inference.tagger import Prepared, Tagger
 from models.text.tokenizer import Token
 from training.data.conll import LabelledPost
@@ -27,7 +27,7 @@ BATCH = 32
 
 
 @dataclass(frozen=True)
-class Measured:
+class EvaluationResult:
     """Strict and partial scores (training/evaluation/scoring.py), confusion matrix, and the modalities' mean
     weights."""
 
@@ -54,7 +54,7 @@ def measure(
     about: str = "",
     images: ImageSource | None = None,
     types: frozenset[str] | None = None,
-) -> Measured:
+) -> EvaluationResult:
     """Tag `samples` and score the result.
 
     images: unrelated pictures, read in addition to the samples' own words. types: score only these (None: all).
@@ -66,7 +66,7 @@ def measure(
         for sample, mentions in zip(samples, tagged, strict=True)
     ]
     weights = mean_weights([mention for mentions in tagged for mention in mentions])
-    return Measured(
+    return EvaluationResult(
         score(gold, predicted), partial_score(gold, predicted), confusion(gold, predicted), weights
     )
 
@@ -87,9 +87,9 @@ def tag_samples(
     for start in range(0, len(samples), batch):
         part = samples[start : start + batch]
         prepared = [replace(prepare(tagger, sample), pictures=tuple(next(pictures))) for sample in part]
-        looked = tagger.look(prepared) if images else [Seen() for _ in part]
+        looked = tagger.look(prepared) if images else [VisualContext() for _ in part]
         seen = [
-            Seen((*sample.image_words, *each.words), sample.pixels or each.pixels)
+            VisualContext((*sample.image_words, *each.words), sample.pixels or each.pixels)
             for sample, each in zip(part, looked, strict=True)
         ]
         found += tagger.tag_seen(prepared, seen)
@@ -101,10 +101,10 @@ def tag_samples(
 def look_of(tagger: Tagger) -> Look:
     """Reads `folder/images/<id>.jpg` with the tagger's own CNN; for `read_folder` with `pixels`."""
 
-    def look(folder: Path, ids: Sequence[str]) -> dict[str, Seen]:
+    def look(folder: Path, ids: Sequence[str]) -> dict[str, VisualContext]:
         nobody, source = tagger.prepare(Post(""), []), ImageSource(folder / "images")
         pictures = source.pictures([LabelledPost([], [], name) for name in ids])  # read as they are wanted
-        seen: dict[str, Seen] = {}
+        seen: dict[str, VisualContext] = {}
         for start in range(0, len(ids), BATCH):
             part = ids[start : start + BATCH]
             prepared = [replace(nobody, pictures=tuple(each)) for each in islice(pictures, len(part))]

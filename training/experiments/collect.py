@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
-from training.engine.progress import Watch
+from training.engine.progress import TrainingProgress
 from training.errors import DataError
 from training.provenance import portable
 from training.reports.tables import RESULTS
@@ -90,7 +90,7 @@ def _measured(path: Path, found: Mapping[str, Any], data: Path, device: str) -> 
     from training.evaluation.measure import look_of, measure
 
     tagger, scores = Tagger.load(checkpoint_of(path), device), {}
-    with Watch(transient=True) as progress:
+    with TrainingProgress(transient=True) as progress:
         for name in found["sets"]:
             samples = read_folder(data / name, "valid", found["visual"], look_of(tagger))
             scores[name] = measure(tagger, samples, progress, f"{found['name']}, {name}").plain()

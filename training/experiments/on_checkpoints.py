@@ -17,7 +17,7 @@ from models.inference.tagger import Tagger
 from training.data import controls
 from training.data.datasets import Sample, read_folder
 from training.evaluation.evaluate import ImageSource
-from training.evaluation.measure import Measured, look_of, measure, prepare, tag_samples
+from training.evaluation.measure import EvaluationResult, look_of, measure, prepare, tag_samples
 from training.evaluation.scoring import Score
 from training.reports import plots
 from training.reports.tables import Table, Value, mean_row
@@ -35,7 +35,7 @@ DRAWS = 5
 
 
 @dataclass(frozen=True)
-class Bench:
+class Comparison:
     """What is compared: `checkpoints` by label, on the validation files of `folders`.
 
     visual: none, captions:NAME or pixels (training/data/datasets.py). images: unrelated pictures, or None.
@@ -60,7 +60,7 @@ class Bench:
         return {folder.name: read_folder(folder, "valid", self.visual, look) for folder in self.folders}
 
 
-def modalities(bench: Bench, progress: Progress) -> Table:
+def modalities(bench: Comparison, progress: Progress) -> Table:
     """F1 of text alone, with image input, with hashtag words, and with both."""
     inputs: dict[str, Sequence[Control]] = {
         "text + image + hashtags": [controls.with_images],
@@ -74,7 +74,7 @@ def modalities(bench: Bench, progress: Progress) -> Table:
     )  # fmt: skip
 
 
-def shuffled(bench: Bench, progress: Progress) -> Table:
+def shuffled(bench: Comparison, progress: Progress) -> Table:
     """Control against shortcuts: F1 with another post's image, compared with no image.
 
     The loss must be at most ALLOWED_LOSS.
@@ -100,7 +100,7 @@ def shuffled(bench: Bench, progress: Progress) -> Table:
     return replace(table, columns=[*table.columns, "holds"], rows=rows)
 
 
-def hashtag_noise(bench: Bench, progress: Progress) -> Table:
+def hashtag_noise(bench: Comparison, progress: Progress) -> Table:
     """F1 when a fifth of the hashtags are replaced with random letters."""
     changed = f"{REPLACED:.0%} of hashtags random"
     seeds = range(bench.seed, bench.seed + DRAWS)
@@ -118,7 +118,7 @@ def hashtag_noise(bench: Bench, progress: Progress) -> Table:
     )  # fmt: skip
 
 
-def images(bench: Bench, progress: Progress) -> Table:
+def images(bench: Comparison, progress: Progress) -> Table:
     """F1 as a growing share of posts lose their image, or get another post's."""
     rows: list[dict[str, Value]] = []
     series: dict[str, dict[float, float]] = {}
@@ -148,7 +148,7 @@ def images(bench: Bench, progress: Progress) -> Table:
     )
 
 
-def weights(bench: Bench, progress: Progress) -> Table:
+def weights(bench: Comparison, progress: Progress) -> Table:
     """Mean weight of each modality with the post's own image, another post's and none."""
     rows: list[dict[str, Value]] = []
     names: dict[str, None] = {}
@@ -179,7 +179,7 @@ def weights(bench: Bench, progress: Progress) -> Table:
     )  # fmt: skip
 
 
-def cost(bench: Bench, progress: Progress) -> Table:
+def cost(bench: Comparison, progress: Progress) -> Table:
     """Latency, throughput and size compared with F1, on one CPU thread."""
     rows: list[dict[str, Value]] = []
     points = []
@@ -223,7 +223,7 @@ def latency(tagger: Tagger, samples: Sequence[Sample], progress: Progress) -> tu
 
 
 def _compared(
-    bench: Bench,
+    bench: Comparison,
     progress: Progress,
     title: str,
     inputs: Mapping[str, Sequence[Control]],
@@ -278,7 +278,7 @@ def _f1(drawn: Sequence[dict[str, Value]]) -> list[float]:
     return [float(each["F1"] or 0) for each in drawn]
 
 
-def figures(measured: Measured) -> dict[str, Value]:
+def figures(measured: EvaluationResult) -> dict[str, Value]:
     """A row's figures: strict precision, recall and F1, partial F1, and strict F1 of each type."""
     partial_f1 = measured.partial["overall"].f1
     return {**overall_figures(measured.strict), "partial F1": partial_f1, **type_figures(measured.strict)}
@@ -295,12 +295,12 @@ def type_figures(scores: Mapping[str, Score]) -> dict[str, Value]:
     return {name: each.f1 for name, each in scores.items() if name != "overall"}
 
 
-def _label(bench: Bench, label: str) -> list[str]:
+def _label(bench: Comparison, label: str) -> list[str]:
     """The checkpoint's label, where there are several to tell apart."""
     return [label] if len(bench.checkpoints) > 1 else []
 
 
-CHECKPOINT_EXPERIMENTS: dict[str, Callable[[Bench, Progress], Table]] = {
+CHECKPOINT_EXPERIMENTS: dict[str, Callable[[Comparison, Progress], Table]] = {
     "modalities": modalities,
     "shuffled-images": shuffled,
     "hashtag-noise": hashtag_noise,

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from models.checkpoints.format import load_checkpoint
-from training.engine.progress import Watch
+from training.engine.progress import TrainingProgress
 from training.errors import DataError
 from training.evaluation.evaluate import ImageSource
-from training.experiments.on_checkpoints import CHECKPOINT_EXPERIMENTS, Bench
+from training.experiments.on_checkpoints import CHECKPOINT_EXPERIMENTS, Comparison
 from training.experiments.on_components import PART_EXPERIMENTS
 from training.experiments.published import T15, T17
 from training.experiments.silver import SOURCE, silver
@@ -62,8 +62,8 @@ def on_checkpoints(
     folders: labelled sets. images: unrelated pictures.
     """
     source = ImageSource(images, seed) if images else None
-    bench = Bench(labels_of(checkpoints), folders, out, visual, source, seed, device)
-    with Watch(transient=True) as progress:
+    bench = Comparison(labels_of(checkpoints), folders, out, visual, source, seed, device)
+    with TrainingProgress(transient=True) as progress:
         table = CHECKPOINT_EXPERIMENTS[name](bench, progress)
     sets = ", ".join(folder.name for folder in folders)
     about = f"Validation splits of {sets}; visual input {visual}; strict scores, in percent."
@@ -74,7 +74,7 @@ def on_checkpoints(
 def on_parts(name: str, checkpoints: Sequence[Path], data: Path, out: Path) -> Table:
     """Run experiment `name` on components of trained checkpoints, and write its result to `out`."""
     made, folder = PART_EXPERIMENTS[name]
-    with Watch(transient=True) as progress:
+    with TrainingProgress(transient=True) as progress:
         table = made(labels_of(checkpoints), data, out, progress)
     return _written(table, out, _facts([data / folder], checkpoints=checkpoints))
 
@@ -83,14 +83,14 @@ def with_training(name: str, setting: Setting, out: Path) -> Table:
     """Run experiment `name`, which trains, and write its result to `out`."""
     experiment = TRAINED_EXPERIMENTS[name]
     sets = {part for trial in experiment.trials for part in (*trial.train, *trial.more, *trial.score)}
-    with Watch(transient=True) as progress:
+    with TrainingProgress(transient=True) as progress:
         table = run_experiment(experiment, setting, progress, out)
     return _written(table, out, _facts([setting.data / part for part in sorted(sets)], setting.vectors))
 
 
 def on_silver(checkpoints: Sequence[Path], setting: Setting, out: Path) -> Table:
     """Run the silver experiment (training/experiments/silver.py), which takes checkpoints and trains models."""
-    with Watch(transient=True) as progress:
+    with TrainingProgress(transient=True) as progress:
         table = silver(labels_of(checkpoints), setting, progress, out)
     seeds = f"Mean over seeds {', '.join(map(str, setting.seeds))}; "
     seeds += f"vectors: {', '.join(path.name for path in setting.vectors) or 'none'}."

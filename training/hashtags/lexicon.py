@@ -36,7 +36,7 @@ Cut = Callable[[str, Sequence[float]], list[bool]]
 
 
 @dataclass(frozen=True)
-class Lists:
+class LexiconTables:
     """What is stored: words with log probabilities, pairs of them."""
 
     words: dict[str, Word]
@@ -48,7 +48,7 @@ class Lists:
         return LexiconConfig(len(self.words), size, len(self.pairs), weights=dict(weights))
 
 
-def lists(english: Frequencies, posts: Sequence[Sequence[str]]) -> Lists:
+def lists(english: Frequencies, posts: Sequence[Sequence[str]]) -> LexiconTables:
     """The lists of general English and of phrases from posts, as precise as they are stored."""
     shares = {word: share for word, share in english.words.items() if share > RAREST}
     words = {
@@ -63,7 +63,7 @@ def lists(english: Frequencies, posts: Sequence[Sequence[str]]) -> Lists:
         share = frequent.get((first, second))
         information = math.log(share / shares[first] / shares[second]) if share else 0.0
         pairs[first, second] = Pair(information, math.log1p(counts[first, second]))
-    return Lists(*unpack(pack(words, pairs)))
+    return LexiconTables(*unpack(pack(words, pairs)))
 
 
 def _log(share: float | None) -> float:
@@ -71,7 +71,7 @@ def _log(share: float | None) -> float:
 
 
 def fit(
-    found: Lists, examples: Sequence[Example], odds: Sequence[Sequence[float]], penalty: float
+    found: LexiconTables, examples: Sequence[Example], odds: Sequence[Sequence[float]], penalty: float
 ) -> Lexicon:
     """The lexicon whose weights make the examples' segmentations most likely among their candidates.
 
@@ -93,7 +93,7 @@ def fit(
     return Lexicon(found.words, found.pairs, found.config(named))
 
 
-def add(network: Segmenter, found: Lists, weights: Mapping[str, float], ranker: Ranker) -> Segmenter:
+def add(network: Segmenter, found: LexiconTables, weights: Mapping[str, float], ranker: Ranker) -> Segmenter:
     """The network together with the lexicon and the ranker."""
     hidden = ranker.first.out_features
     model = Segmenter(replace(network.config, lexicon=found.config(weights), ranker=hidden))

@@ -41,7 +41,7 @@ class SegmenterRecipe:
 
 
 @dataclass(frozen=True)
-class Material:
+class SegmenterData:
     """Everything that a run learns from. `skipped` lines per file did not align.
 
     manual: stan_large.train, of the kind that is to be segmented; the others have none of its hashtags. people:
@@ -56,7 +56,7 @@ class Material:
     skipped: dict[str, int]
 
 
-def read_material(data: Path, recipe: SegmenterRecipe) -> Material:
+def read_material(data: Path, recipe: SegmenterRecipe) -> SegmenterData:
     """The training files and the corpus."""
     manual = read_tsv(data / "hashtags/stan_large.train.tsv")
     distant = read_tsv(data / "hashtags/hashset_distant.tsv")
@@ -69,7 +69,7 @@ def read_material(data: Path, recipe: SegmenterRecipe) -> Material:
     corpus = read_corpus(data)
     synthetic = synthesize(corpus, recipe.held_out_synthetic, random.Random(recipe.seed))
     others = [without(rows.examples, manual.examples) for rows in (people, distant)]
-    return Material(manual.examples, others[0], others[1], corpus, synthetic, skipped)
+    return SegmenterData(manual.examples, others[0], others[1], corpus, synthetic, skipped)
 
 
 def folds(examples: Sequence[Example], recipe: SegmenterRecipe) -> list[list[Example]]:
@@ -84,7 +84,7 @@ def folds(examples: Sequence[Example], recipe: SegmenterRecipe) -> list[list[Exa
 
 
 def draw(
-    material: Material, recipe: SegmenterRecipe, rng: random.Random, share: float = 1.0
+    material: SegmenterData, recipe: SegmenterRecipe, rng: random.Random, share: float = 1.0
 ) -> list[Example]:
     """One epoch's examples of the first stage, or a share of them."""
     distant, people, synthetic = (

@@ -31,17 +31,17 @@ from models.checkpoints.tensor_files import save_tensors
 from models.hashtags.segmenter import FIRST_KNOWN, Segmenter, SegmenterConfig
 from training.data.batching import length_batches
 from training.engine.ema import MovingAverage
-from training.engine.loop import LOSS, Files, Plan, Task, Validation, fit
-from training.engine.progress import Watch
+from training.engine.loop import LOSS, Plan, RunFiles, Task, Validation, fit
+from training.engine.progress import TrainingProgress
 from training.engine.run_state import RunState
 from training.errors import DataError
 from training.hashtags.character_vectors import character_vectors
 from training.hashtags.corpus import Example, read_tsv
 from training.hashtags.frequencies import english
-from training.hashtags.lexicon import Lists, add, lists, share_right
+from training.hashtags.lexicon import LexiconTables, add, lists, share_right
 from training.hashtags.lexicon import fit as fit_lexicon
 from training.hashtags.material import (
-    Material,
+    SegmenterData,
     SegmenterRecipe,
     draw,
     folds,
@@ -73,12 +73,12 @@ def train_segmenter(
     task = FirstStage(recipe, config, material)
     if not resume:
         task.start()
-    run, files = task.state(), Files(out_dir / STATE)
+    run, files = task.state(), RunFiles(out_dir / STATE)
     if resume:
         if not files.state.exists():
             raise DataError(f"nothing to resume: {files.state} does not exist")
         run.restore(files.state)
-    with Watch(LOSS, console=console) as progress:
+    with TrainingProgress(LOSS, console=console) as progress:
         fit(task, Plan(recipe.epochs), run, progress, files)
         unseen = run.extra["unseen"]
         while len(unseen) < recipe.folds:
@@ -91,7 +91,7 @@ def train_segmenter(
 class SegmenterTask(Task[Sequence[Example]]):
     """A network that learns where hashtags are cut."""
 
-    def __init__(self, recipe: SegmenterRecipe, config: SegmenterConfig, material: Material) -> None:
+    def __init__(self, recipe: SegmenterRecipe, config: SegmenterConfig, material: SegmenterData) -> None:
         self.recipe, self.material = recipe, material
         self.model: Segmenter = Segmenter(config)
 
@@ -111,7 +111,7 @@ class SegmenterTask(Task[Sequence[Example]]):
 class FirstStage(SegmenterTask):
     """Made-up and machine-segmented hashtags, drawn anew in each epoch; measured on what it does not see."""
 
-    def __init__(self, recipe: SegmenterRecipe, config: SegmenterConfig, material: Material) -> None:
+    def __init__(self, recipe: SegmenterRecipe, config: SegmenterConfig, material: SegmenterData) -> None:
         torch.manual_seed(recipe.seed)
         super().__init__(recipe, config, material)
 
@@ -205,7 +205,7 @@ def cross_validate(
     unseen: Sequence[Sequence[list[float]]],
     recipe: SegmenterRecipe,
     parts: Sequence[Sequence[Example]],
-    found: Lists,
+    found: LexiconTables,
 ) -> dict[str, float]:
     """Exact match on stan_large.train, every fold by a network, weights and a ranker that know only the others;
     beside it, without the ranker and by the network alone. unseen: for each part, log odds by a network without it."""
@@ -233,7 +233,7 @@ def _write(
     out_dir: Path,
     network: Segmenter,
     run: RunState,
-    material: Material,
+    material: SegmenterData,
     recipe: SegmenterRecipe,
     data: Path,
     console: Console,

@@ -12,13 +12,13 @@ from models.vision.captioner import Captioner
 from training.captioning.trainer import load_captioner
 from training.errors import DataError
 from training.runs.spec import Run
-from training.runs.warm_start import Begun
+from training.runs.warm_start import WarmStart
 
 
-def _captioner(run: Run, begun: Begun | None) -> Captioner | None:
+def _captioner(run: Run, warm: WarmStart | None) -> Captioner | None:
     folder = run.captioner
     if folder is None:
-        return begun.parts.captioner if begun else None
+        return warm.parts.captioner if warm else None
     if not (folder / MANIFEST).exists():
         return load_captioner(folder)
     captioner = build_captioner(load_checkpoint(folder))

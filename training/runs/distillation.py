@@ -17,7 +17,7 @@ from rich.progress import track
 from safetensors.torch import load_file
 from torch import Tensor
 
-from models.checkpoints.components import Parts, build
+from models.checkpoints.components import Components, build
 from models.checkpoints.format import load_checkpoint
 from models.checkpoints.tensor_files import save_tensors
 from models.core.batch import collate
@@ -41,7 +41,7 @@ class Teacher:
 
 
 @dataclass(frozen=True)
-class School:
+class TeacherSignal:
     """What a student learns from, besides its posts' tags.
 
     labels: the student's. share: weight of the teachers in the loss of a post with tags. store: folder in which the
@@ -62,7 +62,9 @@ class School:
         return found
 
 
-def taught(tagged: Mapping[str, Sequence[Sample]], more: Sequence[Sample], school: School) -> list[Sample]:
+def taught(
+    tagged: Mapping[str, Sequence[Sample]], more: Sequence[Sample], signal: TeacherSignal
+) -> list[Sample]:
     """All posts with the teachers' mean marginals: `tagged`, by data folder, and `more`, whose tags are not read.
 
     Posts of `more` have the teachers of the folders with the same tokenization. Raises DataError if a teacher has
@@ -70,12 +72,12 @@ def taught(tagged: Mapping[str, Sequence[Sample]], more: Sequence[Sample], schoo
     """
     found = []
     for name, samples in tagged.items():
-        found += with_targets(samples, school.of([name]), school.share, school)
+        found += with_targets(samples, signal.of([name]), signal.share, signal)
     fine = {name for name, samples in tagged.items() if is_finely_cut(samples)}
     for posts, folders in zip(both_cuts(more), (tagged.keys() - fine, fine), strict=True):
         if posts:
             # Where no folder is cut so, no folder's teacher knows more of such posts than another's.
-            found += with_targets(posts, school.of(folders or tagged.keys()), 1.0, school)
+            found += with_targets(posts, signal.of(folders or tagged.keys()), 1.0, signal)
     return found
 
 
@@ -102,12 +104,12 @@ def _finely_cut(tokens: list[str]) -> list[str]:
 
 
 def with_targets(
-    samples: Sequence[Sample], teachers: Sequence[Path], share: float, school: School
+    samples: Sequence[Sample], teachers: Sequence[Path], share: float, signal: TeacherSignal
 ) -> list[Sample]:
     """`samples` with the teachers' mean marginals over the school's labels, with weight `share` in the loss."""
     total: list[Tensor] = []
     for path in teachers:
-        found = _opinion(path, samples, school)
+        found = _opinion(path, samples, signal)
         total = [a + b for a, b in zip(total, found, strict=True)] if total else found
     return [
         replace(sample, targets=each / len(teachers), teacher_share=share)
@@ -115,29 +117,29 @@ def with_targets(
     ]
 
 
-def _opinion(path: Path, samples: Sequence[Sample], school: School) -> list[Tensor]:
+def _opinion(path: Path, samples: Sequence[Sample], signal: TeacherSignal) -> list[Tensor]:
     """A teacher's marginals of each sample: those in the store, or computed and put there."""
     stored = load_checkpoint(path)
     pooled = [sample.pixels.pooled.sum().item() if sample.pixels else None for sample in samples]
     read = [(each.tokens, each.image_words, each.hashtags) for each in samples]
-    asked = repr([stored.id, list(school.labels), read, pooled])
-    kept = school.store / f"{hashlib.sha256(asked.encode()).hexdigest()[:16]}.safetensors"
+    asked = repr([stored.id, list(signal.labels), read, pooled])
+    kept = signal.store / f"{hashlib.sha256(asked.encode()).hexdigest()[:16]}.safetensors"
     if kept.exists():
         lengths = [len(sample.tokens) for sample in samples]
         return list(torch.split(load_file(kept)["marginals"].float(), lengths))
     parts = build(stored)
-    if list(school.labels) != parts.model.crf.labels:
+    if list(signal.labels) != parts.model.crf.labels:
         raise DataError(
             f"teacher {path}: its labels {', '.join(parts.model.crf.labels)} differ from this run's"
         )
-    found = [each.half() for each in marginals(parts, samples, school.device, f"teacher {path}")]
-    school.store.mkdir(parents=True, exist_ok=True)
+    found = [each.half() for each in marginals(parts, samples, signal.device, f"teacher {path}")]
+    signal.store.mkdir(parents=True, exist_ok=True)
     save_tensors({"marginals": torch.cat(found)}, kept)
     return [each.float() for each in found]
 
 
 @torch.no_grad()
-def marginals(parts: Parts, samples: Sequence[Sample], device: torch.device, about: str) -> list[Tensor]:
+def marginals(parts: Components, samples: Sequence[Sample], device: torch.device, about: str) -> list[Tensor]:
     """P(label) of each token of each sample, float32 [n, labels] on the CPU."""
     model = parts.model.eval().to(device)
     merge_adapters(model)

@@ -13,7 +13,7 @@ from typing import Any
 
 from models.architectures.ensemble import Committee, CommitteeConfig
 from models.architectures.registry import create
-from models.checkpoints.components import Parts, build, frozen_sha256, tensors_of
+from models.checkpoints.components import Components, build, frozen_sha256, tensors_of
 from models.checkpoints.format import MODEL, load_checkpoint
 from models.checkpoints.quantization import packed, unpacked
 from models.core.errors import one_line
@@ -86,7 +86,7 @@ def join(
     return out / "checkpoint"
 
 
-def _unlike(first: Parts, other: Parts) -> str:
+def _unlike(first: Components, other: Components) -> str:
     """Why the two cannot be in one ensemble; empty if they can. The model checks the encoders."""
     if other.name != "trimod":
         return f"it is a {other.name} model, but members must be TriMods"
@@ -97,7 +97,7 @@ def _unlike(first: Parts, other: Parts) -> str:
     return ""
 
 
-def _of_rank(parts: Parts, rank: int) -> Parts:
+def _of_rank(parts: Components, rank: int) -> Components:
     """The parts with the encoder's changes reduced to adapters of `rank` and biases, if they are larger."""
     config = asdict(parts.model.config)
     if not config["text_encoder"] or 0 < config["adapters"] <= rank:
@@ -108,7 +108,9 @@ def _of_rank(parts: Parts, rank: int) -> Parts:
     return replace(parts, model=model)
 
 
-def _parts(joined: Sequence[Parts], specialists: Sequence[str], least_confidence: float | None) -> Parts:
+def _parts(
+    joined: Sequence[Components], specialists: Sequence[str], least_confidence: float | None
+) -> Components:
     first, characters = joined[0], known_by_any(*(parts.characters for parts in joined))
     members = tuple(_hyper(parts) for parts in joined)
     if least_confidence is None:
@@ -122,8 +124,8 @@ def _parts(joined: Sequence[Parts], specialists: Sequence[str], least_confidence
     for member, parts in zip(model.trimods, joined, strict=True):
         member.load_state_dict(relaid(parts.model.state_dict(), member, parts.characters, characters))
     model.take_the_mean()
-    return Parts(NAME, model, first.words, characters, first.segmenter, first.captioner)
+    return Components(NAME, model, first.words, characters, first.segmenter, first.captioner)
 
 
-def _hyper(parts: Parts) -> dict[str, Any]:
+def _hyper(parts: Components) -> dict[str, Any]:
     return {name: value for name, value in asdict(parts.model.config).items() if name != "labels"}

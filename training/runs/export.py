@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from models.checkpoints.components import Parts, config_of, tensors_of
+from models.checkpoints.components import Components, config_of, tensors_of
 from models.checkpoints.format import add_golden, save_checkpoint
 from models.checkpoints.golden import record
 from models.inference.tagger import Tagger
@@ -18,7 +18,7 @@ VERSION = "0.3.0"
 
 def export(
     directory: Path,
-    parts: Parts,
+    parts: Components,
     weights: Mapping[str, Tensor],
     metrics: Mapping[str, Any],
     frozen: str,

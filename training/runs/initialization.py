@@ -11,7 +11,7 @@ from rich.console import Console
 
 from models.architectures.base import SequenceTagger
 from models.architectures.registry import create
-from models.checkpoints.components import Parts
+from models.checkpoints.components import Components
 from models.hashtags.segmenter import Segmenter
 from models.text.vocabulary import SPECIAL, Vocabulary
 from training.data.datasets import Sample
@@ -30,7 +30,7 @@ def untrained(
     labels: tuple[str, ...],
     segmenter: Segmenter,
     vectors: Sequence[Path],
-) -> Parts:
+) -> Components:
     """The preset's model for `labels`, with the words and characters of the training posts and the words of `vectors`.
 
     Raises DataError for invalid hyper-parameters, and for vectors that do not fit the model or the posts.
@@ -49,7 +49,7 @@ def untrained(
     _fill(model, words, read)
     # What is not read is not shipped either: the words are the training posts'.
     kept = words if model.reads_words else Vocabulary(())
-    return Parts(preset.model, model, kept, characters, segmenter)
+    return Components(preset.model, model, kept, characters, segmenter)
 
 
 def _say_covered(path: Path, entries: Sequence[str], words: Vocabulary, console: Console) -> None:

@@ -14,7 +14,7 @@ from models.checkpoints.pointer import resolve
 from models.inference.tagger import Tagger
 from training.data.controls import with_text_only
 from training.data.datasets import Sample, files_read, read_folder
-from training.engine.progress import Watch
+from training.engine.progress import TrainingProgress
 from training.engine.trainer import plain
 from training.errors import DataError
 from training.evaluation.measure import measure
@@ -62,5 +62,5 @@ def _check(source: Path, directory: Path, stored: Checkpoint, visual: str, kept:
 def _scores(tagger: Tagger, sets: dict[str, list[Sample]]) -> dict[str, Any]:
     """By the names of training/engine/trainer.py's `validate`, but as `trimod evaluate` measures: not in bfloat16."""
     inputs = dict(pair for name, samples in sets.items() for pair in with_text_only(name, samples).items())
-    with Watch(transient=True) as progress:
+    with TrainingProgress(transient=True) as progress:
         return plain({name: measure(tagger, each, progress, name).strict for name, each in inputs.items()})

@@ -14,14 +14,14 @@ from torchvision.models import EfficientNet_B0_Weights
 
 from models.architectures.base import SequenceTagger
 from models.architectures.registry import MODELS, configured
-from models.checkpoints.components import Parts, frozen_sha256
+from models.checkpoints.components import Components, frozen_sha256
 from models.core.labels import bio_labels
-from models.core.visual_context import Seen
+from models.core.visual_context import VisualContext
 from models.inference.device import choose_device
 from models.layers.lora import halve_frozen
 from models.vision.captioner import Captioner
 from models.vision.image_reader import ImageReader
-from training.data.augmentation import Disturber
+from training.data.augmentation import Augmenter
 from training.data.datasets import Look, Sample, further, read_folder, types_of
 from training.data.image_features import image_file, read_features
 from training.data.vocabulary import vocabularies
@@ -31,12 +31,12 @@ from training.engine.trainer import Best, ValidationSet, train
 from training.errors import DataError
 from training.provenance import origins, sha256_of, typed
 from training.runs.components import _captioner, load_segmenter
-from training.runs.distillation import School, taught
+from training.runs.distillation import TeacherSignal, taught
 from training.runs.export import export
 from training.runs.initialization import untrained
 from training.runs.presets import Preset, changed
 from training.runs.spec import Posts, Run, part_file
-from training.runs.warm_start import Begun, begin, go_on
+from training.runs.warm_start import WarmStart, load_warm_start, continue_from
 
 log = logging.getLogger(__name__)
 
@@ -50,26 +50,26 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
     chosen = choose_device(device)
     if run.visual == "pixels" and "use_pixels" in {f.name for f in fields(MODELS[preset.model][0])}:
         preset = changed(preset, use_pixels=True)
-    begun = None
+    warm = None
     if run.start_from:
-        begun, preset = begin(run.start_from, preset, run.name)
-    captioner = _captioner(run, begun)
+        warm, preset = load_warm_start(run.start_from, preset, run.name)
+    captioner = _captioner(run, warm)
     posts = _read(run, _look(preset, run, chosen, captioner) if run.visual == "pixels" else None)
     torch.manual_seed(preset.recipe.seed)
     labels = tuple(bio_labels(sorted(posts.types)))
-    parts = replace(_parts(preset, run, posts.training, labels, begun), captioner=captioner)
-    vectors_from = begun.vectors if begun else origins(run.vectors)
+    parts = replace(_parts(preset, run, posts.training, labels, warm), captioner=captioner)
+    vectors_from = warm.vectors if warm else origins(run.vectors)
     for table in parts.model.word_tables():
         table.weight.requires_grad_(preset.recipe.tune_words or not vectors_from)
     posts = posts.in_windows(parts.encoder)
     training = posts.training
     if run.teachers:
-        school = School(run.teachers, labels, run.teacher_share, chosen, out / "teachers")
-        training = taught(posts.by_folder, posts.more, school)
+        signal = TeacherSignal(run.teachers, labels, run.teacher_share, chosen, out / "teachers")
+        training = taught(posts.by_folder, posts.more, signal)
     frozen = frozen_sha256(parts.model)
     _ready(parts.model, chosen)
     class_names = EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]
-    disturb = Disturber(preset.noise, training, class_names)
+    disturb = Augmenter(preset.noise, training, class_names)
     told = run.identity()
     identity = json.dumps([told, asdict(parts.model.config), parts.words.entries])
     segment = parts.segmenter.segment
@@ -159,7 +159,7 @@ def _look(preset: Preset, run: Run, device: torch.device, captioner: Captioner |
     source = run.captioner_folder
     captions = sha256_of(part_file(source, "captioner")) if captioner and source else None
 
-    def look(folder: Path, ids: Sequence[str]) -> dict[str, Seen]:
+    def look(folder: Path, ids: Sequence[str]) -> dict[str, VisualContext]:
         # Another folder, CNN, detector or captioner sees something else.
         looking = hashlib.sha256(repr([folder.resolve(), config.inputs, captions]).encode()).hexdigest()[:8]
         images = {name: image_file(folder / "images", name) for name in ids}
@@ -183,10 +183,10 @@ def _configured(preset: Preset) -> Any:
 
 
 def _parts(
-    preset: Preset, run: Run, training: Sequence[Sample], labels: tuple[str, ...], begun: Begun | None
-) -> Parts:
+    preset: Preset, run: Run, training: Sequence[Sample], labels: tuple[str, ...], warm: WarmStart | None
+) -> Components:
     """An untrained model with its vocabularies, or the one to start from, with the labels of the data."""
-    if begun is None:
+    if warm is None:
         return untrained(preset, training, labels, load_segmenter(run.segmenter_folder), run.vectors)
-    segmenter = load_segmenter(run.segmenter) if run.segmenter else begun.parts.segmenter
-    return go_on(begun, preset, labels, segmenter, vocabularies(training)[1])
+    segmenter = load_segmenter(run.segmenter) if run.segmenter else warm.parts.segmenter
+    return continue_from(warm, preset, labels, segmenter, vocabularies(training)[1])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from models.architectures.registry import MODELS, create
-from models.checkpoints.components import Parts, build
+from models.checkpoints.components import Components, build
 from models.checkpoints.format import load_checkpoint
 from models.core.errors import one_line
 from models.hashtags.segmenter import Segmenter
@@ -28,16 +28,16 @@ with words alone, and the trained share of an encoder does not change the system
 
 
 @dataclass(frozen=True)
-class Begun:
+class WarmStart:
     """The checkpoint of a warm start."""
 
     path: Path
-    parts: Parts
+    parts: Components
     vectors: dict[str, Any]
     """Origin of the word vectors it was trained with; empty if none."""
 
 
-def begin(path: Path, preset: Preset, name: str) -> tuple[Begun, Preset]:
+def load_warm_start(path: Path, preset: Preset, name: str) -> tuple[WarmStart, Preset]:
     """The checkpoint at `path`, and the preset called `name` with the checkpoint's hyper-parameters.
 
     Raises DataError, naming the difference, if the checkpoint is of another system than the preset's.
@@ -59,8 +59,8 @@ def begin(path: Path, preset: Preset, name: str) -> tuple[Begun, Preset]:
     asked = {name: preset.hyper[name] for name in ("dropout", *preset.asked) if name in preset.hyper}
     if asked.keys() & {"backbone", "detector"}:
         asked.setdefault("image_size", 0)  # another's features have another width
-    begun = Begun(path, parts, stored.metrics.get("vectors_from", {}))
-    return begun, replace(preset, hyper={**config, **asked})
+    warm = WarmStart(path, parts, stored.metrics.get("vectors_from", {}))
+    return warm, replace(preset, hyper={**config, **asked})
 
 
 def _another_kind(config: dict[str, Any], preset: Preset) -> str | None:
@@ -76,14 +76,14 @@ def _another_kind(config: dict[str, Any], preset: Preset) -> str | None:
     return None
 
 
-def go_on(
-    begun: Begun, preset: Preset, labels: tuple[str, ...], segmenter: Segmenter, seen: Vocabulary
-) -> Parts:
-    """The checkpoint's model with these labels and the hyper-parameters of the preset from `begin`.
+def continue_from(
+    warm: WarmStart, preset: Preset, labels: tuple[str, ...], segmenter: Segmenter, seen: Vocabulary
+) -> Components:
+    """The checkpoint's model with these labels and the hyper-parameters of the preset from `load_warm_start`.
 
     Characters `seen` in training that the model lacks are added. Raises DataError if the weights do not fit.
     """
-    before = begun.parts
+    before = warm.parts
     characters = known_by_any(seen, before.characters)
     try:
         model = create(preset.model, {**preset.hyper, "labels": labels}, before.words.size, characters.size)
@@ -96,4 +96,4 @@ def go_on(
         raise DataError(f"--start-from {begun.path}: {one_line(error)[:300]}") from None
     if unknown:
         raise DataError(f"--start-from {begun.path}: this model does not have the weights {unknown[0]}, ...")
-    return Parts(preset.model, model, before.words, characters, segmenter)
+    return Components(preset.model, model, before.words, characters, segmenter)

@@ -100,14 +100,14 @@ def chosen_posts(corpus: Iterable[list[str]], words: dict[str, int], contexts: i
 
 
 @dataclass(frozen=True)
-class Means:
+class MeanStates:
     """Mean states [n, hidden] of n words, and the number of places where each was read [n]."""
 
     states: Tensor
     counts: Tensor
 
 
-def combined(kinds: Sequence[Means]) -> Tensor:
+def combined(kinds: Sequence[MeanStates]) -> Tensor:
     """[n, hidden]: each kind centred over its words and normalized, then averaged over a word's kinds."""
     total = torch.zeros_like(kinds[0].states)
     present = torch.zeros_like(kinds[0].counts)
@@ -142,14 +142,14 @@ class _Reader:
         self.wordpieces.enable_truncation(MAX_PIECES)
 
     @torch.inference_mode()
-    def means(self, index: dict[str, int], texts: Iterable[list[str]], at_once: int) -> Means:
+    def means(self, index: dict[str, int], texts: Iterable[list[str]], at_once: int) -> MeanStates:
         """The mean state of each word of `index` over its places in the texts."""
         sums, counts = torch.zeros(len(index), self.hidden), torch.zeros(len(index))
         for group in _grouped(texts, at_once):
             rows, weights, states = self._states(group, index)
             sums.index_add_(0, rows, states * weights.unsqueeze(1))
             counts.index_add_(0, rows, weights)
-        return Means(sums / counts.clamp(min=1e-12).unsqueeze(1), counts)
+        return MeanStates(sums / counts.clamp(min=1e-12).unsqueeze(1), counts)
 
     def _states(self, texts: Sequence[list[str]], index: dict[str, int]) -> tuple[Tensor, Tensor, Tensor]:
         """Each piece of a word of `index`: the word's row, 1 / the word's pieces, the piece's state."""

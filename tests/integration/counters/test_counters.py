@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from models.core.errors import TrimodError
 from stream.config.redis import Redis
-from stream.counters.store import CHUNK, Counted, Counters
+from stream.counters.store import CHUNK, Counters, CountUpdate
 from stream.errors import BrokenWorker, PassingFault
 
 pytestmark = pytest.mark.integration
@@ -36,10 +36,12 @@ def run(url: str, use: Any, **options: Any) -> Any:
     return asyncio.run(main())
 
 
-def post(offset: int, post_id: str = "", at: int = 0, created: int | None = None, **mentions: str) -> Counted:
+def post(
+    offset: int, post_id: str = "", at: int = 0, created: int | None = None, **mentions: str
+) -> CountUpdate:
     """A post tagged `at` ms from now that mentions one entity per type given."""
     now = int(time.time() * 1000) + at
-    return Counted(
+    return CountUpdate(
         offset=offset,
         source="s",
         post_id=post_id or f"p{offset}",
@@ -58,7 +60,7 @@ class Model:
         self.totals: Counter[tuple[str, str]] = Counter()
         self.tallies: Counter[str] = Counter()
 
-    def apply(self, partition: int, posts: list[Counted]) -> None:
+    def apply(self, partition: int, posts: list[CountUpdate]) -> None:
         new = [one for one in posts if one.offset > self.marks.get(partition, -1)]
         for one in new:
             self.marks[partition] = one.offset
@@ -91,14 +93,16 @@ def test_redelivered_and_repeated_posts_count_once(
 ) -> None:
     """Batches are cut anew at every delivery, and start again at or before the mark, as after a crash."""
     at = int(time.time() * 1000) - 24 * HOUR
-    partitions: list[list[Counted]] = []
+    partitions: list[list[CountUpdate]] = []
     for log in logs:
         posts = []
         for offset, (post_id, step, mentions) in enumerate(log):
             at += step
-            posts.append(Counted(offset * 2, "s", post_id, at, at, tuple(mentions)))  # offsets may have gaps
+            posts.append(
+                CountUpdate(offset * 2, "s", post_id, at, at, tuple(mentions))
+            )  # offsets may have gaps
         partitions.append(posts)
-    deliveries: list[list[tuple[int, list[Counted]]]] = [[] for _ in partitions]
+    deliveries: list[list[tuple[int, list[CountUpdate]]]] = [[] for _ in partitions]
     for number, posts in enumerate(partitions):
         done = 0
         while done < len(posts):
@@ -146,7 +150,7 @@ def test_dead_posts_pass_the_mark_and_are_not_counted(redis_url: str) -> None:
 
     async def use(counters: Counters) -> Any:
         now = int(time.time() * 1000)
-        await counters.apply("u", 0, [Counted(n, "", "", now, now, ()) for n in range(3)])
+        await counters.apply("u", 0, [CountUpdate(n, "", "", now, now, ()) for n in range(3)])
         return await counters.tallies(), (await counters.marks()).get("u:0")
 
     assert ({}, 2) == run(redis_url, use)
@@ -156,7 +160,7 @@ def test_apply_tells_the_mark_as_it_was(redis_url: str) -> None:
     """So a worker notices when Redis forgot what it had counted, also over batches of several script calls."""
 
     async def use(counters: Counters) -> list[int]:
-        batches: list[list[Counted]] = [
+        batches: list[list[CountUpdate]] = [
             [post(0)], [post(1), post(2)], [post(2)], [], [post(n) for n in range(3, CHUNK + 9)], [post(2**53 - 1)]
         ]  # fmt: skip
         before = [await counters.apply("u", 0, batch) for batch in batches]

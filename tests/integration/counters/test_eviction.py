@@ -10,7 +10,7 @@ import redis
 
 from stream.config.settings import Settings
 from stream.counters.rebuild import rebuild
-from stream.counters.store import Counted, Counters
+from stream.counters.store import Counters, CountUpdate
 from tests.integration.worker.test_faults_that_pass import health, own_redis, ready
 from tests.support.worker_processes import (
     LONG,
@@ -86,7 +86,7 @@ def test_every_kind_of_key_that_goes_is_noticed(settings: Settings) -> None:
         seconds, _ = await counters.client.time()
         now = int(seconds) * 1000
         mentions = (("PER", "ann"), ("LOC", "rome"))
-        await counters.apply("uuid", 0, [Counted(0, "s", "p0", now, now, mentions)])
+        await counters.apply("uuid", 0, [CountUpdate(0, "s", "p0", now, now, mentions)])
         base = f"{counters.root}:0"
         found = [(await counters.evicted())[0]]
         await asyncio.sleep(2.5)  # the minutes of both types have had their time
@@ -112,13 +112,13 @@ def test_what_is_empty_was_not_evicted(settings: Settings) -> None:
         counters = Counters(short, settings.kafka.group)
         seconds, _ = await counters.client.time()
         now = int(seconds) * 1000
-        await counters.apply("uuid", 0, [Counted(0, "", "", now, now, ())])
+        await counters.apply("uuid", 0, [CountUpdate(0, "", "", now, now, ())])
         found = [(await counters.evicted())[0]]
-        await counters.apply("uuid", 0, [Counted(1, "s", "p1", now, now, (("PER", "ann"),))])
-        await counters.apply("uuid", 0, [Counted(2, "", "", now + 2000, now + 2000, ())])
+        await counters.apply("uuid", 0, [CountUpdate(1, "s", "p1", now, now, (("PER", "ann"),))])
+        await counters.apply("uuid", 0, [CountUpdate(2, "", "", now + 2000, now + 2000, ())])
         found.append((await counters.evicted())[0])
         await asyncio.sleep(2.5)
-        await counters.apply("uuid", 0, [Counted(3, "", "", now + 4500, now + 4500, ())])
+        await counters.apply("uuid", 0, [CountUpdate(3, "", "", now + 4500, now + 4500, ())])
         found.append((await counters.evicted())[0])
         await counters.close()
         return found

@@ -12,7 +12,7 @@ from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from models.core.errors import TrimodError
 from stream.config.settings import Settings
 from stream.counters.rebuild import rebuild
-from stream.counters.store import Counted, Counters
+from stream.counters.store import Counters, CountUpdate
 from stream.kafka.reader import open_topic
 from stream.kafka.sender import open_sender
 from stream.kafka.topics import admin_client, topic_uuid
@@ -80,7 +80,7 @@ def publish(settings: Settings, receipts: list[Receipt]) -> None:
 
 async def count(counters: Counters, receipts: list[Receipt]) -> None:
     for receipt in receipts:
-        await counters.apply(receipt.origin.topic_id, receipt.origin.partition, [Counted.of(receipt)])
+        await counters.apply(receipt.origin.topic_id, receipt.origin.partition, [CountUpdate.of(receipt)])
 
 
 async def state(counters: Counters) -> tuple[dict[str, dict[str, int]], int]:

@@ -6,7 +6,7 @@ import pytest
 
 from stream.config.settings import Settings
 from stream.errors import PassingFault
-from stream.kafka.publisher import Out, Publisher, RecordTooLarge
+from stream.kafka.publisher import OutgoingRecord, Publisher, RecordTooLarge
 from tests.integration.worker.test_faults_that_pass import set_limit
 from tests.support.worker_processes import read_all
 
@@ -17,7 +17,7 @@ def test_a_refused_record_leaves_no_other_sender_waiting_for_ever(settings: Sett
     """One that was still asking where its topic is: aiokafka answers it no more, and its partition stood still."""
     kafka = settings.kafka
     set_limit(kafka, kafka.dead_topic, 10_000)
-    absent = Out(f"{kafka.tagged_topic}.absent", None, b"a receipt")
+    absent = OutgoingRecord(f"{kafka.tagged_topic}.absent", None, b"a receipt")
 
     async def publish_both() -> tuple[object, ...]:
         publisher = Publisher(kafka)
@@ -25,13 +25,13 @@ def test_a_refused_record_leaves_no_other_sender_waiting_for_ever(settings: Sett
             return await asyncio.wait_for(
                 asyncio.gather(
                     publisher.publish([absent]),
-                    publisher.publish([Out(kafka.dead_topic, None, b"x" * 20_000)]),
+                    publisher.publish([OutgoingRecord(kafka.dead_topic, None, b"x" * 20_000)]),
                     return_exceptions=True,
                 ),
                 20,
             )
         finally:
-            await publisher.publish([Out(kafka.tagged_topic, None, b"after it")])
+            await publisher.publish([OutgoingRecord(kafka.tagged_topic, None, b"after it")])
             await publisher.close()
 
     other, refused = asyncio.run(publish_both())

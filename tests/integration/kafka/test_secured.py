@@ -32,9 +32,9 @@ from stream.config.worker import Worker
 from stream.connections.kafka_clients import check_broker
 from stream.connections.redis_client import check_version
 from stream.counters.store import Counters
-from stream.errors import PassingFault, Refused
+from stream.errors import AccessDenied, PassingFault
 from stream.kafka.lag import read_lag
-from stream.kafka.publisher import Out, Publisher
+from stream.kafka.publisher import OutgoingRecord, Publisher
 from stream.kafka.reader import open_topic
 from stream.kafka.sender import open_sender
 from stream.kafka.topics import ensure_topics
@@ -342,7 +342,7 @@ def knock(settings: Redis) -> None:
 def refusal(use: Callable[[], Any]) -> str:
     """The one line that `use` is refused with, soon and without a secret."""
     began = time.monotonic()
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(AccessDenied) as caught:
         use()
     assert time.monotonic() - began < QUICK
     message = str(caught.value)
@@ -362,7 +362,7 @@ def test_redis_takes_a_certificate_of_ours_with_its_key_in_a_file_of_its_own(wor
 def test_a_password_changed_while_a_worker_runs_ends_it(world: World) -> None:
     """Its next producer is refused: were that taken for a broker that is away, it would wait for ever."""
     kafka = Kafka(**world.kafka_links()["scram"] | {"password": f"{PRIVATE}-wrong"})
-    message = refusal(lambda: asyncio.run(Publisher(kafka).publish([Out("posts", b"", b"")])))
+    message = refusal(lambda: asyncio.run(Publisher(kafka).publish([OutgoingRecord("posts", b"", b"")])))
     assert "the password" in message
 
 

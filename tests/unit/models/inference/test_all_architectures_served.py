@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from models.architectures.registry import MODELS, create
-from models.checkpoints.components import Parts, frozen_sha256
+from models.checkpoints.components import Components, frozen_sha256
 from models.core.labels import bio_labels
 from models.core.post import TYPES, Mention, Post
 from models.hashtags.segmenter import Segmenter, SegmenterConfig
@@ -72,7 +72,7 @@ def checkpoint(directory: Path, name: str) -> Path:
             if own and module.padding_idx is not None:
                 module.weight[module.padding_idx] = 0.0  # as training leaves it
     segmenter = Segmenter(SegmenterConfig(char_dim=4, case_dim=2, channels=4, hidden=4, decoder=4))
-    parts = Parts(model_name, model, WORDS, CHARACTERS, segmenter.eval())
+    parts = Components(model_name, model, WORDS, CHARACTERS, segmenter.eval())
     export(directory, parts, {}, {}, frozen_sha256(model), name)
     return directory
 

@@ -16,7 +16,7 @@ from models.architectures.trimod import TriMod
 from models.core.batch import collate
 from models.core.errors import CheckpointError
 from models.core.post import Mention, Post
-from models.core.visual_context import Pixels, Seen
+from models.core.visual_context import Pixels, VisualContext
 from models.inference.device import choose_device
 from models.inference.tagger import Prepared, Tagger
 from models.text.post_encoder import PostEncoder
@@ -120,7 +120,7 @@ def test_image_words_and_hashtags_weigh_only_where_they_are(tagger: Tagger) -> N
     bare = tagger.tag(["Toronto Maple Leafs"])[0]
     assert all(m.weights["text"] == 1.0 for m in bare)
     prepared = tagger.prepare(Post("Toronto Maple Leafs", hashtags=("hockey",)), ())
-    [seen] = tagger.tag_seen([prepared], [Seen(("hockey", "player"))])
+    [seen] = tagger.tag_seen([prepared], [VisualContext(("hockey", "player"))])
     assert all(m.weights["image"] > 0 and m.weights["hashtags"] > 0 for m in seen)
 
 
@@ -158,7 +158,7 @@ def test_what_is_seen_while_tokens_are_weighed_may_be_trained_on(
     """It is remembered; tensors of inference mode would break whoever trains on them later."""
     modes, look = list[bool](), tagger.look
 
-    def watched(batch: Sequence[Prepared]) -> list[Seen]:
+    def watched(batch: Sequence[Prepared]) -> list[VisualContext]:
         modes.append(torch.is_inference_mode_enabled())
         return look(batch)
 

@@ -64,25 +64,25 @@ def test_images_that_cannot_be_had_are_named(checkpoint: Path, tmp_path: Path) -
 @pytest.mark.usefixtures("checkpoint")
 def test_one_fetcher_serves_the_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else what it has in its cache, and what it knows of hosts that are away, is lost every 32 lines."""
-    life: list[str] = []
+    lifecycle: list[str] = []
 
     class Fetcher:
         def __init__(self, settings: Fetch) -> None:
-            life.append("made")
+            lifecycle.append("made")
 
         async def fetch(self, images: Collection[PostImage], pool: Executor) -> Fetched:
-            life.append("asked")
+            lifecycle.append("asked")
             return dict.fromkeys(images, HOST_AWAY)
 
         async def close(self) -> None:
-            life.append("closed")
+            lifecycle.append("closed")
 
     monkeypatch.setattr(url_fetcher, "ImageUrls", Fetcher)
     post = orjson.dumps({"id": "1", "text": "Toronto", "images": [{"url": "https://i.redd.it/a.jpg"}]})
     done = CliRunner().invoke(tag, ["-", "--device", "cpu"], input=b"plain\n" + (post + b"\n") * 40)
     assert (0, 41) == (done.exit_code, len(done.stdout.splitlines()))
-    assert ["made", "closed"] == [event for event in life if event != "asked"]
-    assert 40 <= life.count("asked")
+    assert ["made", "closed"] == [event for event in lifecycle if event != "asked"]
+    assert 40 <= lifecycle.count("asked")
 
 
 @pytest.mark.usefixtures("checkpoint")

@@ -4,7 +4,7 @@ import pytest
 from redis import exceptions
 
 from stream.connections.redis_client import is_too_old, redis_faults
-from stream.errors import BrokenWorker, PassingFault, Refused
+from stream.errors import AccessDenied, BrokenWorker, PassingFault
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_versions_before_6_2_are_too_old(version: str, too_old: bool) -> None:
         (exceptions.ReadOnlyError("a replica"), PassingFault),
         (exceptions.ResponseError("MISCONF Redis cannot write to the append-only file"), PassingFault),
         (exceptions.ResponseError("WRONGTYPE"), BrokenWorker),
-        (exceptions.NoPermissionError("this user has no permissions"), Refused),
+        (exceptions.NoPermissionError("this user has no permissions"), AccessDenied),
     ],
 )
 def test_what_passes_by_waiting_and_what_does_not(error: Exception, meaning: type[Exception]) -> None:

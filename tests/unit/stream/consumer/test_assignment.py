@@ -7,7 +7,7 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from stream.consumer.assignment import Assignment
-from stream.consumer.counter_audit import Marks
+from stream.consumer.counter_audit import CounterAudit
 from stream.pipeline.partition import Partition, Start
 from stream.runtime.retry import Backoff
 
@@ -38,10 +38,10 @@ def test_what_is_counted_meanwhile_is_no_reason_to_doubt_the_counters() -> None:
         async def doubt(reason: str) -> None:
             said.append(reason)
 
-        trust: Any = SimpleNamespace(doubt=doubt)
+        integrity: Any = SimpleNamespace(doubt=doubt)
         anything: Any = log
         assignment: Any = Assignment.__new__(Assignment)
-        assignment._marks = Marks({}, anything, trust, Backoff())
+        assignment._marks = CounterAudit({}, anything, integrity, Backoff())
         assignment._offsets = assignment._topic = log
         partition = Partition[Any](TopicPartition("posts", 0), 1, 10, 1000)
         partition.start.set_result(Start("topic", None))

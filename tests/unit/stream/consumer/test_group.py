@@ -5,7 +5,7 @@ from aiokafka import errors as kafka_errors
 
 from stream.config.kafka import Kafka
 from stream.consumer.group import explain, may_be_in_use
-from stream.errors import BrokenWorker, PassingFault, Refused, SettingsError
+from stream.errors import AccessDenied, BrokenWorker, PassingFault, SettingsError
 
 KAFKA = Kafka(group="g", posts_topic="p", session_timeout=9.0)
 
@@ -15,8 +15,8 @@ KAFKA = Kafka(group="g", posts_topic="p", session_timeout=9.0)
     [
         (kafka_errors.InconsistentGroupProtocolError(), PassingFault, "group g is in use"),
         (kafka_errors.KafkaError(repr(kafka_errors.UnknownError())), BrokenWorker, "UnknownError"),
-        (kafka_errors.GroupAuthorizationFailedError("g"), Refused, "group g: allow READ"),
-        (kafka_errors.TopicAuthorizationFailedError("p"), Refused, "topic p: allow READ"),
+        (kafka_errors.GroupAuthorizationFailedError("g"), AccessDenied, "group g: allow READ"),
+        (kafka_errors.TopicAuthorizationFailedError("p"), AccessDenied, "topic p: allow READ"),
         (kafka_errors.InvalidGroupIdError(), SettingsError, "'kafka.group'"),
         (kafka_errors.InvalidSessionTimeoutError(), SettingsError, "'kafka.session_timeout': 9 s"),
         (kafka_errors.CorruptRecordException("Invalid CRC"), BrokenWorker, "Invalid CRC"),

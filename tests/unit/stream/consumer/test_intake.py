@@ -8,7 +8,7 @@ from aiokafka import TopicPartition
 
 from stream.consumer.intake import Intake
 from stream.consumer.offsets import Fetched
-from stream.pipeline.item import Done
+from stream.pipeline.item import ProcessedPost
 from stream.pipeline.partition import Partition, Start, Verdict
 
 PLACE = TopicPartition("posts", 0)
@@ -28,11 +28,11 @@ class Offsets:
         self.sought.append(offset)
 
 
-def passed(offsets: Offsets, committed: int | None, *taken: int) -> tuple[int, Partition[Done]]:
+def passed(offsets: Offsets, committed: int | None, *taken: int) -> tuple[int, Partition[ProcessedPost]]:
     """(offset that may be committed after two looks, the partition); posts at `taken` are done before."""
 
-    async def run() -> tuple[int, Partition[Done]]:
-        partition = Partition[Done](PLACE, 1, 100, 1000)
+    async def run() -> tuple[int, Partition[ProcessedPost]]:
+        partition = Partition[ProcessedPost](PLACE, 1, 100, 1000)
         partition.start.set_result(Start("id", committed))
         intake: Any = Intake.__new__(Intake)
         intake._offsets, intake._stop = offsets, asyncio.Event()

@@ -8,17 +8,17 @@ import pytest
 from aiokafka.errors import KafkaError, UnknownError
 
 from stream.config.kafka import Kafka
-from stream.consumer.progress import Life, Pulse
+from stream.consumer.progress import Lifecycle, ProgressReporter
 from stream.errors import BrokenWorker
 from stream.runtime.retry import Backoff
-from stream.runtime.tasks import Guard
+from stream.runtime.tasks import BackgroundTasks
 from stream.runtime.watchdog import Watchdog
 
 
-def pulse_of(offsets: Any, other: Any, guard: Any, watchdog: Watchdog, state: str) -> Pulse:
-    return Pulse(
-        kafka=Kafka(), watchdog=watchdog, partitions={}, offsets=offsets, commits=other, topic=other,
-        backoff=Backoff(), guard=guard, life=Life(state),
+def pulse_of(offsets: Any, other: Any, background: Any, watchdog: Watchdog, state: str) -> ProgressReporter:
+    return ProgressReporter(
+        kafka=Kafka(), watchdog=watchdog, partitions={}, offsets=offsets, committer=other, topic=other,
+        backoff=Backoff(), background=background, lifecycle=Lifecycle(state),
     )  # fmt: skip
 
 
@@ -30,10 +30,10 @@ def test_a_start_that_does_not_go_on_is_told_to_the_watchdog(monkeypatch: pytest
     told: list[BrokenWorker] = []
     other: Any = SimpleNamespace(count=0, ask=lambda: None)
     watchdog = Watchdog(1000, 120, told.append)
-    pulse = pulse_of(offsets, other, other, watchdog, "starting")
+    progress = pulse_of(offsets, other, other, watchdog, "starting")
 
     async def run() -> list[float]:
-        beating = asyncio.create_task(pulse.beat())
+        beating = asyncio.create_task(progress.beat())
         seconds = []
         while not told and watchdog.clock() < 1000:
             await asyncio.sleep(0.02)
@@ -52,9 +52,9 @@ def test_an_error_of_the_client_that_no_fetch_raises_ends_the_worker() -> None:
     offsets: Any = SimpleNamespace(has_left=False, joins=True, error=ValueError("no assignment"))
     other: Any = None
     watchdog = Watchdog(60, 60, lambda error: None)
-    pulse = pulse_of(offsets, other, other, watchdog, "running")
+    progress = pulse_of(offsets, other, other, watchdog, "running")
     with pytest.raises(BrokenWorker, match="cannot continue: no assignment"):
-        asyncio.run(asyncio.wait_for(pulse.beat(), 5))
+        asyncio.run(asyncio.wait_for(progress.beat(), 5))
 
 
 @pytest.mark.parametrize(("who", "joins"), [("", True), ("a group of type consumer", False)])
@@ -69,13 +69,13 @@ def test_an_unknown_error_is_waited_out_only_where_others_have_the_group(
     watchdog = Watchdog(60, 60, lambda error: None)
 
     async def run() -> None:
-        guard = Guard()
-        pulse = pulse_of(offsets, other, guard, watchdog, "starting")
-        beating = guard.run(pulse.beat())
-        await asyncio.wait({guard.broken}, timeout=5)
+        background = BackgroundTasks()
+        progress = pulse_of(offsets, other, background, watchdog, "starting")
+        beating = background.run(progress.beat())
+        await asyncio.wait({background.broken}, timeout=5)
         beating.cancel()
-        guard.cancel()
-        raise guard.error or AssertionError("it waits")
+        background.cancel()
+        raise background.error or AssertionError("it waits")
 
     with pytest.raises(BrokenWorker, match="UnknownError"):
         asyncio.run(run())

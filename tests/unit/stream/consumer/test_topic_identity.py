@@ -9,7 +9,7 @@ from stream.consumer import topic_identity as posts_topic
 from stream.consumer.topic_identity import PostsTopic
 from stream.errors import BrokenWorker
 from stream.runtime.retry import Backoff
-from stream.runtime.tasks import Guard
+from stream.runtime.tasks import BackgroundTasks
 
 
 def test_a_topic_that_was_made_anew_breaks_also_a_worker_without_partitions(
@@ -20,13 +20,13 @@ def test_a_topic_that_was_made_anew_breaks_also_a_worker_without_partitions(
     monkeypatch.setattr(posts_topic, "topic_uuid", lambda kafka, topic: next(uuids))
 
     async def run() -> BaseException | None:
-        guard = Guard()
-        topic = PostsTopic(Kafka(), Backoff(), guard)
+        background = BackgroundTasks()
+        topic = PostsTopic(Kafka(), Backoff(), background)
         assert ["old", "old"] == [await topic.uuid("starting"), await topic.uuid("starting")]
         monkeypatch.setattr(posts_topic, "ASK_EVERY", -1.0)
         topic.ask()
-        await asyncio.wait([guard.broken], timeout=5)
-        return guard.error
+        await asyncio.wait([background.broken], timeout=5)
+        return background.error
 
     error = asyncio.run(run())
     assert isinstance(error, BrokenWorker)

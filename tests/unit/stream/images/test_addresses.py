@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.images import addresses
-from stream.images.addresses import RefusedAddress, Vetted, is_global, look_up, vet
+from stream.images.addresses import PublicResolver, RefusedAddress, is_global, look_up, vet
 
 PRIVATE = (
     "0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.127.255.255", "127.0.0.1",
@@ -88,7 +88,7 @@ def resolve(*answer: str) -> list[str]:
         asked.append(host)
         return answer
 
-    found = asyncio.run(Vetted(lookup).resolve("images.test", 443))
+    found = asyncio.run(PublicResolver(lookup).resolve("images.test", 443))
     assert ["images.test"] == asked
     assert all(socket.AI_NUMERICHOST == each["flags"] and each["port"] == 443 for each in found)
     return [each["host"] for each in found]
@@ -112,7 +112,7 @@ def test_a_name_without_addresses_is_an_error() -> None:
 
 def test_no_socket_is_made_for_a_refused_address() -> None:
     """The last gate: aiohttp resolves nothing where the URL has an address."""
-    vetted = Vetted()
+    vetted = PublicResolver()
     for family, address in ((socket.AF_INET, ("127.0.0.1", 80)), (socket.AF_INET6, ("::1", 80, 0, 0))):
         with pytest.raises(RefusedAddress):
             vetted.socket((family, socket.SOCK_STREAM, 0, "", address))

@@ -8,15 +8,15 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from stream.config.kafka import Kafka
-from stream.counters.store import Counted
-from stream.kafka.publisher import Out
+from stream.counters.store import CountUpdate
+from stream.kafka.publisher import OutgoingRecord
 from stream.pipeline.delivery import Delivery
-from stream.pipeline.item import Done, Work
+from stream.pipeline.item import ProcessedPost, Work
 from stream.pipeline.metrics import Metrics
 from stream.pipeline.model import Model
 from stream.pipeline.partition import Partition
 from stream.runtime.retry import Backoff
-from stream.runtime.tasks import Guard, cancel_all
+from stream.runtime.tasks import BackgroundTasks, cancel_all
 
 
 class DeafSink:
@@ -25,10 +25,10 @@ class DeafSink:
     def __init__(self) -> None:
         self.counting, self.go_on = asyncio.Event(), asyncio.Event()
 
-    async def publish(self, records: Sequence[Out]) -> None:
+    async def publish(self, records: Sequence[OutgoingRecord]) -> None:
         pass
 
-    async def apply(self, topic_id: str, partition: int, posts: Sequence[Counted]) -> int:
+    async def apply(self, topic_id: str, partition: int, posts: Sequence[CountUpdate]) -> int:
         self.counting.set()
         with contextlib.suppress(asyncio.CancelledError):
             await self.go_on.wait()
@@ -37,31 +37,31 @@ class DeafSink:
 
 def test_a_partition_that_is_closed_while_it_is_counted_breaks_nothing() -> None:
     async def run() -> BaseException | None:
-        guard, sink = Guard(), DeafSink()
+        background, sink = BackgroundTasks(), DeafSink()
         anything: Any = sink
         metrics = Metrics(Model("fake", "1"))
         delivery = Delivery(
             kafka=Kafka(),
             publisher=anything,
             counters=anything,
-            trust=anything,
+            integrity=anything,
             metrics=metrics,
             backoff=Backoff(),
-            guard=guard,
+            background=background,
         )
-        partition = Partition[Done](TopicPartition("posts", 0), 1, 10, 1000)
+        partition = Partition[ProcessedPost](TopicPartition("posts", 0), 1, 10, 1000)
         delivery.open(partition)
         (task,) = delivery._tasks.values()
         partition.enter(0, 1)
         partition.work.finish(
-            0, Done(Work(partition, "id", 0, None, b"", 1), [], Counted(0, "", "", 1, 1, ()))
+            0, ProcessedPost(Work(partition, "id", 0, None, b"", 1), [], CountUpdate(0, "", "", 1, 1, ()))
         )
         await sink.counting.wait()
         delivery.close(partition)
         await asyncio.wait([task], timeout=5)
         assert task.done()
         assert -1 == partition.done  # it is not ours any more: nothing is to be committed
-        return guard.error
+        return background.error
 
     assert asyncio.run(run()) is None
 

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.pipeline.journal import ENTRY, Claim, Entry, Journal, Suspicion, suspect
+from stream.pipeline.journal import ENTRY, Entry, Journal, JournalEntry, Suspicion, suspect
 
 
 def entry(hi: int | None, alone: int | None = None, **suspicion: int) -> Entry:
@@ -100,7 +100,7 @@ def test_what_is_noted_side_by_side_is_written_in_order() -> None:
     async def noted() -> Entry:
         redis: Any = SlowFirst()
         counters: Any = SimpleNamespace(client=redis, settings=SimpleNamespace(url="redis://x"), root="r")
-        journal, claim = Journal(counters), Claim("topic:0", Suspicion())
+        journal, claim = Journal(counters), JournalEntry("topic:0", Suspicion())
         await asyncio.gather(journal.note({claim: 0}), journal.note({claim: 2}))
         return ENTRY.validate_json(redis.pages["topic:0"])
 

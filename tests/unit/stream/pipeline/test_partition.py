@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from aiokafka import TopicPartition
 
-from stream.counters.store import Counted
-from stream.pipeline.item import Done, Work
+from stream.counters.store import CountUpdate
+from stream.pipeline.item import ProcessedPost, Work
 from stream.pipeline.partition import Partition, Start, Verdict
 
 TAKE, DROP, SEEK = Verdict.TAKE, Verdict.DROP, Verdict.SEEK
@@ -86,7 +86,7 @@ def test_only_released_posts_may_be_committed() -> None:
         for offset in (10, 11, 12):
             partition.enter(offset, 1)
             work = Work(partition, "id", offset, None, b"", 0)
-            done.append(Done(work, [], Counted(offset, "", "", 0, 0, ())))
+            done.append(ProcessedPost(work, [], CountUpdate(offset, "", "", 0, 0, ())))
             partition.work.finish(offset, done[-1])
         assert -1 == partition.done
         partition.release(done[:2])

@@ -7,7 +7,7 @@ from aiokafka import TopicPartition
 
 from models.core.post import Mention
 from stream.config.kafka import Kafka
-from stream.counters.store import Counted
+from stream.counters.store import CountUpdate
 from stream.pipeline.item import Work, admit, conclude
 from stream.pipeline.model import Model, Tagged
 from stream.pipeline.partition import Partition
@@ -83,7 +83,7 @@ def test_only_a_record_without_key_and_value_gets_an_empty_key() -> None:
 
 def test_a_dead_post_only_moves_the_mark() -> None:
     done = conclude(Kafka(), MODEL, work(None), Failed("BadPost", "tombstone"))
-    assert Counted(42, "", "", 1_700_000_000_000, done.counted.tagged_at, ()) == done.counted
+    assert CountUpdate(42, "", "", 1_700_000_000_000, done.counted.tagged_at, ()) == done.counted
 
 
 def test_mentions_that_do_not_fit_the_contract_cost_their_post_alone() -> None:

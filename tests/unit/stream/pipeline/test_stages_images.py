@@ -17,10 +17,10 @@ from stream.config.images import Fetch
 from stream.config.settings import Settings
 from stream.images import url_fetcher as image_urls
 from stream.images.url_fetcher import ImageUrls
-from stream.pipeline.item import Done, Work
+from stream.pipeline.item import ProcessedPost, Work
 from stream.pipeline.partition import Partition
 from stream.worker.model_switch import CheckpointSource
-from stream.worker.wiring import Parts, wire
+from stream.worker.wiring import WorkerComponents, wire
 from tests.support.fake_tagger import FakeTagger
 from tests.support.image_servers import ImageServer, downloading, png, serving
 from tests.support.stub_app import StubApp
@@ -29,11 +29,11 @@ from tests.support.stub_app import StubApp
 class Line:
     """A worker's pipeline with one partition; what would be published and counted is only noted."""
 
-    def __init__(self, parts: Parts, server: ImageServer, release: asyncio.Event) -> None:
+    def __init__(self, parts: WorkerComponents, server: ImageServer, release: asyncio.Event) -> None:
         self.pipeline, self.delivery = parts.pipeline, parts.delivery
-        self.guard, self.server, self.release = parts.guard, server, release
-        self.busy = parts.watchdog.busy
-        self.partition: Partition[Done] = Partition(TopicPartition("posts", 0), 1, 512, 2**20)
+        self.background, self.server, self.release = parts.background, server, release
+        self.activity = parts.watchdog.activity
+        self.partition: Partition[ProcessedPost] = Partition(TopicPartition("posts", 0), 1, 512, 2**20)
         self.delivery.open(self.partition)
         self._offset = 0
 
@@ -124,7 +124,7 @@ def test_a_partition_that_is_taken_away_and_an_end_leave_nothing_behind(
             await until(lambda: 2 == len(it.server.requests))
             it.delivery.close(it.partition)
             await it.pipeline.stop()
-            assert not it.guard.broken.done()
+            assert not it.background.broken.done()
             assert 0 == it.pipeline.depths()["download"]
         return {task.get_name() for task in asyncio.all_tasks() - {asyncio.current_task()}}
 
@@ -146,10 +146,10 @@ def test_an_image_by_url_whose_decoding_hangs_is_seen_by_the_watchdog(
         async with line() as it:
             await it.take_in("fast")
             await until(decoding.is_set)
-            assert "decoding an image" == it.busy.longest()[1]
+            assert "decoding an image" == it.activity.longest()[1]
             goes_on.set()
             await until(lambda: 1 == it.partition.done)
-            assert "" == it.busy.longest()[1]
+            assert "" == it.activity.longest()[1]
 
     monkeypatch.setattr(image_urls, "decode_image", hang)
     asyncio.run(run())

@@ -6,10 +6,10 @@ from itertools import chain
 import pytest
 
 from models.core.post import Mention
-from stream.errors import WorkEndedIt
+from stream.errors import FailedOnPost
 from stream.pipeline.model import Golden, Tagged
 from stream.pipeline.tagging import Failed, tag_batch
-from stream.runtime.watchdog import Busy
+from stream.runtime.watchdog import ActivityTracker
 from tests.support.fake_tagger import FakeTagger, Prepared, mentions_of
 
 
@@ -22,7 +22,9 @@ def outcomes_of(tagger: FakeTagger, *texts: str) -> list[Tagged | Failed]:
 
 
 def tagged_with(tagger: FakeTagger, golden: Golden, *texts: str) -> list[Tagged | Failed]:
-    return list(chain.from_iterable(tag_batch(tagger, golden, Busy(lambda: 0.0), prepared(*texts))))
+    return list(
+        chain.from_iterable(tag_batch(tagger, golden, ActivityTracker(lambda: 0.0), prepared(*texts)))
+    )
 
 
 def texts_of(outcomes: Sequence[Tagged | Failed]) -> list[object]:
@@ -61,7 +63,7 @@ def test_what_is_known_is_given_before_the_rest_is_tried() -> None:
     """Else a stretch of poison posts looks like a worker that stands still, and ends as one, for ever."""
     tagger = FakeTagger()
     found = tag_batch(
-        tagger, Golden(tagger), Busy(lambda: 0.0), prepared("BOOM", "BOOM", "in Rome", "in Oslo")
+        tagger, Golden(tagger), ActivityTracker(lambda: 0.0), prepared("BOOM", "BOOM", "in Rome", "in Oslo")
     )
     boom = Failed("RuntimeError", "boom in the model")
     assert [[boom], [boom], [["Rome"], ["Oslo"]]] == [texts_of(part) for part in found]
@@ -113,7 +115,7 @@ def test_where_the_golden_posts_fail_too_the_model_is_broken_and_no_post_is_give
                 raise RuntimeError("device-side assert")
             return super().tag_prepared(batch)
 
-    with pytest.raises(WorkEndedIt, match="device-side assert"):
+    with pytest.raises(FailedOnPost, match="device-side assert"):
         outcomes_of(Breaks(), "in Paris", "BREAK", "in Rome")
 
 
@@ -129,7 +131,7 @@ def test_a_model_that_tags_its_golden_posts_otherwise_is_broken_too() -> None:
     golden = Golden(tagger)
     golden.check()
     tagger.forgotten = True
-    with pytest.raises(WorkEndedIt, match="golden posts"):
+    with pytest.raises(FailedOnPost, match="golden posts"):
         golden.check()
 
 
@@ -138,7 +140,7 @@ def test_where_golden_posts_cannot_even_be_prepared_the_model_is_broken() -> Non
     golden = Golden(tagger)
     golden.check_preparing()
     tagger.golden = ("UNPREPARABLE",)
-    with pytest.raises(WorkEndedIt, match="no longer prepares"):
+    with pytest.raises(FailedOnPost, match="no longer prepares"):
         golden.check_preparing()
 
 

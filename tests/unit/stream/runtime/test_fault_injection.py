@@ -16,7 +16,7 @@ from stream.pipeline.model import Tagged
 from stream.pipeline.tagging import _work_on
 from stream.runtime import fault_injection as faults
 from stream.runtime.fault_injection import Fault, Faults
-from stream.runtime.watchdog import Busy
+from stream.runtime.watchdog import ActivityTracker
 
 
 def passes(file: Path, point: str, *texts: str, times: int = 1) -> list[str]:
@@ -52,7 +52,7 @@ def test_where_faults_are_off_a_batch_costs_nothing() -> None:
             return [[] for _ in batch]
 
     tagger: Any = Tagger()
-    assert [Tagged([])] * 2 == _work_on(tagger, Busy(lambda: 0.0), [Unread()] * 2)
+    assert [Tagged([])] * 2 == _work_on(tagger, ActivityTracker(lambda: 0.0), [Unread()] * 2)
 
 
 def test_where_they_are_on_it_is_looked_for_the_marker(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ import pytest
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError, NoBrokersAvailable
 
 from stream.runtime import logging as quiet_log
-from stream.runtime.logging import NoCoordinatorYet, Repeated
+from stream.runtime.logging import NoCoordinatorYet, RepeatFilter
 
 
 def heard(monkeypatch: pytest.MonkeyPatch, times: list[float], name: str) -> list[str]:
-    filter_, out = Repeated(), []
+    filter_, out = RepeatFilter(), []
     for time in times:
         monkeypatch.setattr(quiet_log.time, "monotonic", lambda time=time: time)
         record = logging.LogRecord(name, logging.ERROR, "", 0, "no %s", ("broker",), None)
@@ -44,7 +44,7 @@ def test_a_group_coordinator_that_is_not_there_is_an_error_once_that_lasts(
     monkeypatch: pytest.MonkeyPatch, error: KafkaError, times: list[float], expected: list[float]
 ) -> None:
     """A new broker makes it for the first worker that asks, which was an ERROR in a normal start's log."""
-    filters, heard = (NoCoordinatorYet(), Repeated()), []
+    filters, heard = (NoCoordinatorYet(), RepeatFilter()), []
     for time in times:
         monkeypatch.setattr(quiet_log.time, "monotonic", lambda time=time: time)
         message = "Group Coordinator Request failed: %s"

@@ -2,22 +2,22 @@
 
 import asyncio
 
-from stream.runtime.rwlock import Gate
+from stream.runtime.rwlock import RWLock
 
 
 def test_who_is_alone_is_alone_and_everybody_gets_in() -> None:
     async def run() -> list[int]:
-        gate, inside, seen = Gate(), [], []
+        lock, inside, seen = RWLock(), [], []
 
         async def together(number: int) -> None:
-            async with gate.together():
+            async with lock.read():
                 inside.append(number)
                 await asyncio.sleep(0)
                 assert -1 not in inside
                 inside.remove(number)
 
         async def alone() -> None:
-            async with gate.alone():
+            async with lock.write():
                 assert not inside
                 inside.append(-1)
                 await asyncio.sleep(0.001)
@@ -34,18 +34,18 @@ def test_who_is_alone_is_alone_and_everybody_gets_in() -> None:
 
 def test_who_is_cancelled_leaves_the_gate_open() -> None:
     async def run() -> bool:
-        gate = Gate()
+        lock = RWLock()
 
         async def alone() -> None:
-            async with gate.alone():
+            async with lock.write():
                 await asyncio.sleep(60)
 
-        async with gate.together():
+        async with lock.read():
             waiting = asyncio.create_task(alone())
             await asyncio.sleep(0)
             waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        async with asyncio.timeout(1), gate.together():
+        async with asyncio.timeout(1), lock.read():
             return True
 
     assert asyncio.run(run())
@@ -55,17 +55,17 @@ def test_who_is_cancelled_keeps_nobody_waiting_while_others_are_inside() -> None
     """Posts never stop coming: whoever waited until all are outside would wait for ever."""
 
     async def run() -> bool:
-        gate = Gate()
+        lock = RWLock()
 
         async def alone() -> None:
-            async with gate.alone():
+            async with lock.write():
                 await asyncio.sleep(60)
 
         async def together() -> bool:
-            async with gate.together():
+            async with lock.read():
                 return True
 
-        async with gate.together():
+        async with lock.read():
             cancelled = asyncio.create_task(alone())
             await asyncio.sleep(0)
             behind = asyncio.create_task(together())

@@ -2,8 +2,8 @@
 
 import pytest
 
-from stream.errors import BrokenWorker, WorkEndedIt
-from stream.runtime.watchdog import CLOSE_WITHIN, Signs, Watchdog
+from stream.errors import BrokenWorker, FailedOnPost
+from stream.runtime.watchdog import CLOSE_WITHIN, Liveness, Watchdog
 
 
 class Dog(Watchdog):
@@ -14,12 +14,12 @@ class Dog(Watchdog):
         self.killed: list[int] = []
         super().__init__(10.0, 30.0, self.failed.append, self.killed.append)
 
-    def after(self, seconds: float, signs: Signs | None = None) -> None:
+    def after(self, seconds: float, liveness: Liveness | None = None) -> None:
         """So many seconds pass; the loop turns, unless there are no signs of it."""
         for _ in range(round(seconds)):
             self._seconds += 1.0
-            if signs is not None:
-                self.beat(signs)
+            if liveness is not None:
+                self.beat(liveness)
             self.look()
 
 
@@ -29,72 +29,72 @@ def dog() -> Dog:
 
 
 def test_nothing_to_do_is_no_stall(dog: Dog) -> None:
-    dog.after(1000, Signs(behind=False))
+    dog.after(1000, Liveness(behind=False))
     assert ([], []) == (dog.failed, dog.killed)
 
 
 def test_work_and_commits_is_no_stall(dog: Dog) -> None:
     for commits in range(50):
-        dog.after(29, Signs(commits, behind=True))
+        dog.after(29, Liveness(commits, behind=True))
     assert ([], []) == (dog.failed, dog.killed)
 
 
 def test_a_named_wait_is_no_stall_and_the_time_counts_from_its_end(dog: Dog) -> None:
-    dog.after(600, Signs(behind=True, waiting=True))
-    dog.after(29, Signs(behind=True))
+    dog.after(600, Liveness(behind=True, waiting=True))
+    dog.after(29, Liveness(behind=True))
     assert [] == dog.failed
-    dog.after(3, Signs(behind=True))
+    dog.after(3, Liveness(behind=True))
     assert 1 == len(dog.failed)
 
 
 def test_work_and_no_commits_ends_the_worker_once_and_gives_it_time(dog: Dog) -> None:
-    dog.after(35, Signs(behind=True))
+    dog.after(35, Liveness(behind=True))
     (reason,) = dog.failed
     assert "no progress for 30 s while posts are pending" in str(reason)
-    assert not isinstance(reason, WorkEndedIt)  # no post is to blame
+    assert not isinstance(reason, FailedOnPost)  # no post is to blame
     assert [] == dog.killed
-    dog.after(CLOSE_WITHIN, Signs(behind=True))
+    dog.after(CLOSE_WITHIN, Liveness(behind=True))
     assert 1 == dog.killed[0]
 
 
 def test_a_post_that_keeps_a_thread_hangs(dog: Dog) -> None:
-    with dog.busy("tagging"):
-        dog.after(9, Signs())
+    with dog.activity("tagging"):
+        dog.after(9, Liveness())
         assert [] == dog.failed
-        dog.after(3, Signs())
+        dog.after(3, Liveness())
     (reason,) = dog.failed
-    assert isinstance(reason, WorkEndedIt)
+    assert isinstance(reason, FailedOnPost)
     assert "tagging" in str(reason)
 
 
 def test_one_post_after_another_is_no_hang(dog: Dog) -> None:
     for _ in range(5):
-        with dog.busy("tagging"):
-            dog.after(9, Signs())
+        with dog.activity("tagging"):
+            dog.after(9, Liveness())
     assert [] == dog.failed
 
 
 def test_a_batch_that_goes_on_in_parts_is_neither_a_hang_nor_a_stall(dog: Dog) -> None:
     """One post of 100,000 characters may take minutes on a small machine."""
-    with dog.busy("tagging"):
+    with dog.activity("tagging"):
         for _ in range(10):
-            dog.after(9, Signs(behind=True))
-            dog.busy.go_on()
+            dog.after(9, Liveness(behind=True))
+            dog.activity.part_done()
     assert [] == dog.failed
 
 
 def test_a_loop_that_does_not_turn_ends_the_process_at_once(dog: Dog) -> None:
-    dog.after(5, Signs())
+    dog.after(5, Liveness())
     dog.after(11)
     assert [1] == dog.killed
 
 
 def test_an_end_is_bounded_and_the_last_code_counts(dog: Dog) -> None:
     dog.end_within(9.0, 1)
-    dog.after(5, Signs())
+    dog.after(5, Liveness())
     dog.end_within(1.0, 0)
     assert [] == dog.killed
-    dog.after(1, Signs())
+    dog.after(1, Liveness())
     assert [0] == dog.killed
 
 

@@ -9,7 +9,7 @@ import pytest
 from stream.config.kafka import Kafka
 from stream.messages.base import MAX_POST_BYTES
 from stream.sources import ingest as sending
-from stream.sources.base import Outgoing, Source, Sourced
+from stream.sources.base import Outgoing, Source, SourcePost
 from stream.sources.ingest import ingest
 from stream.sources.jsonl import JsonLines, Line, read_lines
 
@@ -24,10 +24,10 @@ def test_lines_of_json_are_a_source() -> None:
     source = json_lines()
     source.start()
     assert [
-        Sourced(Outgoing("post 0 (line 1)", b'{"id": 0}', b"0"), "1", 10),
-        Sourced(Outgoing("post 1 (line 2)", b'{"id": 1}', b"1"), "2", 10),
-        Sourced(Outgoing("post 2 (line 3)", b'{"id": 2}', b"2"), "3", 10),
-        Sourced(Outgoing("line 5", b"garbage"), "5", 8),
+        SourcePost(Outgoing("post 0 (line 1)", b'{"id": 0}', b"0"), "1", 10),
+        SourcePost(Outgoing("post 1 (line 2)", b'{"id": 1}', b"1"), "2", 10),
+        SourcePost(Outgoing("post 2 (line 3)", b'{"id": 2}', b"2"), "3", 10),
+        SourcePost(Outgoing("line 5", b"garbage"), "5", 8),
     ] == list(source.posts())
     source.stop()
 
@@ -73,9 +73,9 @@ class Firehose:
     def start(self, cursor: str | None = None) -> None:
         self.log.append(f"started at {cursor}")
 
-    def posts(self) -> Iterator[Sourced]:
-        yield Sourced(Outgoing("a", b"{}"), "17:00", 2)
-        yield Sourced(Outgoing("b", b"x" * MAX_POST_BYTES), "17:01", 2)
+    def posts(self) -> Iterator[SourcePost]:
+        yield SourcePost(Outgoing("a", b"{}"), "17:00", 2)
+        yield SourcePost(Outgoing("b", b"x" * MAX_POST_BYTES), "17:01", 2)
         if self.end:
             raise self.end
 

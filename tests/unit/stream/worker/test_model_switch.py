@@ -14,20 +14,20 @@ from aiokafka import TopicPartition
 from models.core.errors import CheckpointError
 from models.core.post import Mention, Post
 from stream.config.settings import Settings
-from stream.counters.integrity import Trust
-from stream.counters.store import Counted, Counters
+from stream.counters.integrity import CounterIntegrity
+from stream.counters.store import Counters, CountUpdate
 from stream.images.url_fetcher import ImageUrls
-from stream.kafka.publisher import Out
+from stream.kafka.publisher import OutgoingRecord
 from stream.pipeline.delivery import Delivery
-from stream.pipeline.item import Done, Work
+from stream.pipeline.item import ProcessedPost, Work
 from stream.pipeline.journal import Journal
 from stream.pipeline.metrics import Metrics
 from stream.pipeline.model import ActiveModel, Model
 from stream.pipeline.partition import Partition
 from stream.pipeline.stages import Pipeline
 from stream.runtime.retry import Backoff
-from stream.runtime.tasks import Guard
-from stream.runtime.watchdog import Busy
+from stream.runtime.tasks import BackgroundTasks
+from stream.runtime.watchdog import ActivityTracker
 from stream.worker.model_switch import CheckpointSource, ModelSwitch
 from tests.support.fake_tagger import FakeTagger, Prepared
 
@@ -53,12 +53,12 @@ class Sink:
     """Takes the records; stands for Kafka and Redis."""
 
     def __init__(self) -> None:
-        self.records: list[Out] = []
+        self.records: list[OutgoingRecord] = []
 
-    async def publish(self, records: Sequence[Out]) -> None:
+    async def publish(self, records: Sequence[OutgoingRecord]) -> None:
         self.records += records
 
-    async def apply(self, topic_id: str, partition: int, posts: Sequence[Counted]) -> int:
+    async def apply(self, topic_id: str, partition: int, posts: Sequence[CountUpdate]) -> int:
         return posts[0].offset - 1
 
 
@@ -70,27 +70,27 @@ def test_posts_are_tagged_by_the_model_that_prepared_them(monkeypatch: pytest.Mo
         counters = Counters(settings.redis, "app")
         monkeypatch.setattr(counters, "apply", sink.apply)
         models = [ActiveModel(Versioned(name)) for name in ("a", "b")]
-        metrics, guard = Metrics(models[0].model), Guard()
+        metrics, background = Metrics(models[0].model), BackgroundTasks()
         pipeline = Pipeline(
             settings=settings,
             active=models[0],
             journal=Journal(counters),
             metrics=metrics,
             image_urls=ImageUrls(settings.fetch),
-            busy=Busy(lambda: 0.0),
-            guard=guard,
+            activity=ActivityTracker(lambda: 0.0),
+            background=background,
         )
         delivery = Delivery(
             kafka=settings.kafka,
             publisher=sink,  # type: ignore[arg-type]
             counters=counters,
-            trust=Trust(counters),
+            integrity=CounterIntegrity(counters),
             metrics=metrics,
             backoff=Backoff(),
-            guard=guard,
+            background=background,
         )
         pipeline.start()
-        partition = Partition[Done](TopicPartition("posts", 0), 1, 10_000, 10**9)
+        partition = Partition[ProcessedPost](TopicPartition("posts", 0), 1, 10_000, 10**9)
         delivery.open(partition)
         for offset in range(POSTS):
             value = orjson.dumps({"id": str(offset), "text": "Rome"})
@@ -99,7 +99,7 @@ def test_posts_are_tagged_by_the_model_that_prepared_them(monkeypatch: pytest.Mo
                 pipeline.active = models[offset % 2]
                 await asyncio.sleep(0)
         await asyncio.wait_for(partition.work.empty(), 20)
-        assert not guard.broken.done()
+        assert not background.broken.done()
         delivery.close_all()
         await pipeline.stop()
         await counters.close()

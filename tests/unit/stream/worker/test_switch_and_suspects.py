@@ -13,14 +13,14 @@ from aiokafka import TopicPartition
 
 from stream.config.settings import Settings
 from stream.images.url_fetcher import ImageUrls
-from stream.pipeline.item import Done, Work
-from stream.pipeline.journal import Claim, Suspicion
+from stream.pipeline.item import ProcessedPost, Work
+from stream.pipeline.journal import JournalEntry, Suspicion
 from stream.pipeline.metrics import Metrics
 from stream.pipeline.model import ActiveModel
 from stream.pipeline.partition import Partition
 from stream.pipeline.stages import Pipeline
-from stream.runtime.tasks import Guard
-from stream.runtime.watchdog import Busy
+from stream.runtime.tasks import BackgroundTasks
+from stream.runtime.watchdog import ActivityTracker
 from stream.worker.model_switch import CheckpointSource, ModelSwitch
 from tests.support.fake_tagger import FakeTagger
 
@@ -32,12 +32,12 @@ class Notes:
         self.lines: list[str] = []
         self.survives = asyncio.Event()
 
-    async def note(self, taken: Mapping[Claim, int]) -> None: ...
+    async def note(self, taken: Mapping[JournalEntry, int]) -> None: ...
 
-    async def note_alone(self, claim: Claim, offset: int) -> None:
+    async def note_alone(self, claim: JournalEntry, offset: int) -> None:
         self.lines.append(f"alone {offset}")
 
-    async def note_survived(self, claim: Claim) -> None:
+    async def note_survived(self, claim: JournalEntry) -> None:
         await self.survives.wait()
         self.lines.append("survived")
 
@@ -46,7 +46,7 @@ class Running:
     """A pipeline with one partition, whose posts up to offset 0 are suspect, and a switch that loads when it may."""
 
     def __init__(self) -> None:
-        settings, guard = Settings(), Guard()
+        settings, background = Settings(), BackgroundTasks()
         active = ActiveModel(FakeTagger())
         metrics, self.journal = Metrics(active.model), Notes()
         journal: Any = self.journal
@@ -56,11 +56,11 @@ class Running:
             journal=journal,
             metrics=metrics,
             image_urls=ImageUrls(settings.fetch),
-            busy=Busy(lambda: 0.0),
-            guard=guard,
+            activity=ActivityTracker(lambda: 0.0),
+            background=background,
         )
-        self.partition: Partition[Done] = Partition(TopicPartition("posts", 0), 1, 100, 10**6)
-        self.partition.claim = Claim("posts:0", Suspicion(2, 0))
+        self.partition: Partition[ProcessedPost] = Partition(TopicPartition("posts", 0), 1, 100, 10**6)
+        self.partition.claim = JournalEntry("posts:0", Suspicion(2, 0))
         self.may_load = threading.Event()
         self.switch = ModelSwitch(CheckpointSource(Path("none"), self._load), self.pipeline, metrics)
 

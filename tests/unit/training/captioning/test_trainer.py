@@ -33,7 +33,7 @@ from training.captioning.trainer import (
     vocabulary,
 )
 from training.cli.train_captioner import captioner as command
-from training.engine.loop import Files, fit
+from training.engine.loop import RunFiles, fit
 from training.errors import DataError
 
 QUIET = Console(file=StringIO())
@@ -136,7 +136,7 @@ def test_learns_32_photographs_by_heart(tmp_path: Path) -> None:
     config = CaptionerConfig(tuple(words), 2, embedding=32, region=32, attention=16, hidden=64, dropout=0.0)
     task = Captioning(replace(recipe, weight_decay=0.0), config, Split(known, known, []), selected)
     with Progress(console=QUIET) as progress:
-        fit(task, task.plan(), task.state(), progress, Files(tmp_path / "state.pt", tmp_path / "best.pt"))
+        fit(task, task.plan(), task.state(), progress, RunFiles(tmp_path / "state.pt", tmp_path / "best.pt"))
     task.model.load_state_dict(torch.load(tmp_path / "best.pt", weights_only=True))
     assert [list(photo.captions[0]) for photo in known] == describe(task.model, known, selected)
 

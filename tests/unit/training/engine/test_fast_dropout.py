@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from training.engine.fast_dropout import QuickDropout, quicken_dropout
+from training.engine.fast_dropout import FastDropout, quicken_dropout
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.55])
 def test_it_drops_its_share_and_keeps_the_mean(rate: float) -> None:
     torch.manual_seed(1)
-    out = QuickDropout(rate)(torch.ones(400, 1000))
+    out = FastDropout(rate)(torch.ones(400, 1000))
 
     assert pytest.approx(rate, abs=0.005) == float(out.eq(0).float().mean())
     assert torch.allclose(out[out.ne(0)], torch.tensor(1 / (1 - rate)))
@@ -20,7 +20,7 @@ def test_it_drops_its_share_and_keeps_the_mean(rate: float) -> None:
 
 def test_gradients_pass_where_values_did() -> None:
     inputs = torch.ones(50, 50, requires_grad=True)
-    out = QuickDropout(0.5)(inputs)
+    out = FastDropout(0.5)(inputs)
     out.sum().backward()  # type: ignore[no-untyped-call]
 
     assert inputs.grad is not None
@@ -30,11 +30,11 @@ def test_gradients_pass_where_values_did() -> None:
 def test_in_evaluation_it_does_nothing() -> None:
     inputs = torch.randn(8, 8)
 
-    assert QuickDropout(0.5).eval()(inputs) is inputs
+    assert FastDropout(0.5).eval()(inputs) is inputs
 
 
 def test_torchs_seed_is_its_seed() -> None:
-    layer, inputs = QuickDropout(0.5), torch.ones(64, 64)
+    layer, inputs = FastDropout(0.5), torch.ones(64, 64)
     torch.manual_seed(7)
     first, second = layer(inputs), layer(inputs)
     torch.manual_seed(7)
@@ -48,6 +48,6 @@ def test_every_dropout_of_a_model_is_replaced_and_no_weight() -> None:
     names = list(model.state_dict())
     quicken_dropout(model)
 
-    assert [0.3, 0.1] == [m.p for m in model.modules() if isinstance(m, QuickDropout)]
+    assert [0.3, 0.1] == [m.p for m in model.modules() if isinstance(m, FastDropout)]
     assert not [m for m in model.modules() if isinstance(m, nn.Dropout)]
     assert names == list(model.state_dict())

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 from rich.progress import TextColumn
 
-from training.engine.progress import EVERY, Watch
+from training.engine.progress import EVERY, TrainingProgress
 
 
 class Clock:
@@ -23,7 +23,7 @@ class Clock:
 def test_a_log_gets_a_line_a_minute(by: str) -> None:
     written, clock = io.StringIO(), Clock()
     loss = TextColumn("loss {task.fields[loss]:.1f}")
-    watch = Watch(loss, console=Console(file=written, width=200), get_time=clock)
+    watch = TrainingProgress(loss, console=Console(file=written, width=200), get_time=clock)
     task = watch.add_task("epoch 1/3", total=100, loss=2.5)
     for _ in range(50):
         clock.now += EVERY / 20
@@ -34,7 +34,7 @@ def test_a_log_gets_a_line_a_minute(by: str) -> None:
 
 def test_a_terminal_gets_the_bar_alone() -> None:
     written, clock = io.StringIO(), Clock()
-    watch = Watch(console=Console(file=written, force_terminal=True), get_time=clock)
+    watch = TrainingProgress(console=Console(file=written, force_terminal=True), get_time=clock)
     task = watch.add_task("epoch 1/3", total=100)
     clock.now = 2 * EVERY
     watch.advance(task)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from models.architectures.trimod import TriMod
-from models.checkpoints.components import Parts
+from models.checkpoints.components import Components
 from models.core.batch import collate
 from models.core.inputs import Inputs
 from models.core.post import Post
@@ -15,7 +15,7 @@ from models.hashtags.segmenter import Segmenter, SegmenterConfig
 from models.inference.tagger import Tagger
 from models.text.post_encoder import PostEncoder
 from tests.support.tiny_checkpoint import CHARACTERS, WORDS, tiny_model
-from training.data.augmentation import Disturber, Noise
+from training.data.augmentation import Augmenter, Noise
 from training.data.batching import encode
 from training.data.datasets import Sample
 from training.engine.loop import step
@@ -53,7 +53,7 @@ def parts(dropout: float = 0.0) -> tuple[TriMod, PostEncoder]:
 
 def run(out: Path, epochs: int, recipe: Recipe, noise: Noise = QUIET) -> TriMod:
     model, encoder = parts(dropout=0.3)
-    disturb = Disturber(
+    disturb = Augmenter(
         noise,
         [Sample([], [], [word]) for word in ("a", "hockey")],
         ["tabby cat", "palace", "pier", "ox", "fly"],
@@ -92,14 +92,14 @@ def recipe() -> Recipe:
 
 def test_it_overfits_32_posts_and_the_checkpoint_tags_the_same(tmp_path: Path, recipe: Recipe) -> None:
     model, encoder = parts()
-    disturb = Disturber(QUIET, [], [])
+    disturb = Augmenter(QUIET, [], [])
     best = train(
         model, encoder, segment, SAMPLES, [ValidationSet("same", SAMPLES)], disturb, recipe, tmp_path
     )
     assert best.scores["same"]["overall"]["f1"] == 100.0
     segmenter = Segmenter(SegmenterConfig(char_dim=4, case_dim=2, channels=4, hidden=4, decoder=4))
     torch.nn.init.constant_(list(segmenter.decoder.parameters())[-1], -20.0)
-    parts_ = Parts("trimod", model, WORDS, CHARACTERS, segmenter)
+    parts_ = Components("trimod", model, WORDS, CHARACTERS, segmenter)
     export(tmp_path / "checkpoint", parts_, best.weights, {}, frozen="")
     [mentions] = Tagger.load(tmp_path / "checkpoint", "cpu").tag([Post("Dora visits Lima #hockey")])
     assert [("Dora", "PER"), ("Lima", "LOC")] == [(m.text, m.type) for m in mentions]
@@ -141,7 +141,7 @@ def test_a_step_takes_the_mean_gradient_of_the_batches_that_it_accumulates() -> 
     expected = model.emit.weight.detach() - 0.01 * torch.autograd.grad(loss, model.emit.weight)[0]
 
     recipe = Recipe(optimizer="sgd", rate=0.01, schedule="constant", weight_decay=0, clip=1e9, accumulate=2)
-    task = Tagging(model, encoder, segment, SAMPLES[:24], [], Disturber(QUIET, [], []), recipe)
+    task = Tagging(model, encoder, segment, SAMPLES[:24], [], Augmenter(QUIET, [], []), recipe)
     assert loss.item() == pytest.approx(step(task, task.plan(), task.state(), halves))
     torch.testing.assert_close(expected, model.emit.weight.detach())
 

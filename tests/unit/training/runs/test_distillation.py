@@ -10,7 +10,7 @@ from tests.support.tiny_checkpoint import tiny_checkpoint
 from training.data.datasets import Sample
 from training.errors import DataError
 from training.runs import distillation as distill
-from training.runs.distillation import School, Teacher, both_cuts, is_finely_cut, taught
+from training.runs.distillation import Teacher, TeacherSignal, both_cuts, is_finely_cut, taught
 
 TOKENS = ["RT", "@PredsNHL", ":", "I'm", "at", "#StanleyCup", "4.7", "http://t.co/x", "🏒🏒"]
 CUT = ["RT", "@", "PredsNHL", ":", "I", "'", "m", "at", "#", "StanleyCup", "4.7", "🏒", "🏒"]
@@ -20,8 +20,10 @@ def plain(tokens: list[str]) -> Sample:
     return Sample(tokens, ["O"] * len(tokens), [])
 
 
-def school(store: Path, *teachers: Teacher, labels: tuple[str, ...] = ("O", "B-PER", "I-PER")) -> School:
-    return School(teachers, labels, 0.5, torch.device("cpu"), store)
+def school(
+    store: Path, *teachers: Teacher, labels: tuple[str, ...] = ("O", "B-PER", "I-PER")
+) -> TeacherSignal:
+    return TeacherSignal(teachers, labels, 0.5, torch.device("cpu"), store)
 
 
 def test_every_second_post_is_cut_as_twitter_2017_cuts() -> None:
@@ -47,7 +49,7 @@ def test_a_sets_teacher_speaks_of_its_posts_and_of_those_cut_like_them(
 ) -> None:
     """Twitter-2017's teacher says 1, everybody's 0: where both speak, the mean is a half."""
 
-    def opinion(path: Path, samples: list[Sample], _: School) -> list[torch.Tensor]:
+    def opinion(path: Path, samples: list[Sample], _: TeacherSignal) -> list[torch.Tensor]:
         return [torch.full((len(sample.tokens), 3), float(path.name == "t17")) for sample in samples]
 
     monkeypatch.setattr(distill, "_opinion", opinion)

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from models.architectures.base import SequenceTagger
 from models.architectures.registry import create
-from models.checkpoints.components import Parts, build, frozen_sha256
+from models.checkpoints.components import Components, build, frozen_sha256
 from models.checkpoints.compression import restored
 from models.checkpoints.format import FEW_BITS_STREAM, WEIGHTS, load_checkpoint
 from models.core.batch import collate
@@ -57,10 +57,10 @@ def test_what_cannot_sit_together_is_refused(tmp_path: Path) -> None:
     parts = build(load_checkpoint(first))
     cwi = {"labels": tuple(parts.model.crf.labels), "glove_size": 6, "fasttext_size": 6}
     others = {
-        "a cwi model": Parts(
+        "a cwi model": Components(
             "cwi", create("cwi", cwi, WORDS.size, CHARACTERS.size), WORDS, CHARACTERS, parts.segmenter
         ),
-        "a different vocabulary": Parts(
+        "a different vocabulary": Components(
             "trimod", tiny_model(), Vocabulary(WORDS.entries[::-1]), CHARACTERS, parts.segmenter
         ),
     }
@@ -149,7 +149,7 @@ def test_encoders_enter_as_adapters(tmp_path: Path, data: Path) -> None:
                 parameter += 0.05 * torch.randn(len(parameter), 2) @ torch.randn(2, parameter.shape[1])
             elif weight.endswith("bias") and parameter.requires_grad:
                 parameter += 0.5 * torch.randn_like(parameter)
-        made = Parts("trimod", model, WORDS, CHARACTERS, parts.segmenter)
+        made = Components("trimod", model, WORDS, CHARACTERS, parts.segmenter)
         export(tmp_path / name, made, {}, {}, frozen_sha256(model))
         paths.append(tmp_path / name)
     join(paths, [data], "none", "cpu", tmp_path / "out", (2, 3))
@@ -169,7 +169,7 @@ def test_a_member_that_knows_fewer_characters_reads_as_before(tmp_path: Path, da
     parts = build(load_checkpoint(first))
     few = Vocabulary(CHARACTERS.entries[5:25])
     member = create("trimod", {"labels": tuple(parts.model.crf.labels)}, WORDS.size, few.size)
-    export(tmp_path / "few", Parts("trimod", member, WORDS, few, parts.segmenter), {}, {}, "")
+    export(tmp_path / "few", Components("trimod", member, WORDS, few, parts.segmenter), {}, {}, "")
     join([first, tmp_path / "few"], [data], "none", "cpu", tmp_path / "out")
     found = []
     for checkpoint in (tmp_path / "few", tmp_path / "out" / "checkpoint"):

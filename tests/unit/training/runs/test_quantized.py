@@ -13,7 +13,7 @@ from models.checkpoints.format import FEW_BITS_STREAM, WEIGHTS, load_checkpoint
 from models.checkpoints.golden import record
 from models.core.errors import TrimodError
 from models.core.labels import tags_of
-from models.core.visual_context import Seen
+from models.core.visual_context import VisualContext
 from models.inference.tagger import Tagger
 from tests.support.tiny_checkpoint import tiny_checkpoint
 from training.cli.evaluate import evaluate
@@ -51,7 +51,7 @@ def test_metrics_are_of_the_stored_weights(arguments: list[str], tmp_path: Path)
     tokens = ["Toronto", "Leafs", "won", "in", "the", "a", "hockey", "player", "Maple", "Leafs", "won"] * 3
     text, found = joined(tokens)
     tagger = Tagger.load(source, "cpu")
-    [mentions] = tagger.tag_seen([tagger.prepare_tokens(text, found)], [Seen()])
+    [mentions] = tagger.tag_seen([tagger.prepare_tokens(text, found)], [VisualContext()])
     tags = tags_of(token_spans(tokens, mentions), len(tokens))
     valid = tmp_path / "set" / "valid.txt"
     valid.write_text("".join(f"{token}\t{tag}\n" for token, tag in zip(tokens, tags, strict=True)))

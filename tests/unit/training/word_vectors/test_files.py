@@ -17,7 +17,7 @@ from training.provenance import origins, typed
 from training.word_vectors.corpus import Corpus
 from training.word_vectors.distilled import (
     DistillRecipe,
-    Means,
+    MeanStates,
     _Reader,
     chosen_posts,
     combined,
@@ -239,8 +239,8 @@ def test_posts_are_chosen_until_each_word_has_its_contexts() -> None:
 def test_words_with_and_without_contexts_are_not_told_apart_by_it() -> None:
     """The constant between a word alone and a word in context must not be what the vectors say first."""
     states = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
-    alone = Means(states, torch.ones(6))
-    within = Means(states + 100, torch.tensor([1.0, 1, 1, 0, 0, 0]))
+    alone = MeanStates(states, torch.ones(6))
+    within = MeanStates(states + 100, torch.tensor([1.0, 1, 1, 0, 0, 0]))
 
     table = combined([alone, within])
 
