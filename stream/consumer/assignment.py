@@ -108,7 +108,7 @@ class Assignment:
         topic_id = await self._topic.uuid("starting")
         for partition in partitions:
             await persist(f"starting {partition.name}", functools.partial(self._begin, partition, topic_id))
-        await persist("checking the counters", functools.partial(self._check_marks, partitions))
+        await persist("checking the counters", functools.partial(self._audit_counters, partitions))
 
     async def _begin(self, partition: Partition[ProcessedPost], topic_id: str) -> None:
         if not partition.closed:
@@ -117,7 +117,7 @@ class Assignment:
             if not partition.start.done():  # else it was closed meanwhile
                 partition.start.set_result(start)
 
-    async def _check_marks(self, partitions: Sequence[Partition[ProcessedPost]]) -> None:
+    async def _audit_counters(self, partitions: Sequence[Partition[ProcessedPost]]) -> None:
         opened = [partition for partition in partitions if not partition.closed]
         counted = await self._counter_audit.counted(opened)
         bounds = await self._offsets.bounds([partition.id for partition in opened])

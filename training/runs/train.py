@@ -36,7 +36,7 @@ from training.runs.export import export
 from training.runs.initialization import untrained
 from training.runs.presets import Preset, changed
 from training.runs.spec import Posts, Run, part_file
-from training.runs.warm_start import WarmStart, load_warm_start, continue_from
+from training.runs.warm_start import WarmStart, continue_from, load_warm_start
 
 log = logging.getLogger(__name__)
 

@@ -41,11 +41,11 @@ def test_what_is_counted_meanwhile_is_no_reason_to_doubt_the_counters() -> None:
         integrity: Any = SimpleNamespace(doubt=doubt)
         anything: Any = log
         assignment: Any = Assignment.__new__(Assignment)
-        assignment._marks = CounterAudit({}, anything, integrity, Backoff())
+        assignment._counter_audit = CounterAudit({}, anything, integrity, Backoff())
         assignment._offsets = assignment._topic = log
         partition = Partition[Any](TopicPartition("posts", 0), 1, 10, 1000)
         partition.start.set_result(Start("topic", None))
-        await assignment._check_marks([partition])
+        await assignment._audit_counters([partition])
         return said
 
     assert [] == asyncio.run(doubts(Log()))

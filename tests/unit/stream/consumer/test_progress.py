@@ -24,7 +24,7 @@ def pulse_of(offsets: Any, other: Any, background: Any, watchdog: Watchdog, stat
 
 def test_a_start_that_does_not_go_on_is_told_to_the_watchdog(monkeypatch: pytest.MonkeyPatch) -> None:
     """Faust may wait for a group for ever, and say nothing."""
-    monkeypatch.setattr("stream.consumer.progress.PULSE", 0.01)
+    monkeypatch.setattr("stream.consumer.progress.REPORT_INTERVAL", 0.01)
     monkeypatch.setattr("stream.consumer.progress.START_TIMEOUT", 5.0)
     offsets: Any = SimpleNamespace(has_left=False, error=None)
     told: list[BrokenWorker] = []

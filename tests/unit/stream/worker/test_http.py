@@ -9,7 +9,7 @@ from aiohttp import web
 from stream.config.worker import Worker
 from stream.pipeline.metrics import Metrics
 from stream.pipeline.model import Model
-from stream.worker.http import background, serve
+from stream.worker.http import guard, serve
 
 TOKEN = "0123456789abcdef"
 
@@ -21,7 +21,7 @@ def status(token: str, path: str, authorization: str) -> int:
         return web.Response(text="secret figures")
 
     async def run() -> int:
-        app = web.Application(middlewares=[background(token)])
+        app = web.Application(middlewares=[guard(token)])
         app.add_routes([web.get("/{path:.*}", anything)])
         runner = web.AppRunner(app)
         await runner.setup()
