@@ -17,13 +17,8 @@ from stream.config.settings import Settings
 from stream.config.worker import Worker
 from stream.local.stack import LocalStack, free_port
 from stream.local.supervisor import environment
-from tests.integration.commands.test_stream_end_to_end import (
-    TRIMOD,
-    check_events,
-    metric,
-    read_posts,
-    read_reasons,
-)
+from tests.support.commands import TRIMOD
+from tests.support.stream_checks import check_events, metric, read_posts, read_reasons
 from tests.support.worker_processes import (
     RealWorker,
     committed,

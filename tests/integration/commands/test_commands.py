@@ -1,11 +1,9 @@
 """ingest, tail, lag, dead and top against real servers, called as users call them."""
 
 import io
-import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -27,27 +25,11 @@ from stream.messages.events import entity_event
 from stream.messages.posts import Post
 from stream.sources.ingest import ingest_lines
 from stream.sources.jsonl import read_lines
+from tests.support.commands import TRIMOD, environ, trimod
 
 pytestmark = pytest.mark.integration
 
 AWAY = "127.0.0.1:1"
-TRIMOD = str(Path(sys.executable).with_name("trimod"))
-
-
-def environ(settings: Settings) -> dict[str, str]:
-    values = {
-        **{f"KAFKA__{key}": value for key, value in settings.kafka.model_dump(exclude_none=True).items()},
-        "REDIS__URL": settings.redis.url,
-        "REDIS__PREFIX": settings.redis.prefix,
-    }
-    return {**os.environ, **{f"TRIMOD_{key.upper()}": str(value) for key, value in values.items()}}
-
-
-def trimod(settings: Settings, *arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
-    """(exit code, stdout, stderr) of a command."""
-    command = [TRIMOD, *arguments]
-    done = subprocess.run(command, env=environ(settings), input=stdin, capture_output=True, timeout=60)
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
 def records(kafka: Kafka, topic: str) -> list[Any]:

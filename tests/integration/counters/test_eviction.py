@@ -11,7 +11,7 @@ import redis
 from stream.config.settings import Settings
 from stream.counters.rebuild import rebuild
 from stream.counters.store import Counters, CountUpdate
-from tests.integration.worker.test_faults_that_pass import health, own_redis, ready
+from tests.support.running_stack import health, own_redis, ready
 from tests.support.worker_processes import (
     LONG,
     committed,

@@ -14,8 +14,8 @@ from stream.config.settings import Settings
 from stream.counters.rebuild import rebuild
 from stream.kafka.sender import open_sender
 from stream.messages.receipts import DEFAULT_GROUP
-from tests.integration.commands.test_commands import trimod
-from tests.integration.worker.test_faults_that_pass import health, own_redis, ready
+from tests.support.commands import trimod
+from tests.support.running_stack import health, own_redis, ready
 from tests.support.tiny_checkpoint import tiny_checkpoint
 from tests.support.worker_processes import (
     LONG,

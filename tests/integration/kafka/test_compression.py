@@ -13,7 +13,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from stream.config.kafka import Kafka
 from stream.config.settings import Settings
 from stream.kafka.topics import admin_client, topic_names
-from tests.integration.commands.test_commands import trimod
+from tests.support.commands import trimod
 from tests.support.worker_processes import (
     LONG,
     committed,

@@ -19,8 +19,7 @@ from stream.config.kafka import Kafka
 from stream.config.settings import Settings
 from stream.kafka.topics import admin_client, ensure_topics
 from stream.local.stack import LocalKafka, free_port
-from tests.integration.worker.test_faults_that_pass import health, ready
-from tests.integration.worker.test_worker_start import start_fake
+from tests.support.running_stack import health, ready, start_fake
 from tests.support.worker_processes import (
     LONG,
     WorkerProcess,

@@ -7,7 +7,7 @@ import pytest
 from stream.config.settings import Settings
 from stream.errors import PassingFault
 from stream.kafka.publisher import OutgoingRecord, Publisher, RecordTooLarge
-from tests.integration.worker.test_faults_that_pass import set_limit
+from tests.support.running_stack import set_limit
 from tests.support.worker_processes import read_all
 
 pytestmark = pytest.mark.integration

@@ -4,28 +4,21 @@ What Redis away does is in test_worker.py; counts that Redis lost, in test_worke
 """
 
 import asyncio
-import json
 import os
 import shutil
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import redis
-from kafka.admin import ConfigResource, ConfigResourceType
 from prometheus_client.parser import text_string_to_metric_families
 
-from stream.config.kafka import Kafka
 from stream.config.settings import Settings
 from stream.counters.rebuild import rebuild
 from stream.counters.store import Counters
 from stream.kafka.topics import admin_client, ensure_topics
-from stream.local.redis import LocalRedis
 from stream.local.stack import LocalKafka, free_port
-from tests.integration.worker.test_hot_switch import steady_posts
-from tests.integration.worker.test_worker_odd_logs import one_partition
+from tests.support.running_stack import health, one_partition, own_redis, ready, set_limit, steady_posts
 from tests.support.worker_processes import (
     LONG,
     WorkerProcess,
@@ -41,14 +34,6 @@ from tests.support.worker_processes import (
 )
 
 pytestmark = pytest.mark.integration
-
-
-def health(worker: WorkerProcess) -> dict[str, object]:
-    return json.loads(worker.get("/health")) if "/metrics" in worker.log else {}
-
-
-def ready(worker: WorkerProcess) -> bool:
-    return bool(health(worker).get("ready"))
 
 
 def test_a_worker_that_was_stopped_for_longer_than_its_session_comes_back(
@@ -91,13 +76,6 @@ def test_sigterm_ends_a_worker_in_time_even_with_a_post_that_hangs(
         wait_until(lambda: 'stage="work"} 0.0' not in running[0].get("/metrics"), LONG, "these are in work")
         assert running[0].stop() < 10.5  # 10, and a process that is scheduled late
     assert 40 == sum(committed(kafka).values())
-
-
-def set_limit(kafka: Kafka, topic: str, size: int) -> None:
-    with admin_client(kafka) as admin:
-        admin.alter_configs(
-            [ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": str(size)})]
-        )
 
 
 def test_a_dead_letter_topic_that_refuses_holds_up_its_partition_alone(
@@ -200,20 +178,6 @@ def test_counts_that_an_idle_worker_lost_are_noticed_and_said_by_all(
         )
         assert all(worker.stop() < 10 for worker in running)
     assert expected_totals(receipts(kafka)) == redis_totals(settings)
-
-
-@contextmanager
-def own_redis(settings: Settings, tmp_path: Path) -> Iterator[tuple[LocalRedis, Settings]]:
-    """A Redis that a test may stop, fill and rob, and settings that name it."""
-    server = LocalRedis(tmp_path / "redis", free_port())
-    server.start()
-    try:
-        yield (
-            server,
-            settings.model_copy(update={"redis": settings.redis.model_copy(update={"url": server.url})}),
-        )
-    finally:
-        server.stop()
 
 
 @pytest.mark.parametrize("older", [False, True])

@@ -6,9 +6,6 @@ switch holds up batches is measured by tests/load/model_switches.py; that no bat
 
 import json
 import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +13,7 @@ import pytest
 from models.checkpoints.promotion import point
 from models.inference.tagger import Tagger
 from stream.config.settings import Settings
+from tests.support.running_stack import steady_posts
 from tests.support.tiny_checkpoint import tiny_checkpoint
 from tests.support.worker_processes import (
     RealWorker,
@@ -35,34 +33,11 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 START = 200
 """Seconds that a worker with a real model may take until it is assigned its partitions, on a busy machine."""
 SWITCHES = 20
-PER_SECOND = 40
 
 
 def model_of(worker: WorkerProcess) -> str:
     version: str = json.loads(worker.get("/health"))["version"]
     return version
-
-
-@contextmanager
-def steady_posts(settings: Settings) -> Iterator[list[int]]:
-    """Sends posts until its end; the list has their number."""
-    sent, stop = [0], threading.Event()
-
-    def run() -> None:
-        while not stop.wait(1.0):
-            batch = [
-                post(n, "Toronto Maple Leafs won in Toronto") for n in range(sent[0], sent[0] + PER_SECOND)
-            ]
-            send(settings.kafka, batch, sent[0])
-            sent[0] += len(batch)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield sent
-    finally:
-        stop.set()
-        thread.join()
 
 
 def test_twenty_switches_under_load(settings: Settings, tmp_path: Path) -> None:

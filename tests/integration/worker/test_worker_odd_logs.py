@@ -16,14 +16,10 @@ from stream.counters.store import Counters
 from stream.errors import PassingFault
 from stream.kafka.dead_letters import all_dead, replay
 from stream.kafka.topics import admin_client
+from tests.support.running_stack import one_partition
 from tests.support.worker_processes import committed, post, read_all, receipts, send, wait_until, workers
 
 pytestmark = pytest.mark.integration
-
-
-def one_partition(kafka: Kafka) -> Kafka:
-    """For `send`: everything to partition 0."""
-    return kafka.model_copy(update={"partitions": 1})
 
 
 def forget_records(kafka: Kafka, below: int) -> None:

@@ -12,8 +12,8 @@ from stream.config.settings import Settings
 from stream.config.worker import Worker
 from stream.errors import PassingFault
 from stream.local.stack import free_port
+from tests.support.running_stack import start_fake
 from tests.support.tiny_checkpoint import tiny_checkpoint
-from tests.support.worker_processes import SCRIPT
 
 pytestmark = pytest.mark.integration
 
@@ -50,13 +50,6 @@ def test_corrupted_checkpoint(tmp_path: Path) -> None:
     assert 1 == code
     (line,) = stderr.splitlines()
     assert "model.safetensors" in line
-
-
-def start_fake(settings: Settings) -> tuple[int, str]:
-    """The same with the fake tagger: everything but loading a model."""
-    command = [sys.executable, str(SCRIPT), settings.model_dump_json(), "0"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    return ended.returncode, ended.stderr
 
 
 def test_no_broker() -> None:
