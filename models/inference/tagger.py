@@ -30,6 +30,7 @@ from models.core.visual_context import VisualContext
 from models.hashtags.segmenter import Segmenter
 from models.inference.device import choose_device
 from models.inference.engine import InferenceEngine, Scores
+from models.inference.selection import select
 from models.inference.torch_engine import TorchEngine
 from models.layers.lora import merge_adapters
 from models.layers.transformer import MAX_GROUP_PIECES
@@ -90,9 +91,9 @@ class Tagger:
         version: str,
     ) -> None:
         self.model, self.encoder, self.segmenter = model.eval(), encoder, segmenter.eval()
-        self._engine: InferenceEngine = TorchEngine(self.model)
         self.name = name
-        self.version = f"{version}.{self._engine.device.type}.{self._engine.precision}"
+        self._checkpoint_version = version
+        self.use(TorchEngine(self.model))
         self._images = images
         self.on_part: Callable[[], None] = lambda: None
         """Called after each part of a batch, on the device's thread: one very long post may take minutes on a CPU, and
@@ -107,11 +108,14 @@ class Tagger:
         image_cache: int = 4096,
         *,
         images_lazily: bool = False,
+        engine: str = "exact",
     ) -> "Tagger":
         """The tagger in checkpoint folder `path`. Raises CheckpointError or PretrainedError, naming what is wrong.
 
         device: `auto` takes CUDA where there is one; threads: of the model on a CPU, 0 leaves torch's choice;
         images_lazily: the networks that look at images are read at the first image, which may raise PretrainedError.
+        engine: `exact` (float32), `auto` (the fastest here that tags the golden posts alike) or the name of one
+        (models/inference/selection.py).
         """
         chosen = choose_device(device)
         if threads:
@@ -129,12 +133,18 @@ class Tagger:
             name, version = str(stored.config["name"]), f"{stored.config['version']}+{stored.id}"
             tagger = cls(model.to(chosen), parts.encoder, parts.segmenter, images, name, version)
             check(tagger, stored.golden)
+            select(tagger, engine, stored.golden, stored.id)
         except (KeyError, TypeError, ValueError, RuntimeError, IndexError, AttributeError) as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             raise CheckpointError(
                 f"checkpoint {path}: config.json and weights do not fit: {reason}"
             ) from None
         return tagger
+
+    def use(self, engine: InferenceEngine) -> None:
+        """Compute with `engine` from now on; it is part of the version, since scores differ between engines."""
+        self._engine = engine
+        self.version = f"{self._checkpoint_version}.{engine.device.type}.{engine.precision}"
 
     @property
     def labels(self) -> tuple[str, ...]:

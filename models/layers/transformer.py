@@ -59,7 +59,7 @@ class Transformer(nn.Module):
         """[rows, width, size]: the last states of some rows, of which the longest has `width` pieces."""
         embedded = self.encoder.get_input_embeddings()(batch.pieces[rows, :width])
         if self.case is not None:
-            embedded = embedded + self.case(batch.pieces_case[rows, :width])
+            embedded = embedded + self.case(batch.pieces_case[rows, :width]).to(embedded.dtype)
         inputs = {"inputs_embeds": embedded, "attention_mask": batch.pieces_mask[rows, :width].long()}
         if self.segments:
             inputs["token_type_ids"] = batch.pieces_segment[rows, :width].clamp(max=self.segments - 1)

@@ -41,6 +41,10 @@ class Worker(Section):
     image_cache: int = Field(4096, ge=0)
     """Number of images whose features are kept in memory, by content hash. Each takes 5 kB. For models that read image
     regions, each takes 0.25 MB, or up to 4 MB with some classifiers."""
+    engine: str = Field("auto", pattern=r"^(auto|exact|torch-fp32|torch-bf16)$")
+    """Software and precision that runs the model. `exact`: float32. `auto`: the fastest on this machine that tags the
+    checkpoint's golden posts like `exact`; the first start takes some seconds to time them. Or one by name:
+    torch-fp32, torch-bf16."""
     threads: int = Field(0, ge=0)
     """Number of CPU threads for the model; 0 for PyTorch's default."""
     hang_limit: float = Field(60.0, gt=0)

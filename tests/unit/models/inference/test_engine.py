@@ -29,7 +29,7 @@ def test_the_eager_engine_gives_the_models_own_scores(tagger: Tagger) -> None:
     batch = collate(group, tagger.model.config.inputs.image_size)
     with torch.inference_mode():
         emissions, weights = tagger.model(batch)
-    assert ("torch", "cpu", "fp32") == (engine.name, engine.device.type, engine.precision)
+    assert ("torch-fp32", "cpu", "fp32") == (engine.name, engine.device.type, engine.precision)
     assert [[True, True, True], [True, True, False]] == scores.mask.tolist()
     torch.testing.assert_close(emissions, scores.emissions, rtol=0, atol=0)
     torch.testing.assert_close(weights, scores.weights, rtol=0, atol=0)
