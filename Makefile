@@ -38,7 +38,7 @@ test: install accurate ## All tests, also those on a real Kafka and Redis
 test-fast: $(VENV)/.installed ## Unit tests without Kafka and Redis, and without the slowest: under 3 minutes
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not integration and not slow"
 
-chaos: install ## N faults (200) drawn from SEED (1) into a running group; goes on where it stopped
+chaos: install ## N faults (200) drawn from SEED (1) into a running group; continues where it stopped
 	$(BIN)/python -m tests.chaos --faults $(N) --seed $(SEED)
 
 soak: install ## MINUTES (30) of posts at SHARE (0.7) of what this machine can do: memory, latency; .local/soak
