@@ -82,8 +82,8 @@ class Assignment:
         for partition in gone:
             self._intake.close(partition)
             self._delivery.close(partition)
-        await self._committer.at_last(gone)
-        await self._let_go(gone)
+        await self._committer.commit_last(gone)
+        await self._release(gone)
 
     def begin_no_more(self) -> None:
         """The worker is stopping: new partitions are left to others."""
@@ -93,12 +93,12 @@ class Assignment:
         """Commit finished posts, and give up all partitions; `blameless` if the worker does not exit because of a post
         in progress."""
         partitions = list(self._partitions.values())
-        await self._committer.at_last(partitions)
+        await self._committer.commit_last(partitions)
         if blameless:
-            await self._let_go(partitions)
+            await self._release(partitions)
         self._partitions.clear()  # a rebalance may still come, and has nothing more to say about them
 
-    async def _let_go(self, partitions: Sequence[Partition[ProcessedPost]]) -> None:
+    async def _release(self, partitions: Sequence[Partition[ProcessedPost]]) -> None:
         """Posts in progress of these partitions are dropped cleanly: they are not suspects."""
         await self._journal.let_go([(each.claim, each.first) for each in partitions if each.claim])
 

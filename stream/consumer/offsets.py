@@ -162,11 +162,11 @@ class Offsets:
 
     def pause(self, partition: TopicPartition) -> None:
         """Stop fetching `partition`, if it is still ours, until `resume`; posts that Faust already has still arrive."""
-        self._tell(lambda consumer: consumer.pause(partition))
+        self._run_later(lambda consumer: consumer.pause(partition))
 
     def resume(self, partition: TopicPartition) -> None:
         """Fetch `partition` again, if it is still ours."""
-        self._tell(lambda consumer: consumer.resume(partition))
+        self._run_later(lambda consumer: consumer.resume(partition))
 
     def retry_join(self) -> None:
         """Let the consumer retry to join the group, after the error at which it waits (`error`)."""
@@ -175,7 +175,7 @@ class Offsets:
             with contextlib.suppress(KafkaError):
                 consumer._coordinator.check_errors()  # raises the error, and so lets the coordinator go on
 
-        self._tell(retry)
+        self._run_later(retry)
 
     def end(self, partition: TopicPartition) -> int | None:
         """The end of the readable part of the partition's log at the last fetch; None before the first."""
@@ -260,7 +260,7 @@ class Offsets:
                 first = before.first if before.position == first else first
             self._fetched[partition] = Fetched(generation, first, last, position)
 
-    def _tell(self, what: Callable[[AIOKafkaConsumer], None]) -> None:
+    def _run_later(self, what: Callable[[AIOKafkaConsumer], None]) -> None:
         """Run `what` in the consumer's loop, soon; calls stay in order."""
 
         def do() -> None:

@@ -69,7 +69,9 @@ def one_spelling(host: str) -> str:
     if ":" in host:
         return _ipv6(host)
     host = host.removesuffix(".")
-    if _NUMBER.fullmatch(host.rpartition(".")[2]):  # like browsers: a host that ends in a number is an IPv4 address
+    if _NUMBER.fullmatch(
+        host.rpartition(".")[2]
+    ):  # like browsers: a host that ends in a number is an IPv4 address
         return _ipv4(host)
     if not _NAME.fullmatch(host):
         raise NotFetched(BAD_URL)
