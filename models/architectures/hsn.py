@@ -10,7 +10,7 @@ times beta, whose shapes do not fit. (14) sums over the e heads and divides by e
 Interpretations of unspecified details:
 - "BiLSTM hidden state size 400" is d, the width of H (equation 6) and of V (Table 2): 200 in each direction.
 - The character CNN is that of its reference [21]: windows of 3 characters, and the maximum. It has as many filters as
-  the character embeddings have dimensions. The highway is one layer with ReLU that initially passes its input (bias -1).
+  the character embeddings have dimensions. The highway is one layer with ReLU that first passes its input (bias -1).
 - gamma "consists of n scalars", so W_gamma and U_gamma are [1, d]; one scalar weighs all of a token's features.
 - Equation 14's softmax is over weights that are already between 0 and 1, so the result is nearly uniform. F is then
   about H divided by the number of words, regardless of the image, which hardly ever changes a trained model's tags

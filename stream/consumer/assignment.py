@@ -55,7 +55,7 @@ class Assignment:
     async def on_assigned(self, app: Any, assigned: Iterable[Any], **_: Any) -> None:
         """Faust's signal: these are now ours too. Returns at once; slow work continues in the background."""
         if self._closing:
-            return  # nobody would end what is begun now
+            return  # nothing would stop tasks that are started now
         for tp in assigned:
             if tp.topic != self._settings.kafka.posts_topic:
                 continue

@@ -89,14 +89,14 @@ class Offsets:
             return consumer
 
         async def fetch_and_note(consumer: AIOKafkaConsumer, *arguments: Any, **options: Any) -> Any:
-            if self._refused:  # what was fetched with what failed is lost: nothing more may be handed on
+            if self._refused:  # records fetched together with the failed ones are lost: pass on no others
                 await asyncio.sleep(ASK_AGAIN)
                 return {}
             seeks, positions = self._seeks, self._positions(consumer)
             try:
                 records = await fetch(consumer, *arguments, **options)
             except KafkaError as error:
-                # Faust would crash, with a page of tracebacks: here, whoever looks at `error` decides
+                # Faust would crash with a page of tracebacks; here, the reader of `error` decides
                 self._refused = None if consumer._coordinator._pending_exception else error
                 return {}
             if seeks == self._seeks:
@@ -140,7 +140,7 @@ class Offsets:
         """Where each log begins and ends, open transactions included. Slow: it waits behind the long poll of a fetch.
         Raises PassingFault."""
         consumer = self._consumer()
-        whole = copy.copy(consumer._fetcher)  # the consumer's own tells the end of what is committed
+        whole = copy.copy(consumer._fetcher)  # the original returns the end of committed records
         whole._isolation_level = READ_UNCOMMITTED
         timeout_ms = int(SLOW_ANSWER_TIMEOUT * 1000)
         try:
@@ -173,7 +173,7 @@ class Offsets:
 
         def retry(consumer: AIOKafkaConsumer) -> None:
             with contextlib.suppress(KafkaError):
-                consumer._coordinator.check_errors()  # raises the error, and so lets the coordinator go on
+                consumer._coordinator.check_errors()  # raises the error, and so lets the coordinator continue
 
         self._run_later(retry)
 
