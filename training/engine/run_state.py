@@ -67,10 +67,12 @@ class RunState:
         """Continue a stored run. Raises DataError if it had other settings or other data."""
         state = torch.load(path, map_location="cpu", weights_only=True)
         if state.get("format") != FORMAT:
-            raise DataError(f"{path} is of another version of TriMod: move it away, or give another --out")
+            raise DataError(
+                f"{path} was written by another version of TriMod: move it, or choose another --out"
+            )
         if state["identity"] != self.identity:
             raise DataError(
-                f"{path} is of a run with other settings or data: repeat those, or give another --out"
+                f"{path} belongs to a run with other settings or data: use the same ones, or choose another --out"
             )
         with torch.no_grad():
             for name, parameter in self.average.trained.items():
@@ -120,6 +122,6 @@ def alone(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            log.warning("%s: another process works here, waiting until it ends", path)
+            log.warning("%s: in use by another process, waiting for it to finish", path)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -188,7 +188,7 @@ def test_images_are_read_as_everywhere(
     run(posts, "--checkpoint", checkpoint, "--out", out)
     assert [[""], ["Riga"], []] == alts
     assert ["7", "7", ""] == [post.image_id for post in read_conll(out)]
-    assert [f"{posts}:2: of its images, those without a path are not read"] == caplog.messages
+    assert [f"{posts}:2: skipped images without a path"] == caplog.messages
 
 
 def test_hashtags_are_read_as_everywhere(
