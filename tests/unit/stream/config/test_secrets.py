@@ -38,7 +38,7 @@ def load(environ: dict[str, str], *overrides: str) -> Settings:
         ({"REDIS__CA_FILE": "ca.pem"}, "'redis.ca_file': requires a redis.url that begins with"),
         ({"REDIS__USERNAME": "a"}, "'redis.password'"),
         ({"REDIS__PASSWORD": HIDDEN, "REDIS__PASSWORD_FILE": "p"}, "'redis.password_file': redis.password is"),
-        ({"REDIS__URL": f"redis://:{HIDDEN}@h/0", "REDIS__PASSWORD": HIDDEN}, "'redis.password': redis.url contains it"),
+        ({"REDIS__URL": f"redis://:{HIDDEN}@h/0", "REDIS__PASSWORD": HIDDEN}, "'redis.password': redis.url contains"),
         ({"REDIS__URL": f"redis://u:{HIDDEN}#x@h/0"}, "'redis.url'"),
         ({"REDIS__URL": f"redis://u:{HIDDEN}?x@h/0"}, "'redis.url'"),
         ({"REDIS__URL": f"redis://h:{HIDDEN}/0"}, "'redis.url'"),

@@ -66,7 +66,8 @@ def test_too_few_photographs_are_named() -> None:
 
 def test_captions_of_another_kind_of_file_are_named(tmp_path: Path) -> None:
     (tmp_path / "captions.csv").write_text("a,b\n1,2\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"captions\.csv is not a table with the columns image,caption: KeyError\('image'\)"):
+    expected = r"captions\.csv is not a table with the columns image,caption: KeyError\('image'\)"
+    with pytest.raises(DataError, match=expected):
         read_photos(tmp_path)
 
 
