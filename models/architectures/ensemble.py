@@ -123,7 +123,7 @@ class Committee(SequenceTagger):
         return [cast(TriMod, member) for member in self.members]
 
     def word_tables(self) -> list[nn.Embedding]:
-        """Those of all members that have one."""
+        """The word tables of all members that have one."""
         return [table for member in self.trimods for table in member.word_tables()]
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:

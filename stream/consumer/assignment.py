@@ -114,7 +114,7 @@ class Assignment:
         if not partition.closed:
             start = Start(topic_id, await self._offsets.committed(partition.id, topic_id))
             partition.claim = await self._journal.claim(topic_id, partition.id.partition, start.first)
-            if not partition.start.done():  # else it was closed meanwhile
+            if not partition.start.done():  # otherwise it was closed meanwhile
                 partition.start.set_result(start)
 
     async def _audit_counters(self, partitions: Sequence[Partition[ProcessedPost]]) -> None:
@@ -123,7 +123,7 @@ class Assignment:
         bounds = await self._offsets.bounds([partition.id for partition in opened])
         for partition in opened:
             partition.begin, partition.end = bounds[partition.id]
-        await self._topic.uuid("checking the counters")  # else these may be another topic's bounds
+        await self._topic.uuid("checking the counters")  # otherwise these may be another topic's bounds
         await self._counter_audit.check(opened, counted)
 
 

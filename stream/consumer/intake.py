@@ -101,7 +101,7 @@ class Intake:
     def _sort(self, message: Any) -> None:
         partition = self._partitions.get(TopicPartition(message.topic, message.partition))
         if partition is not None and message.generation_id == partition.generation:
-            self._inboxes[partition].put(message)  # else never committed: its next owner reads it again
+            self._inboxes[partition].put(message)  # others are not committed: the next owner reads them again
 
     async def _take_all(self, partition: Partition[ProcessedPost], inbox: Inbox) -> None:
         start = await asyncio.shield(partition.start)

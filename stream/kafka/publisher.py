@@ -63,7 +63,7 @@ class Publisher:
         self._kafka = kafka
         self._producer: AIOKafkaProducer | None = None
         self._sending: set[asyncio.Timeout] = set()
-        """Of the current senders: they would otherwise wait forever if the producer is stopped."""
+        """Time limits of the current senders, which would otherwise wait forever if the producer is stopped."""
         self._lock = asyncio.Lock()
 
     async def publish(self, records: Sequence[OutgoingRecord]) -> None:

@@ -82,7 +82,7 @@ def suspect(entry: Entry | None, first: int) -> Suspicion:
     if entry is None:
         return Suspicion()
     before = entry.suspicion
-    known = before.deaths > 0 and before.up_to >= first  # else there was progress beyond these posts
+    known = before.deaths > 0 and before.up_to >= first  # otherwise, there was progress
     killers = {*before.killers, *(() if entry.alone is None else (entry.alone,))}
     left = tuple(sorted(killer for killer in killers if killer >= first))
     if entry.hi is not None and entry.hi >= first:

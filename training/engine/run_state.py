@@ -20,7 +20,7 @@ from training.errors import DataError
 LOCK = "lock"
 """In a run's folder, the file that its process has."""
 FORMAT = 2
-"""Of a state file. Files of other formats are refused."""
+"""Version of the state file's format. Files of other versions are refused."""
 log = logging.getLogger(__name__)
 
 

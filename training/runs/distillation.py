@@ -42,7 +42,7 @@ class Teacher:
 
 @dataclass(frozen=True)
 class TeacherSignal:
-    """What a student learns from, besides its posts' tags.
+    """The teachers that a student learns from, in addition to its posts' tags.
 
     labels: the student's. share: weight of the teachers in the loss of a post with tags. store: folder in which the
     teachers' predictions are kept.

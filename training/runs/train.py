@@ -153,7 +153,7 @@ def _further(run: Run, types: set[str]) -> list[Sample]:
 
 
 def _look(preset: Preset, run: Run, device: torch.device, captioner: Captioner | None) -> Look:
-    """What the preset's model needs to know about images, from their pixels."""
+    """A function that returns the image input that the preset's model needs, from pixels."""
     config = _configured(preset)
     reader = ImageReader(config.inputs, device, 0, captioner)
     source = run.captioner_folder
