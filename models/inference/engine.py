@@ -1,6 +1,7 @@
 """The extension point for running a model: between Tagger, which encodes and decodes posts, and the compute library.
 
-An engine runs one model on one device. Currently there is one implementation, eager PyTorch (models/inference/torch_engine.py)."""
+An engine runs one model on one device. Currently there is one implementation, eager PyTorch
+(models/inference/torch_engine.py)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
