@@ -1,4 +1,4 @@
-"""Eager PyTorch: float32 on a CPU, bfloat16 by autocast on a GPU that computes in it."""
+"""Eager PyTorch: float32 on a CPU, bfloat16 by autocast on a GPU that supports it."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from models.inference.engine import Scores
 
 
 class TorchEngine:
-    """A model where it is now; it is not moved."""
+    """A model on its current device; it is not moved."""
 
     name = "torch"
 
@@ -20,7 +20,7 @@ class TorchEngine:
         self.precision = _precision(self.device)
 
     def run(self, group: Sequence[Encoded]) -> Scores:
-        """As InferenceEngine says."""
+        """See InferenceEngine."""
         batch = collate(group, self._model.config.inputs.image_size).to(self.device)
         half = torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16")
         with torch.inference_mode(), half:
@@ -29,7 +29,7 @@ class TorchEngine:
 
 
 def _precision(device: torch.device) -> str:
-    """Of models on `device`."""
+    """The precision of models on `device`."""
     if device.type != "cuda":
         return "fp32"
     with torch.cuda.device(device):

@@ -35,7 +35,7 @@ class LazyGroup(click.Group):
         return next((entry.load() for entry in found), None)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """As any group's, without importing the commands: all of them together take seconds."""
+        """Like click's, but without importing the commands: importing all of them takes seconds."""
         entries = sorted(entry_points(group="trimod.commands"), key=lambda entry: entry.name)
         limit = formatter.width - 6 - max(len(entry.name) for entry in entries)
         with formatter.section("Commands"):
@@ -43,7 +43,7 @@ class LazyGroup(click.Group):
 
 
 def _short_help(entry: EntryPoint, limit: int) -> str:
-    """The first sentence of the command's docstring, read out of its source."""
+    """The first sentence of the command's docstring, read from its source."""
     spec = find_spec(entry.module)
     if spec is None or spec.origin is None:
         return ""
@@ -100,5 +100,5 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except BrokenPipeError:
-        sys.stderr.close()  # nobody reads: the interpreter's own complaint at exit would help no one
+        sys.stderr.close()  # the reader is gone: suppress the interpreter's message at exit
         sys.exit(PIPE_CLOSED)
