@@ -26,7 +26,7 @@ help: ## This list
 
 install: $(VENV)/.installed kafka redis ## Packages, Kafka and Redis (each only if missing or changed)
 
-demo: install ## Posts in, entity events out, on a real Kafka and Redis; ends by itself
+demo: install ## Posts in, entity events out, on a real Kafka and Redis; exits when done
 	$(BIN)/trimod demo
 
 up: install ## Kafka, Redis and workers here, until Ctrl-C
@@ -38,19 +38,19 @@ test: install accurate ## All tests, also those on a real Kafka and Redis
 test-fast: $(VENV)/.installed ## Unit tests without Kafka and Redis, and without the slowest: under 3 minutes
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not integration and not slow"
 
-chaos: install ## N faults (200) drawn from SEED (1) into a running group; goes on where it stopped
+chaos: install ## Inject N faults (200), drawn with SEED (1), into a running group; continues where it stopped
 	$(BIN)/python -m tests.chaos --faults $(N) --seed $(SEED)
 
-soak: install ## MINUTES (30) of posts at SHARE (0.7) of what this machine can do: memory, latency; .local/soak
+soak: install ## MINUTES (30) of posts at SHARE (0.7) of this machine's throughput: memory, latency; .local/soak
 	$(BIN)/python -m tests.load --minutes $(MINUTES) --share $(SHARE)
 
-outage: install ## Redis, then the broker, away for a minute while posts go on coming
+outage: install ## Stop Redis, then the broker, for a minute while posts keep arriving
 	$(BIN)/python -m tests.load.outages
 
-switches: install ## Twenty promotions of a checkpoint under load: failed posts, mixed batches, pauses
+switches: install ## Promote a checkpoint twenty times under load; reports failed posts, mixed batches and pauses
 	$(BIN)/python -m tests.load.model_switches
 
-fuzz: $(VENV)/.installed ## POSTS (100000) and IMAGES (10000), mutated by SEED (1), through the worker's functions
+fuzz: $(VENV)/.installed ## POSTS (100000) and IMAGES (10000), mutated with SEED (1), through the worker's functions
 	$(BIN)/python -m tests.fuzz --posts $(POSTS) --images $(IMAGES) --shipped $(SHIPPED) --seed $(SEED) \
 		$(REPLAY:%=--replay %)
 

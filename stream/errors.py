@@ -1,14 +1,14 @@
-"""The stream's errors: their class decides what happens.
+"""The stream's errors: the class determines what happens.
 
 TrimodError                 (models/core/errors.py) one line on stderr, non-zero exit
-|-- SettingsError           unknown or bad setting: stops the start, names the key (exit 2)
-|-- BadPost                 (models/core/errors.py) the post's own fault: its bytes go to `posts.dead`
-|-- LocalServerError        a Kafka or Redis of our own does not start, or what it needs is not installed
-|-- PassingFault            Redis or the broker is away: retried with backoff while the partition waits, or by the
-|                           supervisor where it was away at the start (exit 69)
-`-- BrokenWorker            this process cannot go on: it exits for its supervisor to restart it
-    |-- AccessDenied        Kafka or Redis does not let us in: a setting is wrong, no restart heals it (exit 2)
-    `-- FailedOnPost        the same, and a post in work may be to blame: the journal counts it as a death
+|-- SettingsError           unknown key or invalid value: prevents startup, the error names the key (exit 2)
+|-- BadPost                 (models/core/errors.py) an invalid post: its bytes are moved to `posts.dead`
+|-- LocalServerError        a local Kafka or Redis does not start, or a program is not installed
+|-- PassingFault            Redis or the broker is unavailable: retried with backoff while the partition waits, or by
+|                           the supervisor if it was unavailable at startup (exit 69)
+`-- BrokenWorker            this process cannot continue: it exits so that its supervisor restarts it
+    |-- AccessDenied        Kafka or Redis refuses access: a setting is wrong, and restarting will not help (exit 2)
+    `-- FailedOnPost        the same, but a post in progress may be to blame: the journal counts it as a death
 """
 
 from models.core.errors import BadPost as BadPost
@@ -16,17 +16,17 @@ from models.core.errors import TrimodError
 
 
 class SettingsError(TrimodError):
-    """An unknown key or a value of the wrong type, named as `section.key`."""
+    """An unknown key or an invalid value; the message names it as `section.key`."""
 
     exit_code = 2
 
 
 class LocalServerError(TrimodError):
-    """A local Kafka or Redis that does not start; the message says why and what to do."""
+    """A local Kafka or Redis that does not start; the message contains the reason and what to do."""
 
 
 class PassingFault(TrimodError):
-    """Something outside is away for now; the work waits and is tried again."""
+    """An external service is temporarily unavailable; the work waits and is retried."""
 
     exit_code = 69
 
@@ -36,15 +36,15 @@ class BrokenWorker(TrimodError):
 
 
 class AccessDenied(BrokenWorker):
-    """Kafka or Redis does not let us in, or is not who it should be: password, certificate, host name, rights."""
+    """Kafka or Redis refuses access, or fails the identity check: password, certificate, host name or permissions."""
 
     exit_code = 2
 
 
 class FailedOnPost(BrokenWorker):
-    """This worker ends because of what it worked on: a post hangs the model, or the model broke on it.
+    """This worker exits because of a post in progress: the post hangs the model, or broke it.
 
-    What was in work stays in the journal, so that a post that does this time and again is found out.
+    The posts in progress remain in the journal, so that a post that does this repeatedly can be found.
     """
 
     exit_code = 75

@@ -1,9 +1,8 @@
-"""Silver data: posts tagged by a checkpoint, as a CoNLL file that training/data/conll.py reads and anything can train
-on.
+"""Silver data: posts tagged by a checkpoint, as a CoNLL file for training (read by training/data/conll.py).
 
-Beside the CoNLL file stands `FILE.jsonl` with every post's tags and confidences, written as they come: an interrupted
-run goes on behind its last whole line, another threshold costs no tagging, and two checkpoints' labels are compared by
-it. Nothing of the posts is changed but what UTF-8 cannot hold.
+Next to the CoNLL file, `FILE.jsonl` contains every post's tags and confidences. It is written post by post, so an
+interrupted run continues after its last complete line. Another threshold does not require tagging again, and the labels
+of two checkpoints can be compared. Posts are unchanged, except for characters that UTF-8 cannot encode.
 """
 
 import hashlib
@@ -30,7 +29,7 @@ from training.evaluation.scoring import Score, score
 
 BATCH = 32
 FIELDS = ("id", "text", "hashtags", "images")
-"""Of a post, what is read: a time that no worker would take costs no label."""
+"""The fields that are read: an invalid time does not prevent labelling."""
 log = logging.getLogger(__name__)
 
 
@@ -40,7 +39,7 @@ class LabelledLine:
 
     id: str
     image_id: str
-    """Name of its first picture's file without the ending, as data sets' `IMGID:`; empty without one."""
+    """File name of its first picture without the suffix, like `IMGID:` in data sets; empty if it has no picture."""
     tokens: list[str]
     spans: list[tuple[int, int, str]]
     confidences: list[float]
@@ -52,9 +51,9 @@ class LabelledLine:
 
 @dataclass(frozen=True)
 class LabellingResult:
-    """What became of the posts: left out as too unsure, or as no CoNLL file can hold their tokens.
+    """The posts, with counts of those left out: too uncertain, or with tokens that CoNLL cannot represent.
 
-    With drop="mention" it is mentions that are unsure.
+    With drop="mention", mentions are counted as too uncertain instead.
     """
 
     posts: int
@@ -64,17 +63,17 @@ class LabellingResult:
 
 
 def labels_file(out: Path) -> Path:
-    """Where the labels of CoNLL file `out` are kept."""
+    """The file with the labels of CoNLL file `out`."""
     return out.with_name(f"{out.name}.jsonl")
 
 
 def label(posts: Path, tagger: Tagger, out: Path, progress: Progress) -> list[LabelledLine]:
-    """Tag what is not tagged yet of `posts`: JSON lines of `id`, `text` and, where there are any, `hashtags` and
+    """Tag the posts that are not tagged yet. `posts` has JSON lines with `id`, `text` and optionally `hashtags` and
     `image` or `images`.
 
-    An image is a path from the posts' folder; one that is missing or broken is logged, and its post tagged without.
-    Raises DataError for labels in `out` that are another checkpoint's or other posts', and for a line that is no post:
-    before any is tagged, since labels of mended posts would be other posts'.
+    Images are paths relative to the posts' folder. Missing or broken images are logged, and the post is tagged without
+    them. Raises DataError if the labels in `out` belong to another checkpoint or to other posts. Raises it for invalid
+    posts before any is tagged, because after a fix the labels would belong to other posts.
     """
     lines = _lines(posts)
     read = [_post(posts, number, line) for number, line in enumerate(lines, start=1)]
@@ -90,12 +89,12 @@ def _go_on(
     out: Path,
     progress: Progress,
 ) -> list[LabelledLine]:
-    """The posts with their tags: those that are stored, and the others as they are tagged and stored now."""
+    """The posts with their tags: stored ones are read, the others are tagged and stored now."""
     header = {"checkpoint": tagger.version, "posts": hashlib.sha256("".join(lines).encode()).hexdigest()}
     stored = labels_file(out)
     done = _resumed(stored, header)
     if len(done) > len(posts):
-        raise DataError(f"{stored} holds more labels than there are posts: remove it, or give another --out")
+        raise DataError(f"{stored} has more labels than there are posts: remove it, or choose another --out")
     task = progress.add_task("labelling", total=len(lines), completed=len(done))
     with stored.open("a", encoding="utf-8") as file:
         if not stored.stat().st_size:
@@ -111,16 +110,16 @@ def _go_on(
 
 
 def read_labels(path: Path) -> list[LabelledLine]:
-    """The labels beside CoNLL file `path`."""
+    """The labels stored next to CoNLL file `path`."""
     return list(_stored(labels_file(path)))[1:]
 
 
 def write_conll(
     labelled: Iterable[LabelledLine], out: Path, least: float, drop: Literal["post", "mention"]
 ) -> LabellingResult:
-    """Write posts as CoNLL, replacing what is in `out`.
+    """Write posts as CoNLL, overwriting `out`.
 
-    least: the confidence that a mention must have; else its post is left out, or with drop="mention" it becomes O.
+    least: minimum confidence of a mention; below it, its post is left out, or with drop="mention", it becomes O.
     """
     kept, mentions, unsure, unwritable = [], 0, 0, 0
     for each in labelled:
@@ -140,9 +139,9 @@ def write_conll(
 
 
 def agreement(one: Sequence[LabelledLine], other: Sequence[LabelledLine]) -> dict[str, Score]:
-    """F1 of one's labels against the other's: the same either way round. Raises DataError for other posts."""
+    """F1 between the two sets of labels (symmetric). Raises DataError if the posts differ."""
     if [(each.id, each.tokens) for each in one] != [(each.id, each.tokens) for each in other]:
-        raise DataError("the two label files are not of the same posts")
+        raise DataError("the two label files belong to different posts")
     return score([each.entities for each in one], [each.entities for each in other])
 
 
@@ -154,7 +153,7 @@ def _lines(posts: Path) -> list[str]:
 
 
 def _resumed(stored: Path, header: dict[str, Any]) -> list[LabelledLine]:
-    """The posts that are labelled already; half a line at the end, of a run that was killed, is cut off."""
+    """The posts that are already labelled; an incomplete last line, from a killed run, is removed."""
     if not stored.exists():
         return []
     text = stored.read_text(encoding="utf-8")
@@ -166,7 +165,7 @@ def _resumed(stored: Path, header: dict[str, Any]) -> list[LabelledLine]:
     first, *done = _stored(stored)
     if first != header:
         raise DataError(
-            f"{stored} is another checkpoint's or of other posts: remove it, or give another --out"
+            f"{stored} belongs to another checkpoint or to other posts: remove it, or choose another --out"
         )
     return done
 
@@ -194,12 +193,12 @@ def _post(posts: Path, number: int, line: str) -> JsonPost:
             f'"images": {error}'
         ) from None
     if any(image.path is None for image in post.images):
-        log.warning("%s:%d: of its images, those without a path are not read", posts, number)
+        log.warning("%s:%d: skipped images without a path", posts, number)
     return post
 
 
 def _whole(line: str) -> bytes:
-    """The line with a question mark for each half of a surrogate pair, which JSON may hold and UTF-8 may not."""
+    """The line with a question mark for each lone surrogate, which JSON may contain but UTF-8 may not."""
     return json.dumps(json.loads(line), ensure_ascii=False).encode("utf-8", "replace")
 
 
@@ -237,7 +236,7 @@ def _labelled(given: JsonPost, prepared: Prepared, mentions: Sequence[Mention]) 
 
 
 def _writable(token: str) -> bool:
-    """Whether a line that begins with the token is read as the token."""
+    """Whether a reader gets the same token from a line that begins with it."""
     return (
         token == token.strip() != "" and "\t" not in token and not token.startswith(("IMGID:", "-DOCSTART-"))
     )

@@ -1,4 +1,4 @@
-"""Where a result comes from: the command as it was typed, hashes of its data, and how its word vectors were made."""
+"""The origin of a result: its command, hashes of its data, and how its word vectors were made."""
 
 import hashlib
 import json
@@ -11,23 +11,23 @@ from pathlib import Path
 from training.errors import DataError
 
 Origin = dict[str, str]
-"""`sha256` of a file of word vectors, and the `command` that made it, where `trimod train vectors` did."""
+"""`sha256` of a file of word vectors, and the `command` that made it, if that was `trimod train vectors`."""
 
 
 def typed() -> str:
-    """The command that is running, as a person would type it here."""
+    """The running command, as a user would type it here."""
     return portable(shlex.join(["trimod", *sys.argv[1:]]))
 
 
 def portable(command: str) -> str:
-    """The command with paths relative to the current folder, which hides where they are on this machine."""
+    """The command with paths relative to the current folder, which hides this machine's paths."""
     return shlex.join(
         os.path.relpath(part) if Path(part).is_absolute() else part for part in shlex.split(command)
     )
 
 
 def data_hashes(files: Iterable[Path]) -> dict[str, str]:
-    """SHA-256 of each file, by its folder's name and its own."""
+    """SHA-256 of each file, by the names of its folder and file."""
     return {f"{file.parent.name}/{file.name}": sha256_of(file) for file in sorted(files)}
 
 
@@ -40,7 +40,7 @@ def sha256_of(file: Path) -> str:
 
 
 def sign(vectors: Path) -> None:
-    """Write `FILE.json` beside word vectors that the running command has made."""
+    """Write `FILE.json` next to word vectors that the running command has made."""
     origin = {"sha256": sha256_of(vectors), "command": typed()}
     _beside(vectors).write_text(json.dumps(origin, indent=1) + "\n", encoding="utf-8")
 
@@ -56,7 +56,7 @@ def _origin(vectors: Path) -> Origin:
         signed = json.loads(_beside(vectors).read_text(encoding="utf-8"))
         return {"sha256": now, "command": signed["command"]} if signed["sha256"] == now else {"sha256": now}
     except (OSError, ValueError, KeyError, TypeError):
-        return {"sha256": now}  # somebody else's vectors
+        return {"sha256": now}  # not made by this project
 
 
 def _beside(vectors: Path) -> Path:

@@ -4,24 +4,28 @@
     words: GloVe + fastText --BiLSTM (Table 5)--------+--> BiLSTM (Table 7) [--> attention (13-15)] --> CRF
     5 class words --embedding, LSTM (Table 6)--------/
 
-Misprints corrected: Table 4's pools need stride 1 and same padding, or its concatenations (layers 10, 12, 14) do not
-fit; Table 7's CRF follows layer 31, not 30; section 3 says that targeted dropout drops what is "over a threshold", but
-the cited paper (Gomez et al. 2018) drops what is *smallest*, and so does this.
+Corrections of misprints:
+- Table 4's pools need stride 1 and same padding; otherwise its concatenations (layers 10, 12, 14) do not fit.
+- Table 7's CRF follows layer 31, not 30.
+- Section 3 says that targeted dropout drops values "over a threshold". The cited paper (Gomez et al. 2018) drops the
+  *smallest* values, and so does this code.
 
-Readings of what the paper leaves open:
+Interpretations of unspecified details:
 - "35 x 40" is 35 tokens of 40 characters. Here a post may have any number of tokens; 40 characters of each are read.
-- How [characters, 32] of layer 17 becomes one feature per token is not said: the maximum over the characters.
+- The paper does not say how [characters, 32] of layer 17 becomes one feature per token. Here it is the maximum over the
+  characters.
 - Targeted dropout ranks the 32 outputs at each character; outside training it does nothing.
-- Group normalisation takes its statistics over all characters of the post, not of a token: a token of one character
-  has two values in each group, of which only the order would be left.
-- The attention of "CWI + attention" stands behind layer 31 (section 4.2), where the modalities are mixed already, so
-  it cannot be "applied to this triplet" and there are no modality weights: in (13-15) token i attends to every token t.
+- Group normalization computes its statistics over all characters of the post, not of a token: a token of one character
+  has only two values per group, so only their order would remain.
+- The attention of "CWI + attention" follows layer 31 (section 4.2), where the modalities are already mixed. So it
+  cannot be "applied to this triplet", and there are no modality weights: in (13-15), token i attends to every token t.
 - `regularised=False` (Table 9) leaves out layers 15-17, so the convolutions that follow the pools are linear.
 
-Deviations: words about the image come from a caption where there are no pixels (its first five content words; a model
-trained on pixels reads the last word of the name of each of the five likeliest classes); padding is masked after each
-layer, where Keras lets it run through the convolutions; `dropout` on the inputs of both BiLSTMs and of the CRF, which
-the paper does not have (0).
+Deviations:
+- Without pixels, the image words come from a caption: its first five content words. A model trained on pixels reads the
+  last word of the name of each of the five likeliest classes.
+- Padding is masked after each layer; Keras processes it in the convolutions.
+- `dropout` is applied to the inputs of both BiLSTMs and of the CRF; the paper has none (0).
 """
 
 from dataclasses import dataclass
@@ -41,7 +45,7 @@ from models.layers.word_tables import WordTables, table
 from models.vision.backbones import DEFAULT, feature_size
 
 CONVOLUTIONS = ((2, 16), (3, 32), (4, 64), (4, 64), (3, 32), (2, 16))
-"""Table 4's layers 3, 5, 7, 9, 11, 13: width of the kernel and number of kernels."""
+"""Table 4's layers 3, 5, 7, 9, 11, 13: kernel width and number of kernels."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class CWIConfig:
     attention: bool = False
     """CWI + attention: equations 13-15 between the last BiLSTM and the CRF."""
     regularised: bool = True
-    """Targeted dropout, SineReLU and group normalisation (Table 9)."""
+    """Targeted dropout, SineReLU and group normalization (Table 9)."""
     glove_size: int = 200
     fasttext_size: int = 300
     """Widths of the two word tables, together Table 8's "embedding size"."""
@@ -123,7 +127,7 @@ class CWI(SequenceTagger):
 
 
 class CharacterFeatures(nn.Module):
-    """Table 4: three convolutions with pools, three without, each of which is joined to an earlier layer."""
+    """Table 4: three convolutions with pools, then three without, each concatenated with an earlier layer."""
 
     def __init__(self, config: CWIConfig, characters: int) -> None:
         super().__init__()
@@ -173,7 +177,7 @@ class Regularisers(nn.Module):
 
 
 class ClassWords(nn.Module):
-    """Table 6: the words about an image through an LSTM; zeros for a post without any."""
+    """Table 6: an LSTM over the image words; zeros for a post without any."""
 
     def __init__(self, words: int, size: int, hidden: int) -> None:
         super().__init__()
@@ -183,7 +187,7 @@ class ClassWords(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """[batch, hidden]: the last state."""
         lengths = batch.image_words.ne(0).sum(dim=1)
-        # Packing wants at least one word; what comes of padding is dropped.
+        # Packing needs at least one word; the result for padding is dropped.
         packed = pack_padded_sequence(
             self.embed(batch.image_words), lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False
         )
@@ -194,7 +198,7 @@ class ClassWords(nn.Module):
 class SelfAttention(nn.Module):
     """Equations 13-15: u_i = tanh(W h_i + b), alpha_it = softmax over t of h_t . u_i, beta_i = sum_t alpha_it h_t.
 
-    W is the identity at first: a token then attends to itself and to what is like it, not to all tokens alike.
+    W is initialized to the identity, so that a token attends to itself and to similar tokens, not to all equally.
     """
 
     def __init__(self, size: int) -> None:
@@ -223,7 +227,7 @@ class SineReLU(nn.Module):
 class TargetedDropout(nn.Module):
     """In training, drops each of the smallest outputs (a share `target_rate` of the channels) at rate `drop_rate`.
 
-    What is kept is not scaled up: little is lost with the smallest (Gomez et al. 2018).
+    The others are not scaled up, because little is lost with the smallest (Gomez et al. 2018).
     """
 
     def __init__(self, drop_rate: float, target_rate: float) -> None:
@@ -243,7 +247,7 @@ class TargetedDropout(nn.Module):
 
 
 class PostGroupNorm(nn.Module):
-    """Group normalisation (Wu and He 2018) over the characters of a post, of which a row holds one token's."""
+    """Group normalization (Wu and He 2018) over the characters of a post; each row contains one token's."""
 
     def __init__(self, groups: int, channels: int) -> None:
         super().__init__()
@@ -252,16 +256,15 @@ class PostGroupNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, inputs: Tensor, mask: Tensor, post: Tensor, posts: int) -> Tensor:
-        """[rows, channels, length] -> the same, of each post's groups mean 0 and variance 1, then scaled.
+        """[rows, channels, length] -> the same, with mean 0 and variance 1 in each group of a post, then scaled.
 
-        mask [rows, length]; post [rows]: the index, below `posts`, of the post that a row is of. Padding comes out as
-        anything.
+        mask [rows, length]; post [rows]: index of each row's post, less than `posts`. Values on padding are undefined.
         """
         grouped = inputs.float().reshape(len(inputs), self.groups, -1, inputs.shape[2])
         kept = mask[:, None, None, :]
 
         def mean(values: Tensor) -> Tensor:
-            """Of each row's post and group: [rows, groups, 1, 1]."""
+            """The mean for each row's post and group: [rows, groups, 1, 1]."""
             rows = (values * kept).sum(dim=(2, 3))
             sums = rows.new_zeros(posts, self.groups).index_add(0, post, rows)
             counts = rows.new_zeros(posts).index_add(0, post, mask.sum(dim=1).to(rows)) * values.shape[2]
@@ -274,12 +277,12 @@ class PostGroupNorm(nn.Module):
 
 
 def pool(features: Tensor, mask: Tensor) -> Tensor:
-    """Layers 4, 6, 8 (size 2): the larger of a character's and the next one's; the length stays, padding is zero."""
+    """Layers 4, 6, 8: the maximum of each character and the next; keeps the length, and padding is zero."""
     seen = features.masked_fill(~mask.unsqueeze(1), float("-inf"))
     following = pad(seen[:, :, 1:], (0, 1), value=float("-inf"))
     return torch.maximum(seen, following).masked_fill(~mask.unsqueeze(1), 0.0)
 
 
 def uniform(weight: Tensor) -> None:
-    """Section 3 and Table 4: what was not pretrained is uniform between -0.25 and 0.25."""
+    """Section 3 and Table 4: weights that are not pretrained are uniform between -0.25 and 0.25."""
     nn.init.uniform_(weight, -0.25, 0.25)

@@ -55,7 +55,7 @@ class CommitteeConfig:
 
     @cached_property
     def trimods(self) -> tuple[TriModConfig, ...]:
-        """Each member's configuration; made once, since `inputs` is asked for with every batch."""
+        """Each member's configuration; created once, because `inputs` is read for every batch."""
         return tuple(TriModConfig(labels=self.labels, **member) for member in self.members)
 
     @property
@@ -123,7 +123,7 @@ class Committee(SequenceTagger):
         return [cast(TriMod, member) for member in self.members]
 
     def word_tables(self) -> list[nn.Embedding]:
-        """Those of all members that have one."""
+        """The word tables of all members that have one."""
         return [table for member in self.trimods for table in member.word_tables()]
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -136,8 +136,8 @@ class Committee(SequenceTagger):
         return torch.einsum("mb,mbnl->bnl", shares, emissions), torch.einsum("mb,mvbn->vbn", shares, weights)
 
     def shares(self, emissions: Tensor, mask: Tensor) -> Tensor:
-        """What each member's say counts in each post: emissions [members, batch, length, labels] and mask
-        [batch, length] -> [members, batch], of sum 1 over the members."""
+        """The weight of each member in each post: emissions [members, batch, length, labels] and mask
+        [batch, length] -> [members, batch], which sum to 1 over the members."""
         own = self.config.full
         others = emissions[:own].mean(dim=0).log_softmax(dim=-1)
         sets = torch.einsum("sm,mbnl->sbnl", self.parts.to(emissions), emissions[own:])

@@ -12,11 +12,14 @@ nouns of other image words (alt text, a caption) are further objects beside the 
 feature comes from the detector's layer (models/vision/detectors.py); the paper uses ResNet-152's last feature map.
 A post without objects is processed in the same way, but its words read nothing.
 
-Readings of what the paper leaves open: the textual Transformer has one layer; layers' inner width is 4 times their
-width; ViT's layers are normalised first (Dosovitskiy et al. 2021) and know no positions, as objects have no order but
-their score; phi is ReLU, sigma sigmoid, the FFNN's activation ReLU; the relevance M^r is one number (it is called a
-score, and (10) multiplies where (14) says "element-wise"), the gate of equation 6 one per feature; both r share the
-text's [CLS], as there is but one; all L iterations share their weights (theta has no index for them).
+Interpretations of unspecified details:
+- The textual Transformer has one layer. The inner width of layers is 4 times their width.
+- ViT's layers are pre-norm (Dosovitskiy et al. 2021) and have no positions, because objects are ordered only by score.
+- phi is ReLU, sigma is the sigmoid, and the FFNN's activation is ReLU.
+- The relevance M^r is one number: it is called a score, and (10) multiplies where (14) says "element-wise". The gate of
+  equation 6 has one value per feature.
+- Both r share the text's [CLS], because there is only one.
+- All L iterations share their weights, because theta has no index for them.
 """
 
 import math
@@ -39,7 +42,7 @@ INSIDE, COVER, OVERLAP, CLASS1 = 1, 2, 3, 4
 WHOLE = (0.5, 0.5, 1.0, 1.0)
 """The image's own box."""
 ROUNDING = 1e-5
-"""Of float32, in sizes of a box and in octants: boxes from a grid touch, and stand at multiples of 45 degrees."""
+"""Tolerance for float32, in box sizes and in octants: boxes of a grid touch, and lie at multiples of 45 degrees."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class HamLearningConfig:
     dropout: float = 0.1
     heads: int = 12
     objects: int = 15
-    """N: how many of an image's objects (or of its caption's nouns) are read, from the first."""
+    """N: maximum number of an image's objects (or of its caption's nouns) that are read, from the first."""
     label_size: int = 200
     """Width of E^v, the embeddings of objects' class words; the paper gives none."""
     semantic: bool = True
@@ -74,7 +77,7 @@ class HamLearningConfig:
     detector: str = CLASS_ACTIVATION
     """The object detector (models/vision/detectors.py; Table 6)."""
     image_size: int = 0
-    """Width of those features; 0: the detector's."""
+    """Width of these features; 0: the detector's."""
 
     @property
     def inputs(self) -> Inputs:
@@ -91,14 +94,14 @@ class HamLearningConfig:
 
 
 class VisualStates(NamedTuple):
-    """The visual sequence: the image, then N places for its objects."""
+    """The visual sequence: the image, then N positions for its objects."""
 
     states: Tensor
     """V: v_IMG, v_1 to v_N [batch, 1 + N, size]."""
     mask: Tensor
-    """[batch, 1 + N] bool; the image always is there."""
+    """[batch, 1 + N] bool; the image is always present."""
     boxes: Tensor
-    """[batch, 1 + N, 4]: centre x, centre y, height, width; the image's own where none is known."""
+    """[batch, 1 + N, 4]: centre x, centre y, height, width; the image's own if the box is unknown."""
     relations: Tensor
     """[batch, 1 + N, 1 + N] int64: the label of the edge from row to column, 0 for none."""
 
@@ -130,14 +133,14 @@ class HamLearning(SequenceTagger):
             widths.append(size)
         if config.spatial:
             self.encodings.append(SpatialEncoding(size, config.spatial_layers))
-            widths.append(size + 4)  # a box's four numbers more
+            widths.append(size + 4)  # plus the four numbers of a box
         self.relevance = nn.ModuleList(RelevanceFusion(size, width, config.relevance) for width in widths)
         self.ffnn = nn.Sequential(
             nn.Linear(size, size), nn.ReLU(), nn.Dropout(config.dropout), nn.Linear(size, size)
         )
         self.gate = VisualGate(size) if len(widths) == 2 else None
         self.read_image = CrossTransformer(*block)
-        # What the views read of the text shows in the next iteration only.
+        # The views' reading of the text takes effect only in the next iteration.
         later = len(widths) if config.iterations > 1 else 0
         self.read_text = nn.ModuleList(CrossTransformer(*block) for _ in range(later))
         self.dropout = nn.Dropout(config.dropout)
@@ -168,7 +171,7 @@ class HamLearning(SequenceTagger):
         return text[:, 0], text[:, 1:]
 
     def _interact(self, hidden: Tensor, mask: Tensor, views: list[Tensor], objects: Tensor) -> Tensor:
-        """Equations 13-15, L times; all parts of an iteration read what the one before left."""
+        """Equations 13-15, L times; all parts of an iteration read the result of the previous one."""
         for iteration in range(self.config.iterations):
             visual = views[0] if self.gate is None else self.gate(*views)
             refined = self.read_image(hidden, visual, objects)
@@ -197,7 +200,7 @@ class CrossTransformer(nn.Module):
         In a row without keys, the queries read nothing.
         """
         some = keys_mask.any(dim=1)
-        # Such a row attends to its padding (anything but NaN), and the result is dropped.
+        # Such a row attends to its padding, to avoid NaN; the result is dropped.
         ignored = ~keys_mask & some.unsqueeze(1)
         read, _ = self.attention(queries, keys, keys, key_padding_mask=ignored, need_weights=False)
         queries = self.attention_norm(queries + self.dropout(read) * some.view(-1, 1, 1))
@@ -220,7 +223,7 @@ class VisualSequence(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, batch: Batch) -> VisualStates:
-        """The image, its objects with boxes, then its objects that are words only."""
+        """The image, its objects with boxes, then its objects given only as words."""
         names = batch.image_words[:, : self.objects]
         image = self.image.expand(len(names), 1, -1)
         whole = image.new_tensor(WHOLE)
@@ -266,7 +269,7 @@ class SemanticEncoding(nn.Module):
 
 
 class SpatialEncoding(nn.Module):
-    """The modified R-GCN over the spatial graph, from features that begin with the box."""
+    """The modified R-GCN over the spatial graph; node features begin with the box."""
 
     def __init__(self, size: int, layers: int) -> None:
         super().__init__()
@@ -281,11 +284,11 @@ class SpatialEncoding(nn.Module):
 
 
 class SpatialLayer(nn.Module):
-    """Equations 5-7: each node adds, gated, what its neighbours are to it.
+    """Equations 5-7: each node adds a gated message from its neighbours.
 
-    The paper's W has an index for an edge's label and direction. Edges come in pairs here, and the label that i reads
-    says the direction: what is inside to the one is cover to the other, class k is class k + 4. So there is a
-    matrix for each of the 11 labels as read from i, which is the sum of what the pair's two directions would have.
+    The paper's W is indexed by an edge's label and direction. Here edges come in pairs, and the label that i reads
+    implies the direction: inside for one node is cover for the other, and class k is class k + 4. So there is one
+    matrix for each of the 11 labels as read from i. It is the sum of the matrices for the pair's two directions.
     """
 
     def __init__(self, size: int) -> None:
@@ -301,7 +304,7 @@ class SpatialLayer(nn.Module):
         total = self.bias.expand_as(nodes)
         for label, matrix in enumerate(self.weight, start=1):
             edges = relations == label
-            if bool(edges.any()):  # many a batch has few of them
+            if bool(edges.any()):  # many batches have only a few labels
                 total = total + edges.to(nodes.dtype) @ nodes @ matrix
         gathered = total.relu()  # (5)
         gate = self.gate(torch.cat([gathered, nodes], dim=-1)).sigmoid()  # (6)
@@ -310,14 +313,14 @@ class SpatialLayer(nn.Module):
 
 
 class RelevanceFusion(nn.Module):
-    """Equations 8-11: how much of the image goes to each of its objects, by how it fits the text."""
+    """Equations 8-11: adds the image to each of its objects, weighted by the image's relevance to the text."""
 
     def __init__(self, size: int, visual: int, relevance: bool) -> None:
         super().__init__()
         self.affinity = nn.Linear(visual, size, bias=False) if relevance else None  # W_TI
         self.text = nn.Linear(size, 1, bias=False) if relevance else None  # W_T
         self.image = nn.Linear(visual, 1, bias=False) if relevance else None  # W_I
-        if self.affinity is not None:  # products of that many features must not drive tanh into its flat ends
+        if self.affinity is not None:  # products of that many features must not saturate tanh
             nn.init.normal_(self.affinity.weight, std=1 / size)
         self.fuse = nn.Linear(2 * visual, size)
 
@@ -363,8 +366,8 @@ def sum_pieces(states: Tensor, first_piece: Tensor, piece_count: Tensor) -> Tens
 def scene_graph(boxes: Tensor, boxed: Tensor, mask: Tensor) -> Tensor:
     """The labels of all edges between the image (first) and its objects, [batch, 1 + N, 1 + N].
 
-    boxes [batch, N, 4]; boxed and mask [batch, N] bool: which objects have a box, and which are there at all. Objects
-    without a box are inside the image, and nothing to each other.
+    boxes [batch, N, 4]; boxed and mask [batch, N] bool: which objects have a box, and which exist. Objects without a
+    box are inside the image, and have no edges between them.
     """
     between = relations(boxes) * (boxed.unsqueeze(1) & boxed.unsqueeze(2))
     graph = nn.functional.pad(between, (1, 0, 1, 0))
@@ -376,10 +379,10 @@ def scene_graph(boxes: Tensor, boxed: Tensor, mask: Tensor) -> Tensor:
 def relations(boxes: Tensor) -> Tensor:
     """The label of the edge from each box to each other, [..., N, N] int64; 0 for no edge and on the diagonal.
 
-    boxes [..., N, 4]: centre x, centre y, height, width in shares of a square image, whose diagonal then is sqrt(2).
-    Figure 3's classes are octants of the angle from the x-axis, class 1 from 0 to 45 degrees, and on in the sense that
-    turns x into y (which is clockwise where y grows downwards). The paper leaves out a distance ratio of exactly 0.5:
-    that has an edge here.
+    boxes [..., N, 4]: centre x, centre y, height, width, in shares of a square image, so its diagonal is sqrt(2).
+    Figure 3's classes are octants of the angle from the x-axis. Class 1 is 0 to 45 degrees, and further classes follow
+    in the direction from x to y (clockwise if y grows downwards). The paper does not define a distance ratio of exactly
+    0.5; here it has an edge.
     """
     centre, half = boxes[..., :2], boxes[..., 2:].flip(-1) / 2
     low, high = centre - half, centre + half

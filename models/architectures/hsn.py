@@ -4,26 +4,27 @@
     7 x 7 regions (7) or words about the image --> V                                      |
     text to image: G = s_img V (8-16); image to text: F = s_sen H --> gate (17-18) of H and F --> CRF
 
-Misprints corrected: (12) sums over the k regions and divides by k, not n; (13) is A times beta, not A transposed, whose
-shapes do not fit; (14) sums over the e heads and divides by e, not n.
+Corrections of misprints: (12) sums over the k regions and divides by k, not n. (13) is A times beta, not A transposed
+times beta, whose shapes do not fit. (14) sums over the e heads and divides by e, not n.
 
-Readings of what the paper leaves open:
+Interpretations of unspecified details:
 - "BiLSTM hidden state size 400" is d, the width of H (equation 6) and of V (Table 2): 200 in each direction.
-- The character CNN is that of its reference [21]: windows of 3 characters and the maximum; as many filters as the
-  characters' embedding is wide. Highway: one layer with ReLU, which at first carries its input on (bias -1).
+- The character CNN is that of its reference [21]: windows of 3 characters, and the maximum. It has as many filters as
+  the character embeddings have dimensions. The highway is one layer with ReLU that first passes its input (bias -1).
 - gamma "consists of n scalars", so W_gamma and U_gamma are [1, d]; one scalar weighs all of a token's features.
 - Equation 14's softmax is over weights that are already between 0 and 1, so the result is nearly uniform. F is then
   about H divided by the number of words, regardless of the image, which hardly ever changes a trained model's tags
   (docs/results.md).
 - Each head sees d / e of the width, as in its reference [20]. Without the multi-head process (`heads=1`) equations
   8-13 stand alone: no projection, and no second softmax.
-- Without hierarchical attention (`attention="luong"`), one level is left in both units: the attention of each word
-  over the regions (9), averaged over the words (beta is uniform); its score is Luong's "general" where heads project.
-- Without the gate, H and F are joined. Without visual features (neither captions nor pixels) all posts are blank.
+- Without hierarchical attention (`attention="luong"`), one level remains in both units: the attention of each word over
+  the regions (9), averaged over the words (beta is uniform). Its score is Luong's "general" if heads have projections.
+- Without the gate, H and F are concatenated. Without visual features (captions or pixels), all posts have a blank
+  image.
 
-Deviations: without pixels, the caption's words are the regions (embedded like the text's, through a separate layer as
-in (7)); with both, all are regions. "A blank picture tiled with default constant" for a post without an image is one
-learned region: the picture's 49 regions would all be equal, so it does not depend on the CNN.
+Deviations: without pixels, the caption's words are the regions. They are embedded like the text's words, with a
+separate layer as in (7). With both, all are regions. "A blank picture tiled with default constant" for a post without
+an image is one learned region: the picture's 49 regions would all be equal, so it does not depend on the CNN.
 """
 
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ from models.text.part_of_speech import TAGS
 from models.vision.backbones import DEFAULT, feature_size
 
 CHARACTER_WINDOW = 3
-"""Characters under one filter (Ma and Hovy 2016, Table 1)."""
+"""Width of a filter in characters (Ma and Hovy 2016, Table 1)."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class HSNConfig:
     backbone: str = DEFAULT
     """The ImageNet classifier whose grid is read (the paper: `vgg16`)."""
     image_size: int = 0
-    """Width of that grid's cells; 0: the classifier's."""
+    """Width of the features of a grid cell; 0: the classifier's."""
     max_characters: int = 24
     max_image_words: int = 40
     dropout: float = 0.5
@@ -161,7 +162,7 @@ class Highway(nn.Module):
 
 
 class Regions(nn.Module):
-    """Equation 7: what is known of the image as regions of the text's width, or one blank region."""
+    """Equation 7: the image's features as regions of the text's width, or one blank region."""
 
     def __init__(self, config: HSNConfig) -> None:
         super().__init__()
@@ -170,7 +171,7 @@ class Regions(nn.Module):
         self.blank = nn.Parameter(torch.rand(config.hidden))
 
     def forward(self, batch: Batch, image_words: Tensor) -> tuple[Tensor, Tensor]:
-        """V [batch, k, hidden], k >= 1, and its mask [batch, k], with a region in each row.
+        """V [batch, k, hidden], k >= 1, and its mask [batch, k]; each row has at least one region.
 
         image_words: embeddings of the words about the image [batch, words, word size].
         """
@@ -188,9 +189,9 @@ class Regions(nn.Module):
 
 
 class HierarchicalAttention(nn.Module):
-    """Multi-head hierarchical attention (8-15): how much each row of one modality counts, guided by the other.
+    """Multi-head hierarchical attention (8-15): the weight of each row of one modality, guided by the other.
 
-    Text to image weighs the regions by the words, as the equations have it; image to text the words by the regions.
+    Text to image weighs the regions by the words, as in the equations; image to text weighs the words by the regions.
     """
 
     def __init__(self, size: int, heads: int, attention: Literal["hierarchical", "luong"]) -> None:
@@ -236,5 +237,5 @@ class Gate(nn.Module):
 
 
 def gaussian(weight: Tensor) -> None:
-    """Section 4.3: what was not pretrained is "initialized by Gaussian random sampling", of a variance not given."""
+    """Section 4.3: other weights are "initialized by Gaussian random sampling", with an unspecified variance."""
     nn.init.normal_(weight, std=0.1)

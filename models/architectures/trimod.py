@@ -138,7 +138,7 @@ class TriMod(SequenceTagger):
         return contexts.index_put((view, post), states)
 
     def _states(self, batch: Batch, words: Tensor, post: Tensor) -> Tensor:
-        """Equations 4-7 over rows of word features [rows, length, word size], of which row i is of post[i]."""
+        """Equations 4-7 over rows of word features [rows, length, word size]; row i belongs to post[i]."""
         if self.characters is not None:
             words = torch.cat([words, self.characters(batch)[post]], dim=-1)
         if self.context is None:
@@ -160,7 +160,7 @@ class TriMod(SequenceTagger):
             batch, states.text, torch.arange(len(batch.lengths), device=states.text.device)
         )
         image, image_mask, present = states.image, states.image_mask, batch.present
-        if self.pixels is not None:  # one more word about the image
+        if self.pixels is not None:  # pixels count as one more image word
             pixels = torch.tanh(self.pixels(batch.pooled)).unsqueeze(1).to(image.dtype)
             image = torch.cat([image, pixels], dim=1)
             image_mask = torch.cat([image_mask, batch.has_pooled.unsqueeze(1)], dim=1)
@@ -195,7 +195,7 @@ def _recurrent(config: TriModConfig, size: int) -> BiGRU | BiLSTM | None:
 
 
 def _present(batch: Batch) -> Tensor:
-    """Which modalities each post has, where pixels count as the image's [3, batch]."""
+    """Which modalities each post has [3, batch]; pixels count as the image's."""
     present = batch.present.clone()
     present[1] |= batch.has_pooled
     return present

@@ -112,7 +112,7 @@ def frozen_sha256(model: SequenceTagger) -> str:
 
 
 def _frozen(model: SequenceTagger) -> list[tuple[str, nn.Parameter]]:
-    """Only a pretrained encoder's: word vectors that training leaves alone are in the checkpoint."""
+    """Only weights of a pretrained encoder: untrained word vectors are in the checkpoint."""
     return [(n, p) for n, p in model.named_parameters() if is_pretrained(n) and not p.requires_grad]
 
 

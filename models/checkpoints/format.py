@@ -159,7 +159,7 @@ def _begins_like_a_pickle(path: Path) -> bool:
             head = file.read(2)
     except OSError:
         return False
-    # PROTO, of every protocol since Python 2.3
+    # PROTO, the first opcode of every protocol since Python 2.3
     return len(head) == 2 and head[0] == 0x80 and 2 <= head[1] <= 5
 
 
@@ -177,7 +177,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         for stream in {SEGMENTER_STREAM, FEW_BITS_STREAM} & tensors.keys():
             tensors |= restored(tensors.pop(stream))
         tensors = unpacked(tensors)
-    # RuntimeError is of steps that are not their weight's.
+    # RuntimeError: quantization steps that do not match their weight.
     except (SafetensorError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"checkpoint {directory}: {WEIGHTS} cannot be read: {error}") from None
     for name, tensor in tensors.items():

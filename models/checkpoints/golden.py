@@ -75,7 +75,7 @@ def _spans(mentions: Sequence[Mention]) -> list[tuple[int, int, str]]:
 
 
 def _shaken(tagger: Tags, seed: int) -> list[list[Mention]]:
-    """What the tagger finds with every weight moved a little."""
+    """The tagger's mentions after a small random change of every weight."""
     model: nn.Module = tagger.model
     before = {name: tensor.clone() for name, tensor in model.named_parameters()}
     try:

@@ -20,7 +20,7 @@ def resolve(path: Path) -> Path:
     Until a checkpoint is promoted, the default pointer points to the shipped checkpoint.
     """
     if path.is_dir():
-        # Else its files would be taken for a checkpoint's, and called dangerous.
+        # Otherwise its files would be taken for a checkpoint's, and rejected as pickles.
         if (path / "last.pt").exists():
             raise CheckpointError(f"{path} is a training run: its checkpoint is {path / 'checkpoint'}")
         return path

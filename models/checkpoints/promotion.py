@@ -23,7 +23,7 @@ def check_same_labels(new: Sequence[str], used: Sequence[str], what: str) -> Non
 
 def labels_of(path: Path) -> list[str]:
     """The labels of the checkpoint at `path`. Raises CheckpointError."""
-    from models.checkpoints.format import load_checkpoint  # late: it brings torch; comparing needs none
+    from models.checkpoints.format import load_checkpoint  # late: it imports torch
 
     config = load_checkpoint(path).config
     try:

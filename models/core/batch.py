@@ -42,7 +42,7 @@ class Encoded:
     regions: Tensor | None = None
     """Features of regions of its images [r, image size]."""
     boxes: Tensor | None = None
-    """Of each region: centre x, centre y, height, width, in shares of the image [r, 4]."""
+    """Centre x, centre y, height and width of each region, in shares of the image [r, 4]."""
     region_words: list[int] = field(default_factory=list)
     """[r] ids in the word table of the name of each region, or empty if unknown."""
     other_image: bool = False
@@ -183,7 +183,7 @@ def _targets(posts: Sequence[Encoded]) -> Tensor | None:
 
 
 def _possible(posts: Sequence[Encoded]) -> Tensor | None:
-    """None where all posts' tags say all."""
+    """None if the tags of all posts are certain."""
     labels = max((post.possible.shape[1] for post in posts if post.possible is not None), default=0)
     if labels == 0:
         return None
@@ -195,7 +195,7 @@ def _possible(posts: Sequence[Encoded]) -> Tensor | None:
 
 
 def _pictures(posts: Sequence[Encoded], image_size: int) -> dict[str, Tensor]:
-    """What is known about all posts' images."""
+    """The image input of all posts."""
     nothing, none = torch.zeros(image_size), torch.zeros(0, image_size)
     regions = [none if post.regions is None else post.regions for post in posts]
     boxes = [

@@ -44,7 +44,7 @@ def one_line(error: BaseException) -> str:
 
 
 def explain(error: "ValidationError", noun: str, detail: "Callable[[str, ErrorDetails], str]") -> str:
-    """What pydantic found, in one line; `detail` words a bad value, given its name such as `images[0].url`."""
+    """pydantic's errors in one line; `detail` describes an invalid value, given its name such as `images[0].url`."""
     return "; ".join(_one(each, noun, detail) for each in error.errors())
 
 

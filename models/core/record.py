@@ -1,4 +1,4 @@
-"""The base classes of all records: what we write is strict, what others write is read with some patience."""
+"""The base classes of all records: ours are strict; records from others are read leniently."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ class Record(BaseModel):
 
 
 class Incoming(Record):
-    """What others write: a field that is null is as good as absent."""
+    """Records from others: a null field counts as absent."""
 
     @model_validator(mode="before")
     @classmethod

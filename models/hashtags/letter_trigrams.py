@@ -14,15 +14,15 @@ SMOOTHING = 1e-7
 
 
 class Spelling:
-    """P(letter | two before it); a word counts with the square root of its probability."""
+    """P(letter | previous two letters); a word is weighted by the square root of its probability."""
 
     def __init__(self, words: Mapping[str, float]) -> None:
         text = " " + "".join(f"{word} " for word in words)
         kinds = _kinds(torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8))
         ends = kinds == BOUNDARY
         weights = torch.tensor(list(words.values())).div(2).exp()
-        weight = torch.cat([weights, torch.zeros(1)])[(ends.cumsum(0) - 1)]  # of the word that a byte is in
-        inner = ~ends[1:-1]  # trigrams whose middle is in a word, with a boundary before or after or neither
+        weight = torch.cat([weights, torch.zeros(1)])[(ends.cumsum(0) - 1)]  # of the word around a byte
+        inner = ~ends[1:-1]  # trigrams whose middle is in a word; the outer two may be boundaries
         codes = (kinds[:-2] * KINDS + kinds[1:-1]) * KINDS + kinds[2:]
         counts = (
             torch.bincount(codes[inner], weight[1:-1][inner], KINDS**3).reshape(KINDS, KINDS, KINDS)

@@ -7,8 +7,8 @@ fits the model's weights.
 Two word lists are kept separately, general English and the web. The web also has brand and site names as single words,
 and phrases that only addresses run together. A word that is in only one list therefore counts differently.
 
-A segmentation's score is the sum of a score of each word, of each space, and of each pair of neighbouring words
-(a semi-Markov model); `FEATURES` names what those are sums of.
+A segmentation's score is the sum of the scores of its words, spaces and pairs of neighbouring words (a semi-Markov
+model). Each score is a weighted sum of `FEATURES`.
 """
 
 from collections import Counter
@@ -35,7 +35,7 @@ LONGEST = 24  # characters of a word, except that the whole text may be one
 BEAM = 8
 NOTHING: Mapping[str, Pair] = {}
 Step = tuple[float, int, int]
-"""A segmentation of a text's head: its score, where its last word starts, its place in the beam there."""
+"""A segmentation of a text's prefix: its score, the start of its last word, and the rank in the beam there."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,10 @@ class Lexicon:
         for (first, second), pair in pairs.items():
             self._before.setdefault(second, {})[first] = pair
         self._spelling = Spelling(self.probabilities)
-        self._known: dict[str, float] = {}  # scores of the words met so far
-        self._pairs: dict[tuple[str, str], float] = {}  # and of pairs of words
+        self._known: dict[str, float] = {}  # scores of words seen so far
+        self._pairs: dict[tuple[str, str], float] = {}  # and of word pairs
         blank = [self.score(word_features("_" * size)) for size in range(LONGEST + 1)]
-        self._unknown = blank  # scores of unknown words of letters, without what their letters add
+        self._unknown = blank  # scores of unknown words of letters, without their spelling score
 
     def cut(self, text: str, odds: Sequence[float]) -> list[bool]:
         """For each character, whether a space follows it, in the best segmentation.
@@ -97,18 +97,18 @@ class Lexicon:
         spaces = [0.0, *self._space_scores(text, odds)]
         words = [self._word_scores(folded[start : start + LONGEST]) for start in range(length)]
         beams: list[list[Step]] = [[(0.0, 0, 0)]]
-        for end in range(1, length + 1):  # plain loops: this is what segmenting a hashtag costs
+        for end in range(1, length + 1):  # plain loops: this is the hot loop of segmentation
             wholes = self._words_to(folded, end)
             found: list[Step] = []
             for start in range(max(0, end - LONGEST), end):
                 value = words[start][end - start - 1] + spaces[start]
                 before = self._before.get(folded[start:end], NOTHING)
                 if count == 1 and not before and not (wholes and wholes[0] < start):
-                    # no pair: the best before is the best
+                    # without a pair, the best predecessor is the best
                     found.append((beams[start][0][0] + value, start, 0))
                     continue
                 steps = self._steps(folded, beams[start], (start, end), before, value)
-                found += steps if count > 1 else [max(steps)]  # of those with one last word, the best will do
+                found += steps if count > 1 else [max(steps)]  # for each last word, only the best is needed
             if end == length:
                 found = [*(each for each in found if each[1]), (self._whole_score(folded), 0, 0)]
             found.sort(reverse=True)
@@ -116,7 +116,7 @@ class Lexicon:
         return [_ends(beams, rank) for rank in range(min(count, len(beams[length])))]
 
     def _words_to(self, folded: str, end: int) -> list[int]:
-        """Where the known words start that end there, the longest first."""
+        """The starts of the known words that end at `end`, longest first."""
         return [
             start for start in range(max(0, end - 2 * LONGEST), end - 1) if folded[start:end] in self.words
         ]
@@ -129,7 +129,7 @@ class Lexicon:
         before: Mapping[str, Pair],
         value: float,
     ) -> list[Step]:
-        """What is in the beam where the span starts, each with its word more, whose score alone is `value`."""
+        """The beam entries at the start of the span, each extended by its word, whose own score is `value`."""
         start, end = span
         steps = []
         for rank, (score, last, _) in enumerate(beam):
@@ -141,7 +141,7 @@ class Lexicon:
         return steps
 
     def features(self, text: str, ends: Sequence[int], odds: Sequence[float]) -> dict[str, float]:
-        """The features, which the weights multiply, of a segmentation in the form that `best` returns."""
+        """The features (before weighting) of a segmentation in the form that `best` returns."""
         folded, names = fold(text), space_features(text)
         words = [folded[start:end] for start, end in pairwise((0, *ends, len(text)))]
         total: Counter[str] = Counter()
@@ -165,7 +165,7 @@ class Lexicon:
         return found
 
     def _word_scores(self, text: str) -> list[float]:
-        """Of every word that `text` begins with, by length."""
+        """The score of every prefix of `text` as a word, by length."""
         spelling = self._spelling.prefixes(text)
         return [self._word_score(text[:size], spelling[size - 1]) for size in range(1, len(text) + 1)]
 
@@ -182,7 +182,7 @@ class Lexicon:
         return score + self._weights["unknown_consonants"] if VOWELS.isdisjoint(word) else score
 
     def _pair_score(self, first: str, second: str, pair: Pair | None) -> float:
-        # an unlisted pair's features are those of both as one
+        # the features of an unlisted pair are those of the joined word
         key = (first, second) if pair else (first + second, "")
         score = self._pairs.get(key)
         if score is None:
@@ -190,7 +190,7 @@ class Lexicon:
         return score
 
     def _pair_features(self, first: str, second: str, pair: Pair) -> dict[str, float]:
-        """Of two neighbouring words."""
+        """The features of two neighbouring words."""
         both = self.words.get(first + second)
         found = {"pair_posts": pair.posts}
         if pair.information:
@@ -210,17 +210,17 @@ class Lexicon:
         return self.score({**self._word_features(folded), **whole_features(folded, folded in self.words)})
 
     def _space_scores(self, text: str, odds: Sequence[float]) -> list[float]:
-        """Of a space after each character but the last."""
+        """The score of a space after each character but the last."""
         weights, network = self._weights, self._weights["network"]
         return [weights[name] + network * odd for name, odd in zip(space_features(text), odds, strict=False)]
 
     def score(self, features: Mapping[str, float]) -> float:
-        """Of a segmentation, or of a part of one, with these features."""
+        """The score of a segmentation, or of a part of one, with these features."""
         return sum(self._weights[name] * value for name, value in features.items())
 
 
 def _ends(beams: Sequence[Sequence[Step]], rank: int) -> list[int]:
-    """The starts of all words but the first, followed back from an entry of the last beam."""
+    """The starts of all words but the first, by backtracking from an entry of the last beam."""
     ends: list[int] = []
     _, start, rank = beams[-1][rank]
     while start:
@@ -230,7 +230,7 @@ def _ends(beams: Sequence[Sequence[Step]], rank: int) -> list[int]:
 
 
 def flags(text: str, ends: Iterable[int]) -> list[bool]:
-    """For each character, whether a word but the last ends there."""
+    """For each character, whether a word ends there, except the last word."""
     spaces = [False] * len(text)
     for end in ends:
         spaces[end - 1] = True

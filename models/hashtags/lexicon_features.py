@@ -10,21 +10,21 @@ FEATURES = (
     "length", "length_long",  # of known words: characters, those beyond LONG
     "log_probability", "rare", "rarer", "rarest",  # of known words; how far it is below RARE, RARER, RAREST
     "general", "web",  # log probability in each list, 0 where it lacks the word
-    "general_only", "web_only",  # words that only one list has
-    "known_1", "known_2", "known_3",  # known words so short, `a` and `i` aside
-    "unknown", "unknown_1", "unknown_2", "unknown_3",  # unknown words, and so short
+    "general_only", "web_only",  # words in only one list
+    "known_1", "known_2", "known_3",  # known words of this length, except `a` and `i`
+    "unknown", "unknown_1", "unknown_2", "unknown_3",  # unknown words; those of this length
     "unknown_length", "unknown_long", "unknown_longer",  # their characters, those beyond LONG, LONGER
     "unknown_consonants", "unknown_spelling",  # of letters, no vowel; log probability (letter_trigrams.py)
     "number", "number_2", "number_4", "mixed",  # digits only; of two, of four; digits and others
     "pair", "pair_information",  # in the web's list of pairs; how much more frequent than by chance
     "pair_probability",  # its log probability
-    "pair_or_word", "pair_over_word",  # a pair that is a word, too; log of how much more frequent it is as a pair
-    "word_not_pair", "word_not_pair_general", "word_not_pair_web",  # no listed pair, but a word; of that word
-    "pair_posts",  # how often a pair of words is in posts, log(1 + count)
+    "pair_or_word", "pair_over_word",  # a pair that is also a word; log of how much more frequent the pair is
+    "word_not_pair", "word_not_pair_general", "word_not_pair_web",  # not a listed pair, but a word; of that word
+    "pair_posts",  # frequency of a word pair in posts, log(1 + count)
     "network",  # log odds of a space, summed over the spaces
     "case_lU", "case_Ul", "case_UU", "case_UUl", "case_ll", "case_camel",  # spaces between cases: `_between`
     "letter_digit", "digit_letter", "digit_digit",  # spaces at digits
-    "whole", "whole_length", "whole_known",  # no space at all; its characters; 1 if it is a known word
+    "whole", "whole_length", "whole_known",  # without any space; its length; 1 if it is a known word
 )
 
 
@@ -42,12 +42,12 @@ class Word(NamedTuple):
 
     @property
     def probability(self) -> float:
-        """Of the mean of both lists."""
+        """Log of the mean probability in both lists."""
         return math.log(sum(math.exp(value) for value in self if value) / len(self))
 
 
 class Pair(NamedTuple):
-    """Of two successive words: pointwise mutual information on the web (0: not listed), log(1 + count) in posts."""
+    """Two consecutive words: pointwise mutual information on the web (0: not listed), log(1 + count) in posts."""
 
     information: float = 0.0
     posts: float = 0.0

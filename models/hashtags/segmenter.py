@@ -96,7 +96,7 @@ class Segmenter(nn.Module):
         """Logits [batch, length] of a space after each character.
 
         chars, cases: int64 [batch, length], 0 beyond each row's length; lengths: int64 [batch] on the CPU, >=
-        1. A row's logits do not depend on its neighbours: padding is zero when convolved, unseen by the LSTM.
+        1. A row's logits do not depend on other rows: padding is zero in convolutions and ignored by the LSTM.
         """
         embedded = self.dropout(torch.cat([self.chars(chars), self.cases(cases)], dim=-1))  # (9)
         columns = embedded.transpose(1, 2)
@@ -177,14 +177,12 @@ class Segmenter(nn.Module):
         return self.ranker.cut(self._lexicon, text, odds) if self.ranker else self._lexicon.cut(text, odds)
 
     def _remember(self, answers: dict[str, str]) -> None:
-        if self.config.memo:  # a memo of size 0 refuses what it cannot keep
+        if self.config.memo:  # a memo of size 0 raises an error
             with self._memo_lock:
                 self._memo.update(answers)
 
     def _loaded(self) -> None:
-        """After load_state_dict: the lexicon's words are read out of its tensors, what was remembered is
-        void.
-        """
+        """After load_state_dict: read the lexicon's words from its tensors, and clear the cache."""
         if self.config.lexicon.words:
             packed = {name: self.get_buffer(f"lexicon_{name}") for name in empty(self.config.lexicon)}
             with no_collection():
@@ -196,7 +194,7 @@ class Segmenter(nn.Module):
             self._memo.clear()
 
     def _char(self, char: str) -> int:
-        base = unicodedata.normalize("NFKD", char)[0].lower()[0]  # é is an e, a full-width Ａ an a
+        base = unicodedata.normalize("NFKD", char)[0].lower()[0]  # é counts as e, a full-width Ａ as a
         if base in self._index:
             return self._index[base]
         if base.isalpha():
@@ -215,8 +213,9 @@ def _case(char: str) -> int:
 
 
 def _case_boundaries(text: str) -> list[bool]:
-    """A space where a capital follows something else, as in `fooBar`; one flag per character, the last
-    False.
+    """Flags a space before a capital that follows another kind of character, as in `fooBar`.
+
+    Returns one flag per character; the last is False.
     """
     ends = [not before.isupper() and after.isupper() for before, after in pairwise(text)]
     return [*ends, False] if text else []
@@ -233,5 +232,5 @@ def _spaced(text: str, spaces: Sequence[bool]) -> str:
 
 
 def _joins(before: str, after: str) -> bool:
-    """Combining marks and format characters (as inside emoji) hold what is around them together."""
+    """Combining marks and format characters (as in emoji) join the characters around them."""
     return unicodedata.category(after) in {"Mn", "Mc", "Me", "Cf"} or before == "\u200d"

@@ -1,4 +1,4 @@
-"""Which device tags."""
+"""Chooses the device for tagging."""
 
 import torch
 
@@ -6,14 +6,14 @@ from models.core.errors import CheckpointError
 
 
 def choose_device(name: str) -> torch.device:
-    """The device called `name`: `cpu`, `cuda`, `cuda:N`, or `auto`, CUDA where there is one. Raises CheckpointError."""
+    """The device `name`: `cpu`, `cuda`, `cuda:N`, or `auto` (CUDA if available). Raises CheckpointError."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     kind, _, number = name.partition(":")
     if kind not in ("cpu", "cuda") or (number and not number.isdigit()) or (kind == "cpu" and number):
-        raise CheckpointError(f"device {name!r} is none of auto, cpu, cuda and cuda:N")
+        raise CheckpointError(f"unknown device {name!r}: use auto, cpu, cuda or cuda:N")
     if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
         raise CheckpointError(
-            f"device {name} was asked for, but torch sees {torch.cuda.device_count()} CUDA devices"
+            f"device {name} is not available: torch finds {torch.cuda.device_count()} CUDA devices"
         )
     return torch.device(name)

@@ -1,6 +1,7 @@
-"""What runs a model: the extension point between Tagger, which cuts and decodes posts, and the software that computes.
+"""The extension point for running a model: between Tagger, which encodes and decodes posts, and the compute library.
 
-An engine is made for one model on one device. Today there is one, eager PyTorch (models/inference/torch_engine.py)."""
+An engine runs one model on one device. There is one implementation, eager PyTorch in two precisions
+(models/inference/torch_engine.py); models/inference/selection.py selects one for a machine."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -12,10 +13,10 @@ from models.core.batch import Encoded
 
 
 class Scores(NamedTuple):
-    """What a model says of a group of posts, n tokens at most."""
+    """A model's output for a group of posts of at most n tokens."""
 
     emissions: Tensor
-    """[posts, n, labels], on the engine's device; anything on padding."""
+    """[posts, n, labels], on the engine's device; undefined on padding."""
     mask: Tensor
     """[posts, n] bool, True on tokens, on the engine's device."""
     weights: Tensor
@@ -27,7 +28,7 @@ class InferenceEngine(Protocol):
 
     @property
     def name(self) -> str:
-        """What computes, such as `torch`."""
+        """Name of the software that computes, such as `torch`."""
         ...
 
     @property
@@ -35,9 +36,9 @@ class InferenceEngine(Protocol):
 
     @property
     def precision(self) -> str:
-        """In which it computes, such as `fp32`: part of the version, as scores differ with it."""
+        """Number format, such as `fp32`; part of the version, because scores depend on it."""
         ...
 
     def run(self, group: Sequence[Encoded]) -> Scores:
-        """Emissions and weights of posts (or windows of long ones) of like length."""
+        """Emissions and weights of posts (or windows of long ones) of similar length."""
         ...

@@ -4,9 +4,9 @@
     tagger = Tagger.load()
     print(tagger.tag(["Auston Matthews scores! #TorontoMapleLeafs"]))
 
-A worker calls the two halves apart: `prepare` on CPU threads, `tag_prepared` on the thread that owns the device. A
-post's tags do not depend on which posts are tagged with it. `tag` decodes images (models/vision/decoding.py); `prepare`
-wants them decoded."""
+A worker calls the two halves separately: `prepare` on CPU threads, and `tag_prepared` on the thread that owns the
+device. A post's tags do not depend on the other posts in the batch. `tag` decodes images (models/vision/decoding.py);
+`prepare` expects decoded ones."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -44,12 +44,12 @@ from models.vision.image_reader import ImageReader
 log = logging.getLogger(__name__)
 
 MAX_HASHTAGS = 32
-"""Different hashtags of a post that are read; who writes more says nothing with them."""
+"""Maximum number of distinct hashtags read per post; further ones carry no information."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A post made ready on a CPU thread."""
+    """A post that was prepared on a CPU thread."""
 
     text: str
     found: list[Token]
@@ -59,7 +59,7 @@ class Prepared:
 
     @property
     def tokens(self) -> int:
-        """Cost in a batch: pieces of its views, about."""
+        """Cost in a batch: approximately the pieces of its views."""
         views = 1 + bool(self.pictures) + bool(self.hashtag_words)
         return views * (2 + sum(max(1, len(pieces)) for pieces in self.ids.pieces))
 
@@ -76,10 +76,10 @@ class _Window:
 
 
 class Tagger:
-    """A loaded model with its segmenter and the CNN that looks at images."""
+    """A loaded model with its segmenter and the CNN that reads images."""
 
     golden = TEXTS
-    """Texts of posts to try it on."""
+    """Texts of posts to test it with."""
 
     def __init__(
         self,
@@ -96,8 +96,8 @@ class Tagger:
         self.use(TorchEngine(self.model))
         self._images = images
         self.on_part: Callable[[], None] = lambda: None
-        """Called after each part of a batch, on the device's thread: one very long post may take minutes on a CPU, and
-        whoever watches should know that it goes on."""
+        """Called after each part of a batch, on the device's thread. A very long post may take minutes on a CPU; this
+        shows the watchdog that there is progress."""
 
     @classmethod
     def load(
@@ -110,12 +110,12 @@ class Tagger:
         images_lazily: bool = False,
         engine: str = "exact",
     ) -> "Tagger":
-        """The tagger in checkpoint folder `path`. Raises CheckpointError or PretrainedError, naming what is wrong.
+        """The tagger in checkpoint folder `path`. Raises CheckpointError or PretrainedError with the reason.
 
-        device: `auto` takes CUDA where there is one; threads: of the model on a CPU, 0 leaves torch's choice;
-        images_lazily: the networks that look at images are read at the first image, which may raise PretrainedError.
-        engine: `exact` (float32), `auto` (the fastest here that tags the golden posts alike) or the name of one
-        (models/inference/selection.py).
+        device: `auto` uses CUDA if available. threads: for the model on a CPU; 0 is torch's default. images_lazily:
+        load the networks that read images at the first image, which may then raise PretrainedError.
+        engine: `exact` (float32), `auto` (the fastest on this machine that tags the golden posts as recorded), or an
+        engine's name (models/inference/selection.py).
         """
         chosen = choose_device(device)
         if threads:
@@ -152,7 +152,7 @@ class Tagger:
         return tuple(self.model.crf.labels)
 
     def caches(self) -> dict[str, int]:
-        """Cache -> how many things it holds now; each is bounded."""
+        """Cache -> current number of entries; each cache is bounded."""
         return {
             "image features": self._images.remembered,
             "hashtags": self.segmenter.remembered,
@@ -160,11 +160,11 @@ class Tagger:
         }
 
     def canonical(self, mention: str) -> str:
-        """The form under which mentions of one thing are counted together (models/text/canonical.py)."""
+        """The form under which mentions of the same entity are counted (models/text/canonical.py)."""
         return canonical(mention, lambda hashtag: self.segmenter.segment([hashtag])[0])
 
     def tag(self, posts: Sequence[Post | str]) -> list[list[Mention]]:
-        """The mentions of each post, in order of their place in its text; broken images are skipped, and logged."""
+        """The mentions of each post, in text order; broken images are logged and skipped."""
         if isinstance(posts, str):
             raise TypeError("tag takes a list of posts: tag([text]), not tag(text)")
         prepared = []
@@ -175,7 +175,7 @@ class Tagger:
         return self.tag_prepared(prepared)
 
     def prepare(self, post: Post, pictures: Sequence[Picture]) -> Prepared:
-        """Cut and number a post's text; `post.images` is not looked at. Thread-safe, touches no device."""
+        """Tokenize a post's text and map it to ids; `post.images` is ignored. Thread-safe; does not use the device."""
         return self.prepare_tokens(post.text, tokenize(post.text), post.hashtags, pictures)
 
     def prepare_tokens(
@@ -185,7 +185,7 @@ class Tagger:
         hashtags: Sequence[str] | None = None,
         pictures: Sequence[Picture] = (),
     ) -> Prepared:
-        """As `prepare`, for a text whose tokens are given."""
+        """Like `prepare`, for a text whose tokens are given."""
         tokens = [token.text for token in found]
         given = hashtags_in(tokens) if hashtags is None else (hashtag.lstrip("#＃") for hashtag in hashtags)
         known = list(islice(dict.fromkeys(hashtag for hashtag in given if hashtag), MAX_HASHTAGS))
@@ -193,15 +193,15 @@ class Tagger:
         return Prepared(text, found, self.encoder.token_ids(tokens), tuple(words), tuple(pictures))
 
     def tag_prepared(self, batch: Sequence[Prepared]) -> list[list[Mention]]:
-        """The mentions of each prepared post. To be called from one thread at a time."""
+        """The mentions of each prepared post. Call it from one thread at a time."""
         return self.tag_seen(batch, self.look(batch))
 
     def look(self, batch: Sequence[Prepared]) -> list[VisualContext]:
-        """What is seen in each post's pictures."""
+        """The image input from each post's pictures."""
         return self._images.read([prepared.pictures for prepared in batch])
 
     def tag_seen(self, batch: Sequence[Prepared], seen: Sequence[VisualContext]) -> list[list[Mention]]:
-        """As `tag_prepared`, with what is seen in the images given: evaluation puts captions there."""
+        """Like `tag_prepared`, but with given image input: evaluation passes captions."""
         cut = _cut(batch)
         mentions: list[list[Mention]] = [[] for _ in batch]
         tagged = self._tag_encoded(self._encoded(batch, seen, cut))
@@ -216,10 +216,10 @@ class Tagger:
         return mentions
 
     def weigh(self, batch: Sequence[Prepared]) -> list[list[dict[str, float]]]:
-        """What each modality weighs at each token of each post, mention or not: HSN's gate, TriMod's gamma.
+        """The modality weights at each token of each post, in mentions or not: HSN's gate, TriMod's gamma.
 
-        They sum to 1 at a token; a model without modalities gives none. A pass of its own, beside tagging. To be called
-        from one thread at a time.
+        They sum to 1 at a token; empty if the model has no modality weights. This is a separate pass, in addition to
+        tagging. Call it from one thread at a time.
         """
         cut, names = _cut(batch), self.model.modalities
         weighed: list[list[dict[str, float]]] = [[{} for _ in prepared.found] for prepared in batch]
@@ -233,7 +233,7 @@ class Tagger:
     def _encoded(
         self, batch: Sequence[Prepared], seen: Sequence[VisualContext], cut: Sequence[_Window]
     ) -> list[Encoded]:
-        """The windows of `cut`, laid out."""
+        """The windows of `cut`, encoded."""
         encoded = []
         for window in cut:
             prepared, shown = batch[window.post], seen[window.post]
@@ -256,7 +256,7 @@ class Tagger:
         return results
 
     def _scored(self, encoded: Sequence[Encoded]) -> Iterator[tuple[Sequence[int], Scores]]:
-        """Windows of like length together: their places in `encoded`, and their scores."""
+        """Groups of windows of similar length: their indices in `encoded`, and their scores."""
         for group in split_by_length([sum(post.rows) for post in encoded], MAX_GROUP_PIECES):
             yield group, self._engine.run([encoded[index] for index in group])
 

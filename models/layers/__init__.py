@@ -1,4 +1,4 @@
-"""Layers that several models share: characters, recurrent nets, transformers, fusion, the CRF.
+"""Layers shared by several models: characters, recurrent networks, transformers, fusion, the CRF.
 
-Each masks its padding.
+Each layer masks its padding.
 """

@@ -1,7 +1,7 @@
-"""Tokens' characters to vectors: by convolutions, or by a Bi-GRU.
+"""Encodes the characters of tokens as vectors, by convolutions or by a Bi-GRU.
 
-Everything here is padded on the right and masked, so that neither a post's neighbours in the batch nor the longest
-token's length change anything. Knows no model.
+Sequences are padded on the right and masked, so results depend neither on other posts in the batch nor on the longest
+token. Does not depend on any model.
 """
 
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from models.layers.recurrent import BiGRU
 
 
 class SameConvolution(nn.Module):
-    """A 1-D convolution that keeps the length (an even kernel reaches one further right) and the padding zero."""
+    """A 1-D convolution that keeps the length and zero padding; an even kernel extends one further to the right."""
 
     def __init__(self, channels: int, filters: int, width: int) -> None:
         super().__init__()
@@ -20,25 +20,25 @@ class SameConvolution(nn.Module):
         self.convolve = nn.Conv1d(channels, filters, width)
 
     def forward(self, inputs: Tensor, mask: Tensor) -> Tensor:
-        """[rows, channels, length], zeros where mask [rows, length] is False -> [rows, filters, length], likewise."""
+        """[rows, channels, length] -> [rows, filters, length]; both are zero where mask [rows, length] is False."""
         convolved: Tensor = self.convolve(pad(inputs, self.reach))
         return convolved * mask.unsqueeze(1)
 
 
 def maximum(features: Tensor, mask: Tensor) -> Tensor:
-    """The maximum over what is masked in: [rows, channels, length], [rows, length] -> [rows, channels]."""
+    """The maximum where the mask is True: [rows, channels, length], [rows, length] -> [rows, channels]."""
     return features.masked_fill(~mask.unsqueeze(1), float("-inf")).amax(dim=2)
 
 
 def per_token(features: Tensor, mask: Tensor) -> Tensor:
-    """Rows for all tokens [tokens, size] to their places in the batch [batch, length, size], zeros elsewhere."""
+    """Moves rows of tokens [tokens, size] to their positions in the batch [batch, length, size]; zeros elsewhere."""
     placed = features.new_zeros(*mask.shape, features.shape[-1])
     placed[mask] = features
     return placed
 
 
 class CharacterCNN(nn.Module):
-    """A token's characters through one convolution, and the maximum over them (Ma and Hovy 2016, section 2.1)."""
+    """One convolution over a token's characters, then the maximum over them (Ma and Hovy 2016, section 2.1)."""
 
     def __init__(self, characters: int, size: int, filters: int, width: int, dropout: float) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class CharacterCNN(nn.Module):
 
 
 class CharacterEncoder(nn.Module):
-    """Equations 2-3: a token's characters through a Bi-GRU, the two last states joined."""
+    """Equations 2-3: a Bi-GRU over a token's characters; its two last states are concatenated."""
 
     def __init__(self, characters: int, size: int, hidden: int, dropout: float) -> None:
         super().__init__()

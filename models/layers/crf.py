@@ -1,11 +1,12 @@
-"""The CRF output layer (TriMod equations 13-16): pytorch-crf's parameters and loss, decoding of our own.
+"""The CRF output layer (TriMod equations 13-16): parameters and loss from pytorch-crf, with our own decoding.
 
-pytorch-crf decodes in a Python loop over posts and knows no constraints. Here Viterbi runs over the whole batch, the
-BIO constraints hold (an `I-X` only after `B-X` or `I-X`), and each decoded span gets its probability under the same
-constrained distribution: forward and backward sums over legal sequences. The loss is pytorch-crf's, unconstrained.
+pytorch-crf decodes in a Python loop over posts and does not support constraints. Here Viterbi runs over the whole batch
+with BIO constraints (`I-X` only after `B-X` or `I-X`). Each decoded span gets its probability under the same
+constrained distribution, from forward and backward sums over legal sequences. The loss is pytorch-crf's and
+unconstrained.
 
-Beside the likeliest sequence there is another decoding: every span that is likely by itself. The likeliest sequence may
-hold spans that are not (its rivals differ in other places, or each a little), and F1 counts spans.
+There are two decodings: the Viterbi path, and every span that is likely on its own. The Viterbi path may contain
+unlikely spans, if its alternatives differ elsewhere or only a little each; and F1 counts spans.
 
 Shapes: emissions [batch, length, labels]; mask [batch, length] bool, True on tokens, a prefix of each row. Every
 row has a token: a post without tokens skips the CRF.
@@ -25,7 +26,7 @@ from models.core.labels import Span, may_follow
 Array = npt.NDArray[np.float64]
 
 FORBIDDEN = -1e4
-"""Score of an illegal transition: its probability underflows to zero, and sums of it stay finite."""
+"""Score of an illegal transition: its probability underflows to zero, and sums remain finite."""
 
 
 class ConstrainedCRF(nn.Module):
@@ -48,9 +49,9 @@ class ConstrainedCRF(nn.Module):
         return -cast(Tensor, self.crf(emissions.float(), tags, mask=mask, reduction="mean"))
 
     def partial_loss(self, emissions: Tensor, possible: Tensor, mask: Tensor) -> Tensor:
-        """As `loss`, where a token's label is only known to be one of some: the likelihood of all legal sequences of
-        `possible` labels [batch, length, labels] bool (Tsuboi et al. 2008, "Training Conditional Random Fields Using
-        Incomplete Annotations")."""
+        """Like `loss`, if each token's label is only known to be one of several. It uses the likelihood of all legal
+        sequences of `possible` labels [batch, length, labels] bool (Tsuboi et al. 2008, "Training Conditional Random
+        Fields Using Incomplete Annotations")."""
         emissions = emissions.float()
         any_label = self._log_sum(emissions, mask, *self._all_scores())
         possible_ones = self._log_sum(emissions.masked_fill(~possible, FORBIDDEN), mask, *self._scores())
@@ -59,7 +60,7 @@ class ConstrainedCRF(nn.Module):
     def _log_sum(
         self, emissions: Tensor, mask: Tensor, start: Tensor, transitions: Tensor, end: Tensor
     ) -> Tensor:
-        """[batch]: log-sum of the scores of all sequences of each row."""
+        """[batch]: log-sum-exp of the scores of all sequences of each row."""
         forward = self._forward(emissions, start, transitions)
         last = (mask.sum(dim=1) - 1).view(-1, 1, 1).expand(-1, 1, forward.shape[2])
         return torch.logsumexp(forward.gather(1, last).squeeze(1) + end, dim=1)
@@ -67,10 +68,10 @@ class ConstrainedCRF(nn.Module):
     def distillation_loss(
         self, emissions: Tensor, tags: Tensor, mask: Tensor, targets: Tensor, share: Tensor
     ) -> Tensor:
-        """Mean over posts of (1 - share) * negative log-likelihood + share * cross-entropy to a teacher's marginals.
+        """Mean over posts of (1 - share) * negative log-likelihood + share * cross-entropy with a teacher's marginals.
 
-        targets: P(label) of each token [batch, length, labels]; share [batch] in [0, 1], 1 where there are no tags.
-        The cross-entropy is a post's sum over tokens, as the likelihood is.
+        targets: P(label) of each token [batch, length, labels]. share: [batch] in [0, 1]; 1 for posts without tags. The
+        cross-entropy of a post is summed over its tokens, like the likelihood.
         """
         emissions = emissions.float()
         likelihood = cast(Tensor, self.crf(emissions, tags, mask=mask, reduction="none"))
@@ -80,18 +81,18 @@ class ConstrainedCRF(nn.Module):
         return ((1 - share) * -likelihood + share * entropy).mean()
 
     def log_marginals(self, emissions: Tensor, mask: Tensor) -> Tensor:
-        """log P(label of a token) over all legal sequences [batch, length, labels]; anything on padding."""
+        """log P(label of a token) over all legal sequences [batch, length, labels]; undefined on padding."""
         start, transitions, end = self._scores()
         forward = self._forward(emissions, start, transitions)
         scores = forward + self._backward(emissions, mask, transitions, end)
         return scores - torch.logsumexp(scores, dim=2, keepdim=True)
 
     def _all_scores(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Start, transitions and end, illegal ones as they were learnt."""
+        """Start, transition and end scores; illegal ones as learnt."""
         return self.crf.start_transitions, self.crf.transitions, self.crf.end_transitions
 
     def _scores(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The same, with illegal ones forbidden."""
+        """The same, with illegal ones set to FORBIDDEN."""
         transitions = self.crf.transitions.masked_fill(~self.allowed, FORBIDDEN)
         return (
             self.crf.start_transitions.masked_fill(~self.allowed_start, FORBIDDEN),
@@ -110,7 +111,7 @@ class ConstrainedCRF(nn.Module):
             best, came_from = (score.unsqueeze(2) + transitions).max(dim=1)
             live = mask[:, step].unsqueeze(1)
             score = torch.where(live, best + emissions[:, step], score)
-            # A padded step comes from itself, so that walking back from the row's end needs no lengths.
+            # A padded step points to the same label, so backtracking from the row's end does not need lengths.
             history.append(torch.where(live, came_from, torch.arange(len(self.labels), device=score.device)))
         path = [(score + end).argmax(dim=1)]
         for came_from in reversed(history):
@@ -122,7 +123,7 @@ class ConstrainedCRF(nn.Module):
     def span_confidence(
         self, emissions: Tensor, mask: Tensor, spans: Sequence[Sequence[Span]]
     ) -> list[list[float]]:
-        """P(a legal sequence has exactly this span: its labels and its borders), for each span of each row."""
+        """P(a legal sequence has exactly this span, with its labels and borders), for each span of each row."""
         scores, lengths = self._sums(emissions, mask), mask.sum(dim=1).tolist()
         return [
             [self._one(scores, row, span, lengths[row]) for span in found] for row, found in enumerate(spans)
@@ -130,14 +131,14 @@ class ConstrainedCRF(nn.Module):
 
     @torch.no_grad()
     def likely_spans(self, emissions: Tensor, mask: Tensor, least: float) -> list[list[tuple[Span, float]]]:
-        """All spans of each row whose `span_confidence` is above `least`, with it, in order.
+        """All spans of each row whose `span_confidence` is above `least`, with that confidence, in order.
 
-        Under a `least` of 0.5 two of them may overlap: the less likely one is left out. Of calibrated confidences, the
-        best F1 is that of a `least` of half of it (Lipton et al. 2014, arXiv:1402.1892).
+        If `least` is below 0.5, spans may overlap: the less likely one is dropped. With calibrated confidences, F1 is
+        best if `least` is half of that F1 (Lipton et al. 2014, arXiv:1402.1892).
         """
         scores = self._sums(emissions, mask)
         logs = scores.forward + scores.backward - scores.log_z[:, None, None]
-        logs[~mask.cpu().numpy()] = -np.inf  # sums over padding mean nothing, and may be too large for `exp`
+        logs[~mask.cpu().numpy()] = -np.inf  # sums over padding are meaningless, and may overflow `exp`
         marginals = np.exp(logs)
         found = []
         for row, length in enumerate(mask.sum(dim=1).tolist()):
@@ -152,24 +153,24 @@ class ConstrainedCRF(nn.Module):
         return found
 
     def _sums(self, emissions: Tensor, mask: Tensor) -> "_Scores":
-        """The sums over legal sequences, in float64: over 160 tokens those of float32 are off by a thousandth."""
+        """The sums over legal sequences, in float64: with float32, sums over 160 tokens are off by a thousandth."""
         emissions = emissions.double()
         start, transitions, end = (score.double() for score in self._scores())
         forward = self._forward(emissions, start, transitions)
         backward = self._backward(emissions, mask, transitions, end)
         log_z = torch.logsumexp(forward[:, 0] + backward[:, 0], dim=1)
-        # Spans are few and short: plain arrays beat a launch, and on a GPU a wait, for every one of them.
+        # Spans are few and short: NumPy is faster than a kernel launch for each (and, on a GPU, a synchronization).
         return _Scores(*(_array(t) for t in (emissions, forward, backward, log_z, transitions, end)))
 
     def _forward(self, emissions: Tensor, start: Tensor, transitions: Tensor) -> Tensor:
-        """[batch, length, labels]: log-sum of all ways to stand at a token with a label, its emission included."""
+        """[batch, length, labels]: log-sum-exp of all prefixes that end at a token with a label, with its emission."""
         steps = [start + emissions[:, 0]]
         for step in range(1, emissions.shape[1]):
             steps.append(torch.logsumexp(steps[-1].unsqueeze(2) + transitions, dim=1) + emissions[:, step])
         return torch.stack(steps, dim=1)
 
     def _backward(self, emissions: Tensor, mask: Tensor, transitions: Tensor, end: Tensor) -> Tensor:
-        """[batch, length, labels]: log-sum of all ways to go on from a token with a label to the row's end."""
+        """[batch, length, labels]: log-sum-exp of all continuations from a token with a label to the row's end."""
         steps = [end.expand(emissions.shape[0], -1)]
         for step in range(emissions.shape[1] - 2, -1, -1):
             onward = torch.logsumexp(transitions + (emissions[:, step + 1] + steps[-1]).unsqueeze(1), dim=2)
@@ -192,7 +193,7 @@ class ConstrainedCRF(nn.Module):
 
 
 class _Scores(NamedTuple):
-    """What a span's probability is made of, in float64; `emissions`, `forward`, `backward` [batch, length, labels]."""
+    """The terms of span probabilities, in float64; `emissions`, `forward`, `backward` [batch, length, labels]."""
 
     emissions: Array
     forward: Array
@@ -203,7 +204,7 @@ class _Scores(NamedTuple):
 
 
 def _ends(goes_on: npt.NDArray[np.bool_], start: int) -> Iterator[int]:
-    """Where a span from `start` may end: after it, and after each token behind it while the span goes on."""
+    """Possible ends of a span from `start`: after that token, and after each further token that continues it."""
     yield start + 1
     for position in range(start + 1, len(goes_on)):
         if not goes_on[position]:
@@ -212,7 +213,7 @@ def _ends(goes_on: npt.NDArray[np.bool_], start: int) -> Iterator[int]:
 
 
 def _apart(rated: Sequence[tuple[Span, float]]) -> list[tuple[Span, float]]:
-    """Those of the spans that overlap none of a higher confidence that is kept, in order."""
+    """The spans in order, without those that overlap a kept span of higher confidence."""
     kept: list[tuple[Span, float]] = []
     for span, confidence in sorted(rated, key=lambda each: -each[1]):
         if all(span.end <= other.start or other.end <= span.start for other, _ in kept):

@@ -2,14 +2,17 @@
 
     f'_i = W_2 f_i + b,   gamma_i = exp(u . tanh(f'_i)),   f_s = sum_i gamma_i f_i / sum_i gamma_i
 
-CrossModalFusion is the conclusion's "multi-head self- and cross-modal attention": tokens attend to each other and to
-the words of the other modalities (Vaswani et al. 2017, equation 1), and equations 11-12 weigh what comes of it.
+CrossModalFusion is the conclusion's "multi-head self- and cross-modal attention". Tokens attend to each other and to
+the words of the other modalities (Vaswani et al. 2017, equation 1); equations 11-12 weigh the results.
 
-Deviations: each modality has its own W_2 and b (the paper feeds feature i through a fully connected layer, and sums
-what must then be of one width); its last step, "a 1-dimensional fully connected layer" after the exponential function,
-is in no equation and left out; an absent modality gets gamma = 0, so it neither counts nor disturbs. In
-CrossModalFusion only the text's tokens attend to each other: over a transformer, the words of image and hashtags come
-out of one that did that; over word tables they are embeddings, and nothing attends among them.
+Deviations:
+- Each modality has its own W_2 and b. The paper feeds feature i through a fully connected layer and adds the results,
+  which must therefore have the same width.
+- The paper's last step, "a 1-dimensional fully connected layer" after the exponential function, is not in any equation
+  and is left out.
+- An absent modality gets gamma = 0, so it has no influence.
+- In CrossModalFusion, only the text's tokens attend to each other. With a transformer, the words of image and hashtags
+  have already done so; with word tables, they are embeddings without self-attention.
 """
 
 from collections.abc import Sequence
@@ -19,7 +22,7 @@ from torch import Tensor, nn
 
 
 class AttentionFusion(nn.Module):
-    """Fuses `modalities` features per token of width `size` each into one of the same width."""
+    """Fuses `modalities` features per token, each of width `size`, into one of the same width."""
 
     def __init__(self, modalities: int, size: int) -> None:
         super().__init__()
@@ -39,7 +42,7 @@ class AttentionFusion(nn.Module):
 
 
 class CrossModalFusion(nn.Module):
-    """Tokens attend to one another, to the image's words and to the hashtags' words; then AttentionFusion."""
+    """Tokens attend to each other, to the image's words and to the hashtags' words; then AttentionFusion."""
 
     def __init__(self, size: int, context_size: int, heads: int, dropout: float) -> None:
         """size: of the tokens' features; context_size: of the other modalities' words."""
@@ -68,7 +71,7 @@ class CrossModalFusion(nn.Module):
         for attention, (words, words_mask), known in zip(
             self.cross_attention, contexts, present[1:], strict=True
         ):
-            # A post without words attends to all of its padding (anything but NaN), and `present` drops the result.
+            # A post without words attends to all of its padding, to avoid NaN; `present` drops the result.
             ignored = ~words_mask & known.unsqueeze(1)
             views.append(
                 text + attention(text, words, words, key_padding_mask=ignored, need_weights=False)[0]

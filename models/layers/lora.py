@@ -1,9 +1,8 @@
 """Low-rank adapters (LoRA, Hu et al. 2021, arXiv:2106.09685, equation 3): W x + s B A x with W frozen.
 
-A checkpoint then holds A and B only, and W comes from the encoder's package. For serving they are merged into W.
-Our own thirty lines, since the library for it (peft) would bring its training stack to every worker.
-The scale s is alpha / sqrt(rank) as in rank-stabilised LoRA (arXiv:2312.03732), so that the learning rate need not
-follow the rank.
+A checkpoint contains only A and B; W comes from the encoder's package. For serving, they are merged into W. This is our
+own code of thirty lines, because the library (peft) would bring its training stack to every worker. The scale s is
+alpha / sqrt(rank), as in rank-stabilized LoRA (arXiv:2312.03732), so the learning rate does not depend on the rank.
 """
 
 import math
@@ -17,7 +16,7 @@ ALPHA = 4.0
 
 
 class LowRankLinear(nn.Module):
-    """A frozen linear layer with a trainable update of rank `rank`, zero at first."""
+    """A frozen linear layer with a trainable update of rank `rank`, initially zero."""
 
     def __init__(self, frozen: nn.Linear, rank: int) -> None:
         super().__init__()
@@ -40,16 +39,16 @@ class LowRankLinear(nn.Module):
 
 
 def add_adapters(module: nn.Module, rank: int) -> None:
-    """Freeze `module` and put an adapter of `rank` around each linear layer in it."""
+    """Freeze `module`, and wrap each linear layer in it with an adapter of `rank`."""
     module.requires_grad_(False)
     for parent, name, layer in _linear_layers(module):
         setattr(parent, name, LowRankLinear(layer, rank))
 
 
 def halve_frozen(module: nn.Module) -> None:
-    """Keep the frozen layers' weights in bfloat16, for training under autocast, which else rounds them every step.
+    """Convert the frozen layers' weights to bfloat16 for training under autocast, which otherwise does so every step.
 
-    Biases that are trained beside the adapters stay as they are: bfloat16 would swallow their small steps.
+    Biases that are trained with the adapters are not converted: bfloat16 would lose their small updates.
     """
     for layer in module.modules():
         if isinstance(layer, LowRankLinear):
@@ -59,7 +58,7 @@ def halve_frozen(module: nn.Module) -> None:
 
 
 def merge_adapters(module: nn.Module) -> None:
-    """Put plain linear layers back in the place of all adapters in `module`: the same function, faster."""
+    """Replace all adapters in `module` with plain linear layers: the same function, but faster."""
     for parent in list(module.modules()):
         for name, layer in list(parent.named_children()):
             if isinstance(layer, LowRankLinear):
@@ -67,10 +66,10 @@ def merge_adapters(module: nn.Module) -> None:
 
 
 def fitted(weights: Mapping[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
-    """`weights` by name for `module`, where its adapters are of a lower rank than theirs, or they have none.
+    """`weights` by name, converted for `module` if its adapters have a lower rank, or if `weights` have no adapters.
 
-    Without any, the layers were trained themselves: an adapter is the nearest of its rank to what that added. What
-    `module` would not train is its own, so that much of their training is lost.
+    Without adapters, the layers themselves were trained: each adapter becomes the best approximation of that change at
+    its rank. Weights that `module` does not train are the module's own, so their training is lost.
     """
     found = dict(weights)
     for name, layer in module.named_modules():
@@ -90,9 +89,9 @@ def fitted(weights: Mapping[str, Tensor], module: nn.Module) -> dict[str, Tensor
 
 
 def _nearest(update: Tensor, rank: int) -> tuple[Tensor, Tensor]:
-    """A and B of the adapter of `rank` that is nearest to `update` by the Frobenius norm (Eckart and Young 1936)."""
+    """A and B of the adapter of `rank` closest to `update` in the Frobenius norm (Eckart and Young 1936)."""
     left, sizes, right = torch.linalg.svd(update.float(), full_matrices=False)
-    # Half of each singular value on either side, less the scale that an adapter of this rank brings.
+    # Each factor gets the square root of the singular values, divided by that of the scale of an adapter of this rank.
     halves = (sizes[:rank] * math.sqrt(rank) / ALPHA).sqrt()
     return halves.unsqueeze(1) * right[:rank], left[:, :rank] * halves
 

@@ -1,12 +1,12 @@
-"""TriMod's modalities as features per token: words by a table (equation 1) or by a pretrained transformer.
+"""TriMod's modalities as features per token: words from a table (equation 1) or from a pretrained transformer.
 
-Two ways to bring the words about the image, and the hashtags' words, to a token:
+There are two ways to give a token access to the image's words and the hashtags' words:
 
-- views: up to three features per token, of the text alone, the text seen with the image's words, the text seen with
-  the hashtags' words. The text's view never reads the other two, so what fusion weighs against each other really are
-  different things, and a post without image and hashtags costs one view.
-- states: the tokens' features, and beside them the features of the image's words and of the hashtags' words, for
-  attention between modalities (models/layers/fusion.py's CrossModalFusion).
+- views: up to three features per token, from the text alone, the text with the image's words, and the text with the
+  hashtags' words. The text's view never reads the others, so fusion weighs distinct modalities. A post without image
+  and hashtags needs only one view.
+- states: separate features of the tokens, of the image's words and of the hashtags' words, for attention between
+  modalities (models/layers/fusion.py's CrossModalFusion).
 """
 
 from typing import NamedTuple
@@ -21,7 +21,7 @@ VIEWS = ("text", "image", "hashtags")
 
 
 class States(NamedTuple):
-    """Features of the tokens [batch, length, size], and of the words of each other modality with their masks."""
+    """Features of the tokens [batch, length, size]; features and masks of the words of each other modality."""
 
     text: Tensor
     image: Tensor
@@ -33,10 +33,10 @@ class States(NamedTuple):
 
 
 class TableWords(nn.Module):
-    """The paper's word features: a lookup table; image and hashtag words by attention of each token over them.
+    """The paper's word features: a lookup table, and attention of each token over the image or hashtag words.
 
-    The paper leaves open how a caption meets a token; here the token's word embedding attends over the embeddings
-    of the words about the image (or of the hashtags), in the same table, so that equal words find each other.
+    The paper does not specify how a caption is combined with a token. Here the token's word embedding attends over the
+    embeddings of the image words (or hashtag words). They are in the same table, so equal words match.
     """
 
     def __init__(self, words: int, size: int, dropout: float) -> None:
@@ -67,10 +67,10 @@ class TableWords(nn.Module):
 
 
 class TransformerWords(Transformer):
-    """A pretrained transformer in the word table's place: a token is its first word piece.
+    """A pretrained transformer instead of a word table: a token is represented by its first word piece.
 
-    With a row for each view, `[CLS] text [SEP]` or `[CLS] text [SEP] words [SEP]`, self-attention is the cross-modal
-    attention of `forward`. With joint rows the text's states have read the others' too, and `states` gives all of them.
+    `forward` needs a row for each view, `[CLS] text [SEP]` or `[CLS] text [SEP] words [SEP]`; self-attention is then
+    cross-modal attention. `states` needs joint rows, in which the text's states depend on the other modalities too.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Recurrent layers over tokens: BiLSTM and Bi-GRU.
 
-Everything here is padded on the right and masked, so that neither a post's neighbours in the batch nor the longest
-token's length change anything. Knows no model.
+Sequences are padded on the right and masked, so results depend neither on other posts in the batch nor on the longest
+token. Does not depend on any model.
 """
 
 import torch
@@ -10,10 +10,10 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 
 class BiLSTM(nn.Module):
-    """A bidirectional LSTM over right-padded sequences; zeros come out where padding went in."""
+    """A bidirectional LSTM over right-padded sequences; the output is zero on padding."""
 
     def __init__(self, size: int, hidden: int) -> None:
-        """hidden: of each direction."""
+        """hidden: width of each direction."""
         super().__init__()
         self.lstm = nn.LSTM(size, hidden, batch_first=True, bidirectional=True)
 
@@ -25,15 +25,15 @@ class BiLSTM(nn.Module):
 
 
 class BiGRU(nn.Module):
-    """A bidirectional GRU over right-padded sequences; zeros come out where padding went in."""
+    """A bidirectional GRU over right-padded sequences; the output is zero on padding."""
 
     def __init__(self, size: int, hidden: int) -> None:
         super().__init__()
         self.gru = nn.GRU(size, hidden, batch_first=True, bidirectional=True)
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """inputs [batch, length, size], lengths [batch] >= 1 on the CPU -> states [batch, length, 2 hidden] and the
-        last state of each direction, joined [batch, 2 hidden]."""
+        """inputs [batch, length, size], lengths [batch] >= 1 on the CPU -> states [batch, length, 2 hidden], and the
+        concatenated last states of both directions [batch, 2 hidden]."""
         packed = pack_padded_sequence(inputs, lengths, batch_first=True, enforce_sorted=False)
         states, last = self.gru(packed)
         padded, _ = pad_packed_sequence(states, batch_first=True, total_length=inputs.shape[1])

@@ -1,7 +1,7 @@
-"""A pretrained transformer as the text encoder, in the place of a word table.
+"""A pretrained transformer as the text encoder, instead of a word table.
 
-Everything here is padded on the right and masked, so that neither a post's neighbours in the batch nor the longest
-token's length change anything. Knows no model.
+Sequences are padded on the right and masked, so results depend neither on other posts in the batch nor on the longest
+token. Does not depend on any model.
 """
 
 from typing import Any, cast
@@ -16,16 +16,16 @@ from models.text.pretrained import load_encoder
 from models.text.windows import split_by_length
 
 MAX_GROUP_PIECES = 4096
-"""Padded pieces in one pass through the transformer."""
+"""Maximum padded pieces in one pass through the transformer."""
 
 
 class Transformer(nn.Module):
     """A pretrained transformer over a batch's rows of word pieces.
 
-    Its word-piece embeddings stay as they were pretrained, and with `adapters` all of its weights do (each linear layer
-    gets an update of that rank, models/layers/lora.py), but for biases and norms if `tune_biases` (as BitFit, Ben Zaken
-    et al. 2022); what stays is not in a checkpoint. With `read_case`, how a token is written is added to its pieces'
-    embeddings, zero at first."""
+    Its word-piece embeddings are frozen. With `adapters`, all of its weights are frozen, and each linear layer gets an
+    update of that rank (models/layers/lora.py). With `tune_biases`, biases and norms are trained nevertheless (BitFit,
+    Ben Zaken et al. 2022). Frozen weights are not in checkpoints. With `read_case`, an embedding of a token's case,
+    initially zero, is added to its pieces' embeddings."""
 
     def __init__(
         self, name: str, adapters: int = 0, read_case: bool = False, tune_biases: bool = False
@@ -56,7 +56,7 @@ class Transformer(nn.Module):
         return states
 
     def _encode(self, batch: Batch, rows: Tensor, width: int) -> Tensor:
-        """[rows, width, size]: the last states of some rows, of which the longest has `width` pieces."""
+        """[rows, width, size]: the last states of some rows; the longest has `width` pieces."""
         embedded = self.encoder.get_input_embeddings()(batch.pieces[rows, :width])
         if self.case is not None:
             embedded = embedded + self.case(batch.pieces_case[rows, :width]).to(embedded.dtype)
@@ -73,5 +73,5 @@ def is_pretrained(name: str) -> bool:
 
 
 def first_pieces(states: Tensor, first_piece: Tensor) -> Tensor:
-    """The states of each token's first piece: [rows, m, size] and columns [rows, n] -> [rows, n, size]."""
+    """The state of each token's first piece: [rows, m, size] and columns [rows, n] -> [rows, n, size]."""
     return states.gather(1, first_piece.unsqueeze(-1).expand(-1, -1, states.shape[-1]))

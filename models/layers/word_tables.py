@@ -1,7 +1,7 @@
-"""Word tables: one or several, each filled from word vectors or learnt.
+"""Word tables: one or several, each initialized from word vectors or learnt.
 
-Everything here is padded on the right and masked, so that neither a post's neighbours in the batch nor the longest
-token's length change anything. Knows no model.
+Sequences are padded on the right and masked, so results depend neither on other posts in the batch nor on the longest
+token. Does not depend on any model.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 
 class WordTables(nn.Module):
-    """Words by one lookup table or several, joined: CWI has GloVe's beside fastText's."""
+    """Embeds words by one or several concatenated lookup tables: CWI has GloVe's and fastText's."""
 
     def __init__(self, words: int, sizes: Sequence[int], initialise: Callable[[Tensor], object]) -> None:
-        """words: ids, of which 0 is padding; sizes: each table's width; initialise: fills a table in place."""
+        """words: number of ids (0 is padding); sizes: width of each table; initialise: fills a table in place."""
         super().__init__()
         self.size = sum(sizes)
         self.tables = nn.ModuleList(table(words, size, initialise) for size in sizes)
@@ -29,7 +29,7 @@ class WordTables(nn.Module):
 
 
 def table(entries: int, size: int, initialise: Callable[[Tensor], object]) -> nn.Embedding:
-    """An embedding that `initialise` fills; zeros in row 0, which is padding."""
+    """An embedding filled by `initialise`; row 0 (padding) is zero."""
     embed = nn.Embedding(entries, size, padding_idx=0)
     with torch.no_grad():
         initialise(embed.weight)

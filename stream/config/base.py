@@ -1,6 +1,6 @@
-"""What the sections of the settings share: their base class, and the error for one of their keys.
+"""The base class of the settings' sections, and the error for one of their keys.
 
-SettingsError is no ValueError, so that pydantic passes it on as it is.
+SettingsError is not a ValueError, so that pydantic passes it on unchanged.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def _unset(value: Any) -> Any:
-    """An empty text is no folder, least of all the current one."""
+    """An empty string means no folder; it must not become the current one."""
     return None if value == "" else value
 
 

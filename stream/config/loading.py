@@ -1,10 +1,10 @@
 """Settings from flags (`--set section.key=value`) over environment over one TOML file over defaults.
 
-Own code: pydantic-settings passes over a variable whose section is misspelt, and takes secrets from flags.
+Own code: pydantic-settings ignores a variable with a misspelt section, and accepts secrets from flags.
 
-An environment variable is `TRIMOD_SECTION__KEY` (`TRIMOD_KAFKA__PARTITIONS=16`); the file is what
-`--config FILE` or `TRIMOD_CONFIG` names. An unknown key, a bad value or a combination that cannot work stops the start
-with the key's name. Secrets are never shown, and not taken from flags, which every user of the machine can read.
+An environment variable is `TRIMOD_SECTION__KEY` (`TRIMOD_KAFKA__PARTITIONS=16`). The file is given by `--config FILE`
+or `TRIMOD_CONFIG`. Unknown keys, invalid values and impossible combinations prevent startup, and the error names the
+key. Secrets are never shown. They are not accepted from flags, which every user of the machine can read.
 """
 
 import os
@@ -33,9 +33,9 @@ def load_settings(
     overrides: Sequence[str] = (),
     environ: Mapping[str, str] = os.environ,
 ) -> Settings:
-    """Merge defaults, the TOML file, the environment and `section.key=value` overrides, in rising order.
+    """Merge defaults, the TOML file, the environment and `section.key=value` overrides; later ones win.
 
-    Raises SettingsError naming the key for anything unknown or of the wrong type.
+    Raises SettingsError, naming the key, for an unknown key or an invalid value.
     """
     merged: dict[str, dict[str, Any]] = {}
     for source in (_from_file(config, environ), _from_environment(environ), _from_overrides(overrides)):
@@ -50,7 +50,7 @@ def load_settings(
 
 
 def with_flags(settings: Settings, section: str, flags: Mapping[str, Any]) -> Settings:
-    """`settings` with a command's own flags over one section; None means not given. Raises SettingsError."""
+    """`settings` with a command's own flags applied to one section; None means not given. Raises SettingsError."""
     values = settings.model_dump()
     values[section] |= {name: value for name, value in flags.items() if value is not None}
     try:
@@ -69,7 +69,7 @@ def documented_fields() -> list[tuple[str, FieldInfo]]:
 
 
 def secret_names() -> set[str]:
-    """`section.key` of every setting whose value nobody may see."""
+    """`section.key` of every setting whose value must not be shown."""
     return {name for name, field in documented_fields() if field.annotation is SecretStr}
 
 
@@ -116,12 +116,12 @@ def _from_overrides(overrides: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def _refuse_secret(name: str, value: str) -> None:
-    """A flag stands in the list of processes and in the shell's history."""
+    """Flags are visible in the process list and in the shell's history."""
     section, _, key = name.partition(".")
     variable = f"{PREFIX}{section}__{key}".upper()
     if name in secret_names():
         where = f"{variable}, the settings file or {name}_file"
-        raise SettingsError(f"'{name}' is a secret, which --set would show to everybody: use {where}")
+        raise SettingsError(f"'{name}' is a secret, which --set would expose: use {where}")
     if name == "redis.url" and "@" in value:
         where = "TRIMOD_REDIS__PASSWORD or redis.password_file"
-        raise SettingsError(f"'{name}' holds a password, which --set would show to everybody: use {where}")
+        raise SettingsError(f"'{name}' contains a password, which --set would expose: use {where}")

@@ -34,7 +34,7 @@ def split_redis_url(values: Any) -> Any:
     login = {"username": unquote(parts.username or ""), "password": unquote(parts.password or "")}
     login = {key: value for key, value in login.items() if value}
     if twice := [key for key in login if values.get(key)]:
-        raise SettingsError(f"bad setting 'redis.{twice[0]}': it is in redis.url too: leave one of them out")
+        raise SettingsError(f"bad setting 'redis.{twice[0]}': redis.url contains it too: remove one of them")
     return values | {"url": parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()} | login
 
 

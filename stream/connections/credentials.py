@@ -30,7 +30,7 @@ def secret(section: Kafka | Redis | Worker, key: str) -> str:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise bad(section, f"{key}_file", f"cannot read {path}: {_reason(error)}") from None
-    found = text.removesuffix("\n").removesuffix("\r")  # an editor's; all else belongs to it
+    found = text.removesuffix("\n").removesuffix("\r")  # from editors; the rest is the secret
     if not found or "\0" in found:
         raise bad(section, f"{key}_file", f"{path} is empty or contains a NUL character")
     return found

@@ -23,7 +23,7 @@ from stream.connections.credentials import secret
 from stream.connections.tls import tls_context
 
 
-class _NotLetIn(Exception):
+class _AccessRefused(Exception):
     """The broker refused access; the message contains the reason."""
 
 
@@ -48,22 +48,22 @@ def _log_in(link: ssl.SSLSocket, protocol: KafkaProtocol, host: str, options: di
     error = for_code(answer.error_code)
     if error is UnsupportedSaslMechanismError:
         offered = ", ".join(answer.mechanisms)
-        raise _NotLetIn(f"it does not support {name} (kafka.sasl_mechanism), only {offered}")
+        raise _AccessRefused(f"it does not support {name} (kafka.sasl_mechanism), only {offered}")
     if error is IllegalSaslStateError:
-        raise _NotLetIn("it does not accept a user name and password (kafka.security_protocol)")
+        raise _AccessRefused("it does not accept a user name and password (kafka.security_protocol)")
     mechanism = get_sasl_mechanism(name)(host=host, **options)
     while not mechanism.is_done():
         request = SaslAuthenticateRequest(version=0, auth_bytes=mechanism.auth_bytes())
         answer = _ask(link, protocol, request)
         if answer.error_code:
-            raise _NotLetIn("it refuses the user name or the password (kafka.username, kafka.password)")
+            raise _AccessRefused("it refuses the user name or the password (kafka.username, kafka.password)")
         try:
             mechanism.receive(answer.auth_bytes)
         except ValueError:  # SCRAM: the broker could not prove that it knows the password
-            raise _NotLetIn("SCRAM: the broker could not prove its identity") from None
+            raise _AccessRefused("SCRAM: the broker could not prove its identity") from None
 
 
-def _knock(host: str, port: int, options: dict[str, Any]) -> None:
+def _check_access(host: str, port: int, options: dict[str, Any]) -> None:
     with tls_link(host, port, options["ssl_context"]) as link:
         protocol = KafkaProtocol(client_id="trimod-check")
         _ask(link, protocol, ApiVersionsRequest(version=0))
@@ -102,13 +102,13 @@ def check_broker(kafka: Kafka) -> None:
     for server in kafka.bootstrap_servers.split(","):
         host, _, port = server.strip().rpartition(":")
         try:
-            _knock(host.strip("[]"), int(port), options)
+            _check_access(host.strip("[]"), int(port), options)
         except ssl.SSLError as error:
             if why := why_refused(error):
                 raise _refused(server, f"{why} (kafka.ca_file, kafka.certificate_file)") from None
         except OSError:
             continue
-        except _NotLetIn as error:
+        except _AccessRefused as error:
             raise _refused(server, str(error)) from None
         return
 

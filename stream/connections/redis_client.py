@@ -64,7 +64,7 @@ def connect(settings: RedisSettings) -> Redis:
         decode_responses=True,
         socket_connect_timeout=CONNECT_TIMEOUT,
         socket_timeout=ANSWER_TIMEOUT,
-        retry=Retry(NoBackoff(), 1),  # one: a pooled connection may have died; more is the caller's backoff
+        retry=Retry(NoBackoff(), 1),  # one, since a pooled connection may have died; callers back off
     )
     return Redis.from_pool(pool)
 

@@ -36,7 +36,7 @@ def _await_verdict(link: ssl.SSLSocket) -> None:
         return
     link.settimeout(0)
     try:
-        link.recv(1)  # tickets are taken in on the way; neither Kafka nor Redis speaks first
+        link.recv(1)  # also processes session tickets; neither Kafka nor Redis sends first
     except ssl.SSLWantReadError:
         pass
     finally:

@@ -55,7 +55,7 @@ class Assignment:
     async def on_assigned(self, app: Any, assigned: Iterable[Any], **_: Any) -> None:
         """Faust's signal: these are now ours too. Returns at once; slow work continues in the background."""
         if self._closing:
-            return  # nobody would end what is begun now
+            return  # nothing would stop tasks that are started now
         for tp in assigned:
             if tp.topic != self._settings.kafka.posts_topic:
                 continue
@@ -82,8 +82,8 @@ class Assignment:
         for partition in gone:
             self._intake.close(partition)
             self._delivery.close(partition)
-        await self._committer.at_last(gone)
-        await self._let_go(gone)
+        await self._committer.commit_last(gone)
+        await self._release(gone)
 
     def begin_no_more(self) -> None:
         """The worker is stopping: new partitions are left to others."""
@@ -93,12 +93,12 @@ class Assignment:
         """Commit finished posts, and give up all partitions; `blameless` if the worker does not exit because of a post
         in progress."""
         partitions = list(self._partitions.values())
-        await self._committer.at_last(partitions)
+        await self._committer.commit_last(partitions)
         if blameless:
-            await self._let_go(partitions)
+            await self._release(partitions)
         self._partitions.clear()  # a rebalance may still come, and has nothing more to say about them
 
-    async def _let_go(self, partitions: Sequence[Partition[ProcessedPost]]) -> None:
+    async def _release(self, partitions: Sequence[Partition[ProcessedPost]]) -> None:
         """Posts in progress of these partitions are dropped cleanly: they are not suspects."""
         await self._journal.let_go([(each.claim, each.first) for each in partitions if each.claim])
 
@@ -114,7 +114,7 @@ class Assignment:
         if not partition.closed:
             start = Start(topic_id, await self._offsets.committed(partition.id, topic_id))
             partition.claim = await self._journal.claim(topic_id, partition.id.partition, start.first)
-            if not partition.start.done():  # else it was closed meanwhile
+            if not partition.start.done():  # otherwise it was closed meanwhile
                 partition.start.set_result(start)
 
     async def _audit_counters(self, partitions: Sequence[Partition[ProcessedPost]]) -> None:
@@ -123,7 +123,7 @@ class Assignment:
         bounds = await self._offsets.bounds([partition.id for partition in opened])
         for partition in opened:
             partition.begin, partition.end = bounds[partition.id]
-        await self._topic.uuid("checking the counters")  # else these may be another topic's bounds
+        await self._topic.uuid("checking the counters")  # otherwise these may be another topic's bounds
         await self._counter_audit.check(opened, counted)
 
 

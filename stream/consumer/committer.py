@@ -38,13 +38,13 @@ class Committer:
         self.count = 0
         """Number of commits that the broker accepted."""
 
-    async def regularly(self) -> None:
+    async def commit_periodically(self) -> None:
         """Commit every COMMIT_INTERVAL; never ends."""
         while True:
             await asyncio.sleep(COMMIT_INTERVAL)
             await self._backoff.persist("committing", lambda: self._commit(self._partitions.values()))
 
-    async def at_last(self, partitions: Iterable[Partition[ProcessedPost]]) -> None:
+    async def commit_last(self, partitions: Iterable[Partition[ProcessedPost]]) -> None:
         """Commit the finished posts of partitions that are given up; one short attempt."""
         try:
             await asyncio.wait_for(self._commit(list(partitions)), LAST_COMMIT_TIMEOUT)

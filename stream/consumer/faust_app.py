@@ -31,7 +31,7 @@ def faust_app(settings: Settings, datadir: Path) -> faust.App:
         datadir=str(datadir),
         store="memory://",
         web_enabled=False,
-        topic_disable_leader=True,  # else every group gets a topic for electing a leader
+        topic_disable_leader=True,  # otherwise every group gets a topic for leader election
         topic_allow_declare=False,
         topic_partitions=kafka.partitions,
         consumer_auto_offset_reset="earliest",

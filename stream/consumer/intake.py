@@ -101,7 +101,7 @@ class Intake:
     def _sort(self, message: Any) -> None:
         partition = self._partitions.get(TopicPartition(message.topic, message.partition))
         if partition is not None and message.generation_id == partition.generation:
-            self._inboxes[partition].put(message)  # else never committed: its next owner reads it again
+            self._inboxes[partition].put(message)  # others are not committed: the next owner reads them again
 
     async def _take_all(self, partition: Partition[ProcessedPost], inbox: Inbox) -> None:
         start = await asyncio.shield(partition.start)
@@ -114,7 +114,7 @@ class Intake:
     async def _take(self, partition: Partition[ProcessedPost], start: Start, message: Any) -> None:
         verdict = partition.judge(start, message.offset)
         if verdict is Verdict.DROP and message.offset < partition.entered:
-            self._topic.ask()  # a topic that was made anew begins its offsets again
+            self._topic.ask()  # the offsets of a recreated topic start again
         if verdict is Verdict.SEEK:
             verdict = await self._judge_jump(partition, start, message.offset)
         if verdict is Verdict.TAKE:
@@ -128,9 +128,9 @@ class Intake:
         if fetched.position <= expected or fetched.last_post >= expected:
             return
         if fetched.first > expected:
-            # A fetch was not noted: aiokafka began elsewhere (a commit for a topic that is gone), or fetched while a
-            # rebalance set the positions. Read the rest again: posts that arrive twice are dropped.
-            with contextlib.suppress(TimeoutError):  # then the next look tries again
+            # A fetch was not noted: aiokafka started elsewhere (a commit for a deleted topic), or fetched while a
+            # rebalance set the positions. Read the rest again; duplicate posts are dropped.
+            with contextlib.suppress(TimeoutError):  # the next check retries
                 await self._offsets.seek(partition.id, expected)
             return
         log.debug("%s: offsets %d to %d contain no posts", partition.name, expected, fetched.position - 1)

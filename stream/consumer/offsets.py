@@ -89,14 +89,14 @@ class Offsets:
             return consumer
 
         async def fetch_and_note(consumer: AIOKafkaConsumer, *arguments: Any, **options: Any) -> Any:
-            if self._refused:  # what was fetched with what failed is lost: nothing more may be handed on
+            if self._refused:  # records fetched together with the failed ones are lost: pass on no others
                 await asyncio.sleep(ASK_AGAIN)
                 return {}
             seeks, positions = self._seeks, self._positions(consumer)
             try:
                 records = await fetch(consumer, *arguments, **options)
             except KafkaError as error:
-                # Faust would crash, with a page of tracebacks: here, whoever looks at `error` decides
+                # Faust would crash with a page of tracebacks; here, the reader of `error` decides
                 self._refused = None if consumer._coordinator._pending_exception else error
                 return {}
             if seeks == self._seeks:
@@ -140,7 +140,7 @@ class Offsets:
         """Where each log begins and ends, open transactions included. Slow: it waits behind the long poll of a fetch.
         Raises PassingFault."""
         consumer = self._consumer()
-        whole = copy.copy(consumer._fetcher)  # the consumer's own tells the end of what is committed
+        whole = copy.copy(consumer._fetcher)  # the original returns the end of committed records
         whole._isolation_level = READ_UNCOMMITTED
         timeout_ms = int(SLOW_ANSWER_TIMEOUT * 1000)
         try:
@@ -162,20 +162,20 @@ class Offsets:
 
     def pause(self, partition: TopicPartition) -> None:
         """Stop fetching `partition`, if it is still ours, until `resume`; posts that Faust already has still arrive."""
-        self._tell(lambda consumer: consumer.pause(partition))
+        self._run_later(lambda consumer: consumer.pause(partition))
 
     def resume(self, partition: TopicPartition) -> None:
         """Fetch `partition` again, if it is still ours."""
-        self._tell(lambda consumer: consumer.resume(partition))
+        self._run_later(lambda consumer: consumer.resume(partition))
 
     def retry_join(self) -> None:
         """Let the consumer retry to join the group, after the error at which it waits (`error`)."""
 
         def retry(consumer: AIOKafkaConsumer) -> None:
             with contextlib.suppress(KafkaError):
-                consumer._coordinator.check_errors()  # raises the error, and so lets the coordinator go on
+                consumer._coordinator.check_errors()  # raises the error, and so lets the coordinator continue
 
-        self._tell(retry)
+        self._run_later(retry)
 
     def end(self, partition: TopicPartition) -> int | None:
         """The end of the readable part of the partition's log at the last fetch; None before the first."""
@@ -260,7 +260,7 @@ class Offsets:
                 first = before.first if before.position == first else first
             self._fetched[partition] = Fetched(generation, first, last, position)
 
-    def _tell(self, what: Callable[[AIOKafkaConsumer], None]) -> None:
+    def _run_later(self, what: Callable[[AIOKafkaConsumer], None]) -> None:
         """Run `what` in the consumer's loop, soon; calls stay in order."""
 
         def do() -> None:

@@ -1,11 +1,11 @@
--- Counts one batch of one partition, wholly or not at all. Called only by stream/counters/store.py, which explains the keys.
+-- Counts one batch of one partition atomically. Called only by stream/counters/store.py, which explains the keys.
 --
--- KEYS[1]  root that all keys begin with; they share its hash tag, so those named only below are in the same slot
+-- KEYS[1]  root that all keys begin with; they share its hash tag, so the keys derived below are in the same slot
 -- ARGV[1]  generation to write; '' for the current one
 -- ARGV[2]  field of the high-water mark: topic UUID and partition
 -- ARGV[3]  JSON: {window, tolerance, buckets: [[name, seconds, keep], ...]}, times in ms except a bucket's width
 -- ARGV[4]  JSON: [[offset, id, tagged_at, created_at, [[type, canonical], ...]], ...] in offset order
--- Returns the mark as it was before (-1: none), as text; or 'held' (a rebuild is switching generations: try again) or
+-- Returns the previous mark (-1: none), as text; or 'held' (a rebuild is switching generations: try again) or
 -- 'lost' (this rebuild's lock is gone).
 
 local root, generation, field = KEYS[1], ARGV[1], ARGV[2]
@@ -50,7 +50,7 @@ local function count(kind, canonical, created, tagged)
   for _, bucket in ipairs(options.buckets) do
     local name, seconds, keep = bucket[1], bucket[2], bucket[3]
     local start = math.floor(created / 1000 / seconds) * seconds
-    if (start + seconds) * 1000 + keep > now then -- else over-age: this bucket has had its time
+    if (start + seconds) * 1000 + keep > now then -- otherwise the bucket has expired
       local key = string.format('%s%s:%s:%.0f', base, name, kind, start)
       add_to(key, canonical)
       keeps[key] = keep
@@ -58,8 +58,8 @@ local function count(kind, canonical, created, tagged)
   end
 end
 
--- Expire a key after `keep` ms, and remember that it is to be there until then: evicted.lua finds those that are not. One
--- that is empty, as the sightings are where none is left of the window, is no key.
+-- Expire a key after `keep` ms, and remember that it must exist until then: evicted.lua finds keys that do not. Empty
+-- keys do not exist in Redis, such as the dedup window if all of its entries are too old.
 local function expire(key, keep)
   if redis.call('PEXPIRE', key, keep) == 1 then
     redis.call('ZADD', base .. 'expiring', string.format('%.0f', now + keep), key)

@@ -1,8 +1,8 @@
--- Finds keys of the current generation that should be there and are not: evicted, or deleted by somebody. Called only by
+-- Finds missing keys of the current generation: they were evicted, or deleted from outside. Called only by
 -- stream/counters/store.py, which explains the keys.
 --
 -- KEYS[1]  root that all keys begin with
--- Returns [how many are gone, one of them].
+-- Returns [number of missing keys, one of them].
 
 local root = KEYS[1]
 local base = root .. ':' .. (redis.call('GET', root .. ':generation') or '0') .. ':'

@@ -27,7 +27,7 @@ class CounterIntegrity:
         """The counters are not to be trusted, because of `reason`. Never raises: if it cannot store the reason for the
         other workers, `refresh` does so later."""
         if not self.lost:
-            self._say(reason)
+            self._report(reason)
             with contextlib.suppress(PassingFault):
                 self._generation = await self._counters.distrust(reason)
 
@@ -41,9 +41,9 @@ class CounterIntegrity:
             self.lost = self._generation = ""
         elif reason and not self.lost:
             self._generation = generation
-            self._say(reason)
+            self._report(reason)
 
-    def _say(self, reason: str) -> None:
+    def _report(self, reason: str) -> None:
         self.lost = reason
         log.warning(
             "%s: the counters are not to be trusted until `trimod counters rebuild`; tagging continues",

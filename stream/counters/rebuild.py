@@ -94,7 +94,7 @@ class _Rebuild:
         leftover = self.generation
         try:
             await self._sweep(lambda generation: generation not in (current, self.generation))
-            # receipts are not sent in transactions: one that somebody left open there must not hide them
+            # receipts are not sent in transactions: an open transaction of another producer must not hide them
             kafka = settings.kafka.model_copy(update={"isolation_level": "read_uncommitted"})
             with open_topic(kafka, kafka.tagged_topic) as reader:
                 begins = reader.beginnings()
@@ -155,7 +155,7 @@ class _Rebuild:
         script = self.counters.client.register_script(_SWITCH.read_text(encoding="utf-8"))
         committed = orjson.dumps(committed_marks(reader.kafka))  # before the ends, as `accounted` below
         for _ in range(ATTEMPTS):
-            await self._replay(reader, reader.ends(), begins, progress)  # so that their wait is short
+            await self._replay(reader, reader.ends(), begins, progress)  # so that the wait is short
             with redis_faults(self.counters.settings.url):
                 await self.counters.client.set(f"{self.counters.root}:hold", self.generation, px=HOLD_MS)
             accounted = await self.counters.marks()  # before the ends: their receipts are then below these

@@ -1,10 +1,10 @@
--- Makes a rebuilt generation the current one, if nothing is missing from it. Called only by stream/counters/rebuild.py.
+-- Makes a rebuilt generation the current one if it is complete. Called only by stream/counters/rebuild.py.
 --
 -- KEYS[1]  root of the counters' keys     ARGV[1]  the rebuilt generation
--- ARGV[2]  JSON: the current generation's marks as read before the last receipts were: those are all accounted for
--- ARGV[3]  JSON: the highest offset committed, by the marks' fields, read before that: dead posts have no receipts,
---          so a mark may lie below, and workers would take that for a loss
--- Returns 'switched', 'behind' (somebody counted meanwhile: read on) or 'lost' (the rebuild's lock is gone).
+-- ARGV[2]  JSON: the current generation's marks, read before the last receipts, so that all are accounted for
+-- ARGV[3]  JSON: the highest committed offsets, by the marks' fields, read before that: dead posts have no receipts,
+--          so a mark may be below, and workers would treat that as lost counts
+-- Returns 'switched', 'behind' (a worker counted meanwhile: continue reading) or 'lost' (the rebuild's lock is gone).
 
 local root, generation, accounted, committed = KEYS[1], ARGV[1], cjson.decode(ARGV[2]), cjson.decode(ARGV[3])
 if redis.call('GET', root .. ':rebuild') ~= generation then return 'lost' end

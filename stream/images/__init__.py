@@ -1,4 +1,4 @@
-"""A post's images to pictures: local files, base64 and URLs.
+"""Loads the pictures of a post: from local files, base64 and URLs.
 
-With protection against requests into our own network. Knows no Kafka.
+Protects against requests into our own network. Does not use Kafka.
 """

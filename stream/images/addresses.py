@@ -1,15 +1,15 @@
-"""Which addresses may be connected to: the public internet's, and no others.
+"""Allows connections only to addresses of the public internet (SSRF guard).
 
-Own code: no library that we know of guards aiohttp up to the socket, which DNS rebinding calls for.
+Own code: we know of no library that guards aiohttp down to the socket, as DNS rebinding requires.
 
-A URL comes from strangers, and a worker stands inside somebody's network: the name in it must not lead to
-the machine itself, to its neighbours or to a cloud's metadata service. The tables are IANA's registries of
-special-purpose addresses, strictly read; not `ipaddress.is_global`, which differs between Python's releases
-and takes multicast for global. What carries an IPv4 address inside an IPv6 one is refused as a whole (mapped,
-6to4, Teredo), except NAT64's well-known prefix, by which a network without IPv4 reaches all of it.
+URLs come from strangers, and a worker runs inside a private network. The host of a URL must not lead to the machine
+itself, to its neighbours or to a cloud's metadata service. The tables are IANA's registries of special-purpose
+addresses, strictly read. `ipaddress.is_global` is not used: it differs between Python releases and treats multicast as
+global. IPv6 addresses that contain an IPv4 address are refused (mapped, 6to4, Teredo). The exception is NAT64's
+well-known prefix, through which a network without IPv4 reaches all IPv4 hosts.
 
-`PublicResolver` is where aiohttp asks: a name is looked up once, all that was found is vetted, and sockets are made
-for vetted numbers only, so neither a second lookup (DNS rebinding) nor an address in the URL gets around it.
+aiohttp uses `PublicResolver`. It looks up a name once, vets all addresses found, and opens sockets to vetted addresses
+only. So neither a second lookup (DNS rebinding) nor an address in the URL gets around it.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 Network = IPv4Network | IPv6Network
 Lookup = Callable[[str], Awaitable[Sequence[str]]]
-"""From a host name to its addresses as text. Raises OSError."""
+"""Maps a host name to its addresses as text. Raises OSError."""
 
 SPECIAL_4 = tuple(
     IPv4Network(network)
@@ -50,7 +50,7 @@ SPECIAL_4 = tuple(
     )
 )
 UNICAST_6 = IPv6Network("2000::/3")
-"""All that was ever given out; loopback, mapped, unique local, link-local, site-local and multicast lie beyond."""
+"""All global unicast space; loopback, mapped, unique local, link-local, site-local and multicast are outside."""
 SPECIAL_6 = tuple(
     IPv6Network(network)
     for network in (
@@ -64,11 +64,11 @@ SPECIAL_6 = tuple(
 NAT64 = IPv6Network("64:ff9b::/96")
 
 MAX_LOOKUPS = 64
-"""Lookups at once; names whose servers never answer must not cost a thread each."""
+"""Maximum concurrent lookups: names whose servers never answer must not use up threads."""
 
 
 class RefusedAddress(OSError):
-    """An address that is not connected to. An OSError, as that is what aiohttp expects of a connection."""
+    """A refused address. An OSError, because aiohttp expects one if a connection fails."""
 
 
 def is_global(address: IPv4Address | IPv6Address) -> bool:
@@ -85,11 +85,11 @@ def is_global(address: IPv4Address | IPv6Address) -> bool:
 
 
 def vet(address: str, also: Collection[Network] = ()) -> None:
-    """Raise RefusedAddress unless `address` is global, or in one of the networks that are allowed `also`."""
+    """Raise RefusedAddress unless `address` is global or in one of the networks in `also`."""
     try:
         parsed = ip_address(address)
     except ValueError:
-        raise RefusedAddress(f"{address!r} is no address") from None
+        raise RefusedAddress(f"{address!r} is not an IP address") from None
     if not is_global(parsed) and not any(parsed in network for network in also):
         raise RefusedAddress(f"{address} is not on the public internet")
 
@@ -98,15 +98,15 @@ _lookups = threading.BoundedSemaphore(MAX_LOOKUPS)
 
 
 async def look_up(host: str) -> Sequence[str]:
-    """The addresses of `host`, as the system knows them. Raises OSError where there are none.
+    """The addresses of `host` from the system's resolver. Raises OSError if there are none.
 
-    In a thread that dies with the process: an executor's threads are waited for at the end, and a name
-    server that never answers would hold up a worker that was told to stop.
+    Runs in a daemon thread: an executor waits for its threads at exit, so a name server that never answers would delay
+    a worker that was told to stop.
     """
     loop, running = asyncio.get_running_loop(), _lookups
     answer: asyncio.Future[Sequence[str]] = loop.create_future()
 
-    def tell(found: Sequence[str], error: OSError | None) -> None:
+    def set_answer(found: Sequence[str], error: OSError | None) -> None:
         if answer.cancelled():
             return
         if error is None:
@@ -122,11 +122,11 @@ async def look_up(host: str) -> Sequence[str]:
         except OSError as error:
             failed = error
         except UnicodeError as error:  # a label of more than 63 bytes
-            failed = OSError(f"{host!r} is no host name: {error}")
+            failed = OSError(f"{host!r} is not a valid host name: {error}")
         finally:
             running.release()
         with contextlib.suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(tell, found, failed)
+            loop.call_soon_threadsafe(set_answer, found, failed)
 
     if not running.acquire(blocking=False):
         raise OSError(f"{MAX_LOOKUPS} host names are being looked up already")
@@ -135,7 +135,7 @@ async def look_up(host: str) -> Sequence[str]:
 
 
 class PublicResolver(AbstractResolver):
-    """aiohttp's resolver and maker of sockets. `also`: networks that are allowed beside the public internet."""
+    """Resolver and socket factory for aiohttp. `also`: networks that are allowed besides the public internet."""
 
     def __init__(self, lookup: Lookup = look_up, also: Collection[Network] = ()) -> None:
         self._lookup = lookup
@@ -144,8 +144,8 @@ class PublicResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """The addresses of `host`. Raises RefusedAddress if only one of them is not allowed: a name that
-        leads outside and inside is no accident."""
+        """The addresses of `host`. Raises RefusedAddress if even one of them is not allowed: a name with public and
+        private addresses is probably an attack."""
         found = list(dict.fromkeys(await self._lookup(host)))
         if not found:
             raise OSError(f"{host} has no address")
@@ -154,14 +154,16 @@ class PublicResolver(AbstractResolver):
         return [_result(host, address, port) for address in found]
 
     def socket(self, info: tuple[Any, ...]) -> socket.socket:
-        """A socket for one of `getaddrinfo`'s five-tuples. The last gate: URLs with an address in the
-        host's place reach no resolver. Raises RefusedAddress."""
+        """A socket for one of `getaddrinfo`'s five-tuples. Raises RefusedAddress.
+
+        The last check: a URL with an address as its host is never resolved.
+        """
         family, type_, protocol, _, address = info
         vet(str(address[0]), self._also)
         return socket.socket(family, type_, protocol)
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing: there are no resources to release."""
 
 
 def _result(host: str, address: str, port: int) -> ResolveResult:

@@ -1,9 +1,9 @@
-"""One URL to the bytes of an image, within limits: of redirects, headers, type, size and waiting.
+"""Downloads the bytes of one image by URL, with limits on redirects, headers, type, size and waiting time.
 
-Redirects are followed by hand, so that each is checked as the first URL was (stream/images/url_policy.py), and every
-connection goes through stream/images/addresses.py. No cookies, no proxies from the environment, no compression: what
-comes compressed all the same is refused, unread. The total time and who may ask when is the caller's business
-(stream/images/url_fetcher.py); what the bytes are, only the decoder tells (models/vision/decoding.py).
+Redirects are followed here, so that each is checked like the first URL (stream/images/url_policy.py). Every connection
+goes through stream/images/addresses.py. Cookies, proxies from the environment and compression are not used; compressed
+responses are refused unread. The caller limits total time and concurrency (stream/images/url_fetcher.py). Only the
+decoder determines what the bytes are (models/vision/decoding.py).
 """
 
 import ssl
@@ -37,17 +37,19 @@ MAX_REDIRECTS = 3
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 TYPES = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
 TIMEOUTS = ClientTimeout(total=None, connect=2.0, sock_connect=2.0, sock_read=2.0)
-"""Seconds: for name, connection and TLS together, and for every read."""
+"""Seconds: for lookup, connection and TLS together, and for every read."""
 MAX_LINE = 8190
-"""Bytes of a status or header line."""
+"""Maximum bytes of a status or header line."""
 MAX_HEADERS = 64
 CHUNK = 64 * 2**10
 HEADERS = {"User-Agent": "trimod-stream", "Accept": ", ".join(sorted(TYPES)), "Accept-Encoding": "identity"}
 
 
 class Downloader:
-    """Makes its connections when it is first asked; to be closed. `also`, `lookup` and `tls` are other
-    networks, names and authorities than the public internet's."""
+    """Connects on first use; must be closed.
+
+    `also`, `lookup` and `tls` allow other networks, names and certificate authorities than the public internet's.
+    """
 
     def __init__(
         self,
@@ -62,7 +64,7 @@ class Downloader:
         self._session: aiohttp.ClientSession | None = None
 
     async def get(self, url: URL) -> bytes:
-        """The body at `url`, which `rules` have checked. Raises NotFetched with the reason."""
+        """The body at `url`, which `rules` must have checked. Raises NotFetched with the reason."""
         try:
             return await self._follow(url)
         except TimeoutError:
@@ -90,7 +92,7 @@ class Downloader:
         raise NotFetched(TOO_MANY_REDIRECTS)
 
     def _target(self, response: aiohttp.ClientResponse) -> URL:
-        """Where the redirect leads, checked as if a post had named it."""
+        """The target of a redirect, checked like the URL in a post."""
         location = response.headers.get(hdrs.LOCATION, "")
         try:
             target = response.url.join(URL(location))
@@ -104,7 +106,7 @@ class Downloader:
                 ssl=True if self._tls is None else self._tls,
                 resolver=self._vetted,
                 socket_factory=self._vetted.socket,
-                limit=0,  # who may ask when is the caller's business
+                limit=0,  # the caller limits concurrency
             )
             self._session = aiohttp.ClientSession(
                 connector=connector,
@@ -131,7 +133,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _check_head(response: aiohttp.ClientResponse) -> None:
-    """Raise NotFetched unless status and headers announce an image of a size that we take."""
+    """Raise NotFetched unless status and headers announce an image of an accepted size."""
     if response.status != 200:
         raise NotFetched(_status_outcome(response.status))
     if response.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() not in ("identity", ""):

@@ -1,8 +1,8 @@
-"""How much may be asked of one host at once, and when to leave a host alone for a while.
+"""Limits the concurrent requests per image host, and skips failing hosts for a while (circuit breaker).
 
-A host that fails time and again would cost every post with an image there its full waiting time: after
-FAILURES in a row it is away for AWAY seconds, in which its images are skipped; then it is tried again, and one
-more failure sends it away again. Any answer, also "no such image", is a sign of life.
+A host that keeps failing would cost each post with an image there its full waiting time. After FAILURES in a row, the
+host is away for AWAY seconds, and its images are skipped. Then it is tried again, and one more failure sends it away
+again. Any response, even "no such image", counts as an answer.
 """
 
 import asyncio
@@ -12,15 +12,15 @@ from collections.abc import Callable
 from cachetools import LRUCache
 
 FAILURES = 8
-"""Failures in a row, without an answer between."""
+"""Consecutive failures without an answer."""
 AWAY = 30.0
-"""Seconds."""
+"""Seconds that a failing host is skipped."""
 MAX_HOSTS = 1000
-"""Hosts that are remembered: with `fetch.hosts` open, strangers choose them."""
+"""Maximum hosts remembered: if `fetch.hosts` allows any host, strangers choose them."""
 
 
 class HostLimiter:
-    """One host's. `slots` are for whoever asks it."""
+    """The limiter of one host. Take one of `slots` for each request."""
 
     def __init__(self, slots: int, clock: Callable[[], float]) -> None:
         self.slots = asyncio.Semaphore(slots)
@@ -42,7 +42,7 @@ class HostLimiter:
 
 
 class HostLimiters:
-    """The gates of all hosts; those asked for least recently are forgotten."""
+    """The limiters of all hosts; the least recently used are dropped."""
 
     def __init__(self, slots: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._slots = slots

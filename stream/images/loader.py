@@ -1,8 +1,7 @@
-"""The pictures of a post: bytes from `data`, or from a file below the workers' images root, decoded; and those
-that were fetched by URL before (stream/images/url_fetcher.py).
+"""Decodes the pictures of a post: from `data`, or from a file below the workers' images root.
 
-No image, a broken one, one that may not be read: normal inputs. The post is tagged without, and the
-outcome of every image is counted by reason. Runs in a thread pool.
+Images with a URL were fetched before (stream/images/url_fetcher.py). Missing, broken and unreadable images are normal
+inputs: the post is tagged without them. The outcome of every image is counted by reason. Runs in a thread pool.
 """
 
 import base64
@@ -18,7 +17,7 @@ from stream.images.outcomes import NO_ROOT, UNDECODABLE, UNREADABLE, USED, Image
 from stream.messages.posts import Post, PostImage
 
 Fetched = Mapping[PostImage, Picture | ImageOutcome]
-"""The picture of each of a post's images that has a URL, or why there is none."""
+"""For each image of a post with a URL: its picture, or the outcome if there is none."""
 
 log = logging.getLogger("trimod.worker")
 
@@ -26,8 +25,10 @@ log = logging.getLogger("trimod.worker")
 def fetch_pictures(
     post: Post, root: Path | None, fetched: Fetched
 ) -> tuple[list[Picture], list[ImageOutcome]]:
-    """The pictures of `post` that could be had, in order, and the outcome of each of its images. All that
-    have a URL are in `fetched`."""
+    """The usable pictures of `post`, in order, and the outcome of each of its images.
+
+    `fetched` must contain all images with a URL.
+    """
     pictures: list[Picture] = []
     outcomes: list[ImageOutcome] = []
     for image in post.images:
@@ -45,7 +46,7 @@ def _picture(image: PostImage, root: Path | None) -> Picture | ImageOutcome:
         except ValueError:
             return UNDECODABLE
     elif root is None:
-        _say_that_there_is_no_root()
+        _warn_no_root()
         return NO_ROOT
     else:
         try:
@@ -59,6 +60,6 @@ def _picture(image: PostImage, root: Path | None) -> Picture | ImageOutcome:
 
 
 @functools.cache
-def _say_that_there_is_no_root() -> None:
-    """Once per process: a forgotten setting would cost every post its images, and only a metric would tell."""
+def _warn_no_root() -> None:
+    """Once per process: with a forgotten setting, posts lose their images, and only a metric would show it."""
     log.warning("images with a path are skipped: worker.images_root (--images-root) is not set")

@@ -1,7 +1,7 @@
-"""Pictures named by a path: read only from below one root folder.
+"""Reads pictures by path, only from below one root directory.
 
-A post comes from strangers, so its path must not lead out of the root: not by `..`, not as an absolute
-path, not by a symbolic link. Used by workers for `{"path"}` images and by `ingest --embed-images`.
+Posts come from strangers, so a path must not lead out of the root: not by `..`, by an absolute path or by a symbolic
+link. Used by workers for `{"path"}` images and by `ingest --embed-images`.
 """
 
 from pathlib import Path
@@ -11,11 +11,11 @@ from stream.errors import SettingsError
 from stream.messages.base import MAX_POST_BYTES
 
 MAX_FILE = 4 * MAX_POST_BYTES
-"""Bytes of a file above which it is not read at all."""
+"""Maximum bytes of a file; larger ones are not read."""
 
 
 def check_root(root: Path | None) -> None:
-    """Raise SettingsError unless the setting is unset or a folder that is there: else every image is broken."""
+    """Raise SettingsError unless the setting is unset or an existing directory: otherwise every image is broken."""
     if root is not None and not root.is_dir():
         raise SettingsError(f"bad setting 'worker.images_root': {root} is not a directory")
 

@@ -1,6 +1,6 @@
-"""What can become of an image: the whole set, because each is a label of `trimod_images`.
+"""All possible outcomes of an image; each is a label of `trimod_images`.
 
-`used`, `broken` (there is no picture to be had there) or `skipped` (we did not look); and a short reason.
+An outcome is `used`, `broken` (there is no usable picture) or `skipped` (not attempted), with a short reason.
 """
 
 from dataclasses import dataclass
@@ -10,15 +10,14 @@ from models.core.errors import TrimodError
 
 @dataclass(frozen=True, slots=True)
 class ImageOutcome:
-    """What became of an image: `used`, `broken` or `skipped`; and a short reason, fit for a metric's
-    label."""
+    """The outcome of an image: `used`, `broken` or `skipped`, with a short reason for the metric's label."""
 
     outcome: str
     reason: str = ""
 
 
 class NotFetched(TrimodError):
-    """There is no picture to be had from a URL, for the reason in `outcome`; the post goes on without."""
+    """A URL gave no usable picture, for the reason in `outcome`; the post is processed without it."""
 
     def __init__(self, outcome: ImageOutcome) -> None:
         super().__init__(f"image is {outcome.outcome} ({outcome.reason})")
@@ -27,35 +26,35 @@ class NotFetched(TrimodError):
 
 USED = ImageOutcome("used")
 UNDECODABLE = ImageOutcome("broken", "undecodable")
-"""No base64, or no image that we can read."""
+"""Not valid base64, or not an image that we can decode."""
 UNREADABLE = ImageOutcome("broken", "unreadable")
 """No such file, or a path that leads out of the root."""
 NO_ROOT = ImageOutcome("skipped", "no images root")
 
 BAD_URL = ImageOutcome("broken", "bad url")
-"""No URL, or one with another scheme or port, with credentials, or with a host that is no name."""
+"""Not a URL; or one with a forbidden scheme or port, with credentials, or with an invalid host name."""
 HOST_NOT_ALLOWED = ImageOutcome("skipped", "host not allowed")
 """The host of the URL, or of one that it redirects to, is not in `fetch.hosts`."""
 ADDRESS_REFUSED = ImageOutcome("broken", "address refused")
 """The host's address is not on the public internet."""
 TOO_MANY_REDIRECTS = ImageOutcome("broken", "redirects")
 BAD_STATUS = ImageOutcome("broken", "status")
-"""The server says no: there is no such image, or not for us."""
+"""The server answered with an error status: the image does not exist, or access is denied."""
 RATE_LIMITED = ImageOutcome("broken", "rate limited")
 SERVER_ERROR = ImageOutcome("broken", "server error")
 BAD_TYPE = ImageOutcome("broken", "content type")
 ENCODED = ImageOutcome("broken", "content encoding")
-"""Compressed although we asked for no compression: refused, since it may be a bomb."""
+"""Compressed although we did not accept compression: refused, because it may be a decompression bomb."""
 TOO_LARGE = ImageOutcome("broken", "too large")
 BAD_ANSWER = ImageOutcome("broken", "bad answer")
-"""No HTTP, or headers beyond all measure."""
+"""Not valid HTTP, or oversized headers."""
 BAD_CERTIFICATE = ImageOutcome("broken", "tls")
 UNREACHABLE = ImageOutcome("broken", "unreachable")
-"""No such name, no connection, or a connection that broke."""
+"""Unknown host name, no connection, or a broken connection."""
 TIMEOUT = ImageOutcome("broken", "timeout")
 HOST_AWAY = ImageOutcome("skipped", "host away")
-"""The host failed time and again, and is left alone for a while."""
+"""The host kept failing and is skipped for a while."""
 BUSY = ImageOutcome("skipped", "busy")
-"""The image's turn did not come while the post's time still allowed a fair try."""
+"""No slot became free while enough of the post's time was left for a fair attempt."""
 FAULT = ImageOutcome("broken", "fault")
-"""An error of ours that nobody expected; the log has it."""
+"""An unexpected error in our code; see the log."""

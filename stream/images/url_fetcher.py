@@ -1,10 +1,10 @@
-"""The images of a post that are named by URL: downloaded and decoded, all at once, within the post's time.
+"""Downloads and decodes the images of a post that have a URL, concurrently and within the post's time limit.
 
-A fetch that fails is a normal input: its outcome stands in the picture's place, and nothing is raised. What is
-bounded: posts by the pipeline, seconds per post, images at once (and so the bytes in memory), images at once per
-host; a host that is away is left alone (stream/images/host_limits.py). A passing fault is tried once more. Decoded
-pictures are kept in memory for a while, as posts are shared and shared again; failures are not, and nothing is
-kept on disk.
+A failed fetch is a normal input: the result is its outcome instead of a picture, and nothing is raised. Limits apply to
+posts (in the pipeline), seconds per post, concurrent images (and so bytes in memory), and concurrent images per host.
+Hosts that are away are skipped (stream/images/host_limits.py). A passing fault is retried once. Decoded pictures are
+cached in memory for a while, because posts are shared repeatedly. Failures are not cached, and nothing is stored on
+disk.
 """
 
 import asyncio
@@ -42,20 +42,20 @@ from stream.images.url_policy import UrlRules
 from stream.messages.posts import PostImage
 
 PASSING = frozenset({TIMEOUT, UNREACHABLE, SERVER_ERROR})
-"""Tried once more, if the post's time allows."""
+"""Retried once, if the post's time allows."""
 HOST_FAILURES = PASSING | {RATE_LIMITED, BAD_CERTIFICATE}
 PAUSE = 0.2
-"""Seconds at most before the second try."""
+"""Maximum seconds before the second attempt."""
 KEPT_FOR = 600.0
-"""Seconds that a picture is kept: what is at a URL may change."""
+"""Seconds that a picture is cached: the content at a URL may change."""
 FAIR_TIME = 2.0
-"""Seconds that a host gets at least once it is asked (half of the post's time where that is less): a slot that comes
-later is not taken, or a healthy host would be cut off, and blamed, because our own queue was long."""
+"""Minimum seconds that a host gets to answer (half of the post's time if that is less). A slot that comes later is not
+used: otherwise a healthy host would time out, and be blamed, because our own queue was long."""
 log = logging.getLogger("trimod.worker")
 
 
 class ImageUrls:
-    """One worker's fetching; in one event loop, to be closed."""
+    """The fetcher of one worker, for one event loop; must be closed."""
 
     def __init__(self, settings: Fetch, downloader: Downloader | None = None) -> None:
         self._seconds = settings.seconds_per_post
@@ -66,7 +66,7 @@ class ImageUrls:
         self._kept = _Kept(settings.cache)
 
     async def fetch(self, images: Collection[PostImage], pool: Executor) -> Fetched:
-        """The picture of each of a post's images that has a URL, or why there is none. Decodes in `pool`."""
+        """For each image with a URL: its picture, or the outcome if there is none. Decodes in `pool`."""
         deadline = asyncio.get_running_loop().time() + self._seconds
         named = {image: image.url for image in images if image.url is not None}
         found = await asyncio.gather(*(self._one(url, deadline, pool) for url in named.values()))
@@ -77,7 +77,7 @@ class ImageUrls:
 
     @property
     def kept(self) -> int:
-        """Pictures in memory."""
+        """Number of pictures in the cache."""
         return len(self._kept)
 
     async def close(self) -> None:
@@ -93,14 +93,14 @@ class ImageUrls:
             return error.outcome
         except BrokenImage:
             return UNDECODABLE
-        except Exception as error:  # an URL made to break us costs its image, not the worker
+        except Exception as error:  # a malicious URL may cost its image, but not the worker
             log.warning("an image by URL could not be fetched: %s", type(error).__name__)
             return FAULT
         self._kept.put(str(url), picture)
         return picture
 
     async def _picture(self, url: URL, deadline: float, pool: Executor) -> Picture:
-        """Raises NotFetched, BrokenImage. The slot is held until the bytes are gone."""
+        """Raises NotFetched, BrokenImage. Holds the slot until the bytes are freed."""
         limiter = self._limiters.of(url.raw_host or "")
         if limiter.away:
             raise NotFetched(HOST_AWAY)
@@ -117,8 +117,8 @@ class ImageUrls:
 
     @asynccontextmanager
     async def _slot(self, limiter: HostLimiter, deadline: float) -> AsyncIterator[None]:
-        """Wait for the host's turn, then for ours: so a slow host holds no more than its share of ours. From then on
-        a time-out is the host's own: it has had its fair time."""
+        """Wait for a slot of the host, then for one of ours, so that a slow host holds only its share of ours. A later
+        time-out counts as the host's failure, because the host had its fair time."""
         async with AsyncExitStack() as held:
             try:
                 async with asyncio.timeout_at(deadline - self._fair_time):
@@ -144,11 +144,11 @@ def _passes(error: BaseException) -> bool:
 
 
 class _Kept(TTLCache[str, Picture]):
-    """The pictures used last, by URL; each takes 147 KiB."""
+    """The most recent pictures by URL; each takes 147 KiB."""
 
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(most, KEPT_FOR, clock)
 
     def put(self, url: str, picture: Picture) -> None:
-        if self.maxsize:  # one of size 0 refuses what it cannot keep
+        if self.maxsize:  # a cache of size 0 raises an error
             self[url] = picture

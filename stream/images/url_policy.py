@@ -1,9 +1,8 @@
-"""Which URLs may be asked for an image at all: scheme, port, host, and nothing that hides what is meant.
+"""Decides which URLs may be requested, by scheme, port and host. Ambiguous URLs are refused.
 
-The host is brought into one spelling first: lower case, IDNA, no final dot, and an IPv4 address as four
-decimal numbers, however it was written (2130706433, 0177.0.0.1, 0x7f.1, 127.1). The URL that is checked is the
-object that aiohttp is given, so two parsers cannot read it differently. Which address a name may lead to is
-the business of stream/images/addresses.py.
+The host is normalized first: lower case, IDNA, no final dot, and an IPv4 address as four decimal numbers, however it
+was written (2130706433, 0177.0.0.1, 0x7f.1, 127.1). aiohttp receives the same URL object that is checked here, so two
+parsers cannot disagree. stream/images/addresses.py decides which addresses a name may lead to.
 """
 
 import re
@@ -18,7 +17,7 @@ from stream.images.outcomes import BAD_URL, HOST_NOT_ALLOWED, NotFetched
 
 PORTS = frozenset({80, 443})
 MAX_URL = 4096
-"""Characters over which a URL is none."""
+"""Maximum characters of a URL."""
 ANY_HOST = "*"
 
 _NAME = re.compile(r"(?=.{4,253}\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9-]{2,63}", re.ASCII)
@@ -27,16 +26,15 @@ _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class UrlRules:
-    """hosts: names (`pbs.twimg.com`), names below one (`*.fbcdn.net`), or `*` for any. http: also without
-    TLS."""
+    """hosts: names (`pbs.twimg.com`), subdomains (`*.fbcdn.net`), or `*` for any. http: also allow URLs without TLS."""
 
     hosts: Collection[str]
     http: bool = False
     ports: Collection[int] = PORTS
 
     def check(self, text: str) -> URL:
-        """The URL in `text`, its host in the one spelling, its fragment gone. Raises NotFetched with BAD_URL
-        or HOST_NOT_ALLOWED."""
+        """The URL in `text`, with a normalized host and no fragment. Raises NotFetched with BAD_URL or
+        HOST_NOT_ALLOWED."""
         url = _parse(text)
         if url.scheme not in (("https", "http") if self.http else ("https",)):
             raise NotFetched(BAD_URL)
@@ -66,12 +64,14 @@ def _parse(text: str) -> URL:
 
 
 def one_spelling(host: str) -> str:
-    """The host as yarl gives it (lower case, IDNA) in the one spelling we compare and connect by. Raises
-    NotFetched with BAD_URL for what is neither an address nor a name with a dot."""
+    """Normalizes a host from yarl (lower case, IDNA) for comparing and connecting. Raises NotFetched with BAD_URL if it
+    is neither an address nor a name with a dot."""
     if ":" in host:
         return _ipv6(host)
     host = host.removesuffix(".")
-    if _NUMBER.fullmatch(host.rpartition(".")[2]):  # as browsers: ends in a number, so is an IPv4 address
+    if _NUMBER.fullmatch(
+        host.rpartition(".")[2]
+    ):  # like browsers: a host that ends in a number is an IPv4 address
         return _ipv4(host)
     if not _NAME.fullmatch(host):
         raise NotFetched(BAD_URL)

@@ -63,7 +63,7 @@ def list_dead(kafka: Kafka, newest: int | None) -> list[DeadEntry]:
     """The `newest` (at least 1) dead letters, or all; oldest first. Values are not kept in memory."""
     with open_topic(kafka, kafka.dead_topic) as reader:
         ends = reader.ends()
-        if newest is not None:  # from each partition no more than could be among them
+        if newest is not None:  # at most this many from each partition
             begins = reader.beginnings()
             reader.seek({part: max(begins[part], ends[part] - newest) for part in ends})
         found = [letter.entry for letter in _letters(reader, ends)]
@@ -133,7 +133,7 @@ def _read_one(reader: TopicReader, partition: TopicPartition, offset: int) -> De
     begins, ends = reader.beginnings(), reader.ends()
     if partition not in ends or not begins[partition] <= offset < ends[partition]:
         raise TrimodError(f"no dead letter {partition.partition}:{offset} in {partition.topic}")
-    reader.seek({**ends, partition: offset})  # the others have nothing to say
+    reader.seek({**ends, partition: offset})  # skip the other partitions
     for letter in _letters(reader, {**ends, partition: offset + 1}):
         return letter
     raise TrimodError(f"dead letter {partition.partition}:{offset} is no longer kept")

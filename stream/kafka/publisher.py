@@ -63,7 +63,7 @@ class Publisher:
         self._kafka = kafka
         self._producer: AIOKafkaProducer | None = None
         self._sending: set[asyncio.Timeout] = set()
-        """Of the current senders: they would otherwise wait forever if the producer is stopped."""
+        """Time limits of the current senders, which would otherwise wait forever if the producer is stopped."""
         self._lock = asyncio.Lock()
 
     async def publish(self, records: Sequence[OutgoingRecord]) -> None:
@@ -77,7 +77,7 @@ class Publisher:
             async with limit, self._released_with(limit):
                 await self._send(producer, records)
         except RecordTooLarge:
-            await self._discard(producer)  # refused by the broker, it leaves a hole in the sequence numbers
+            await self._discard(producer)  # a refused record leaves a gap in the sequence numbers
             raise
         except (KafkaError, OSError) as error:  # the TimeoutError of `limit`, too
             await self._discard(producer)
@@ -97,7 +97,7 @@ class Publisher:
                 confirmation = await producer.send(
                     record.topic, record.value, key=record.key, headers=list(record.headers)
                 )
-            except MessageSizeTooLargeError as error:  # over the producer's own bound
+            except MessageSizeTooLargeError as error:  # over the producer's own limit
                 refused = RecordTooLarge(index, one_line(error))
                 break
             sent.append(confirmation)
@@ -130,7 +130,7 @@ class Publisher:
                     await producer.start()
                 except (KafkaError, OSError) as error:
                     await _stop(producer)
-                    await asyncio.to_thread(check_broker, self._kafka)  # a refusal is not waited out
+                    await asyncio.to_thread(check_broker, self._kafka)  # waiting does not fix a refusal
                     raise PassingFault(f"the broker does not accept records: {one_line(error)}") from error
                 self._producer = producer
             return self._producer

@@ -143,7 +143,7 @@ def open_topic(kafka: Kafka, topic: str) -> Iterator[TopicReader]:
             bootstrap_servers=kafka.bootstrap_servers.split(","),
             bootstrap_timeout_ms=int(CONNECT_TIMEOUT * 1000),
             enable_auto_commit=False,
-            auto_offset_reset="earliest",  # also where retention deletes what we were about to read
+            auto_offset_reset="earliest",  # also if retention deletes records before we read them
             allow_auto_create_topics=False,
             isolation_level=kafka.isolation_level,
             fetch_max_wait_ms=200,

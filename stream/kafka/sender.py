@@ -41,7 +41,7 @@ class Sender:
         """Send one record; a failure is reported with `name`. Waits while too much is unconfirmed."""
         size = len(value or b"") + len(key or b"")
         with self._changed:
-            # not for long: by the client's delivery timeout each record is confirmed or has failed
+            # bounded: within the client's delivery timeout, each record is confirmed or has failed
             self._changed.wait_for(
                 lambda: (
                     self._records < MAX_RECORDS_UNDER_WAY
@@ -91,7 +91,7 @@ def open_sender(kafka: Kafka) -> Iterator[Sender]:
         producer = KafkaProducer(
             bootstrap_servers=kafka.bootstrap_servers.split(","),
             bootstrap_timeout_ms=int(CONNECT_TIMEOUT * 1000),
-            reconnect_backoff_max_ms=1000,  # by default it may notice half a minute late that the broker is back
+            reconnect_backoff_max_ms=1000,  # with the default, it may notice a returned broker half a minute late
             acks="all",
             enable_idempotence=True,
             linger_ms=5,

@@ -121,7 +121,7 @@ def describe_topics(kafka: Kafka) -> list[TopicInfo]:
 def _options(kafka: Kafka, name: str) -> dict[str, Any]:
     configs = {"max.message.bytes": str(MAX_DEAD_BYTES if name == kafka.dead_topic else MAX_POST_BYTES)}
     if name in (kafka.tagged_topic, kafka.dead_topic):
-        configs["retention.ms"] = "-1"  # counters are rebuilt from receipts; a dead post waits for its repair
+        configs["retention.ms"] = "-1"  # counters are rebuilt from receipts; dead letters wait for a fix
     return {
         "num_partitions": 1 if name == kafka.dead_topic else kafka.partitions,
         "replication_factor": kafka.replication_factor,
@@ -142,10 +142,10 @@ def ensure_topics(kafka: Kafka) -> list[str]:
             each["name"]: for_code(each["error_code"]) for each in answer["topics"] if each["error_code"]
         }
         for name, error in errors.items():
-            if error is not TopicAlreadyExistsError:  # that one: another process was faster
+            if error is not TopicAlreadyExistsError:  # this one: another process was faster
                 raise TrimodError(f"cannot create topic {name}: {error.description}")
         for topic in _describe(client, missing):
-            _records(client, topic)  # a leader is named before it leads: this waits until it answers
+            _records(client, topic)  # a leader is elected before it is ready: this waits until it answers
         return [name for name in missing if name not in errors]
 
 

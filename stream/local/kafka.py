@@ -54,7 +54,7 @@ class LocalKafka(LocalServer):
             self._format()
 
     def answers(self) -> bool:
-        if is_free(self.port):  # asking a client costs seconds where nobody listens
+        if is_free(self.port):  # a client takes seconds to notice that nothing listens
             return False
         try:
             KafkaAdminClient(bootstrap_servers=self.bootstrap_servers, bootstrap_timeout_ms=2000).close()
@@ -75,8 +75,8 @@ class LocalKafka(LocalServer):
             raise LocalServerError(f"cannot format Kafka's data directory: {reason} (log: {tool.log})")
 
     def _java(self, *main: str) -> tuple[str, ...]:
-        # Without the optimising compiler, which takes 4 s of CPU at the start and as much under the first posts: on a
-        # machine shared with workers the broker starts in 5 s instead of 9.
+        # Without the optimizing compiler, which takes 4 s of CPU at startup, and again during the first posts. On a
+        # machine shared with workers, the broker starts in 5 s instead of 9 s.
         jvm = (
             f"-Xmx{self.heap}",
             "-XX:+UseSerialGC",
@@ -99,7 +99,7 @@ class LocalKafka(LocalServer):
             "auto.create.topics.enable": "false",
             "offsets.topic.replication.factor": 1,
             "offsets.topic.num.partitions": 4,
-            "transaction.state.log.replication.factor": 1,  # else no producer of transactions can begin
+            "transaction.state.log.replication.factor": 1,  # otherwise no transactional producer can start
             "transaction.state.log.min.isr": 1,
             "transaction.state.log.num.partitions": 4,
             "share.coordinator.state.topic.replication.factor": 1,

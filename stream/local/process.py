@@ -55,7 +55,7 @@ class Child:
 
     @property
     def exit_code(self) -> int | None:
-        """Of the last process that ended: 0 to 255, or minus the signal's number; None while it runs."""
+        """Exit code of the last process: 0 to 255, or minus the signal's number; None while it runs."""
         return self._process.poll() if self._process else None
 
     @property
@@ -72,7 +72,7 @@ class Child:
         return f"{self.name} exited with code {code}: {lines} (log: {self.log})"
 
     def last_lines(self, count: int = 3) -> list[str]:
-        """The last lines that this run of the process has logged, without blank ones."""
+        """The last non-blank lines that this run of the process has logged."""
         with contextlib.suppress(FileNotFoundError), self.log.open("rb") as log:
             end = log.seek(0, os.SEEK_END)
             log.seek(max(self._log_start, end - 64 * 1024))
@@ -81,13 +81,13 @@ class Child:
         return []
 
     def terminate(self) -> None:
-        """Ask it to end (SIGTERM), without waiting; once, since a worker takes the second for `at once`."""
+        """Send SIGTERM without waiting. Only once: a second SIGTERM makes a worker exit immediately."""
         if self.alive and not self._asked:
             self._asked = True
             self._signal(signal.SIGTERM)
 
     def stop(self, grace: float = 10.0) -> None:
-        """SIGTERM, and SIGKILL to what is left of its group after `grace` seconds; then it is gone."""
+        """Send SIGTERM, and after `grace` seconds SIGKILL to the rest of its group; returns when it has exited."""
         self.terminate()
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -95,11 +95,11 @@ class Child:
         self.kill()
 
     def kill(self) -> None:
-        """SIGKILL to its process group, as a crash would be; returns when it is gone."""
+        """Send SIGKILL to its process group, like a crash; returns when it has exited."""
         if self._process is not None and not self._gone:
             self._signal(signal.SIGKILL)
             self._process.wait()
-            self._gone = True  # its number may soon be another's: it gets no further signal
+            self._gone = True  # its pid may be reused, so it gets no further signal
 
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None

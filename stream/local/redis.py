@@ -42,7 +42,7 @@ class LocalRedis(LocalServer):
         client = redis.Redis(host=LOOPBACK, port=self.port, socket_timeout=2.0)
         try:
             return bool(client.ping())
-        except redis.RedisError:  # nobody listens yet, or it still loads its data
+        except redis.RedisError:  # it does not listen yet, or still loads its data
             return False
         finally:
             client.close()

@@ -1,4 +1,4 @@
-"""What the local Kafka and the local Redis have in common: start, wait for an answer, stop, restart.
+"""The base class of the local Kafka and the local Redis: start, wait for an answer, stop, restart.
 
 The data are kept. Missing programs, ports in use and failures are reported in one line. kafka.py and redis.py have the
 details of each server.

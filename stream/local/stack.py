@@ -61,7 +61,7 @@ class LocalStack:
             self._lock.close()
 
     def _lock_directory(self) -> None:
-        """Two servers on the same files would corrupt them, and Redis does not notice."""
+        """Prevent two servers on the same files: they would corrupt them, and Redis does not check."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self._lock = (self.directory / "lock").open("w")
         try:

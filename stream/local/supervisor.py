@@ -87,9 +87,7 @@ class Supervised:
         code = self.service.exit_code
         if code == PassingFault.exit_code:
             return math.inf
-        killed = (
-            code is not None and code < 0
-        )  # by a signal: a crash in native code, the kernel short of memory
+        killed = code is not None and code < 0  # killed by a signal: a crash in native code, or out of memory
         return QUICK_DEATHS if killed or code == FailedOnPost.exit_code else QUICK_ENDS
 
 
@@ -128,7 +126,8 @@ def environment(settings: Settings) -> dict[str, str]:
     for section, values in settings.model_dump(mode="json", exclude_none=True).items():
         for key, value in values.items():
             inherited[f"{PREFIX}{section}__{key}".upper()] = str(value)
-    for name in secret_names():  # the environment of a process is its user's alone, unlike its arguments
+    # Unlike its arguments, the environment of a process can be read only by the same user.
+    for name in secret_names():
         section, key = name.split(".")
         value = getattr(getattr(settings, section), key).get_secret_value()
         inherited[f"{PREFIX}{section}__{key}".upper()] = value
@@ -141,7 +140,7 @@ def _worker(settings: Settings, number: int, count: int) -> Child:
     own = {
         "instance_id": f"{settings.worker.instance_id or 'local'}-{number}",
         "metrics_port": port + number if port else 0,
-        "threads": settings.worker.threads or max(1, cores // count),  # else each would take all cores
+        "threads": settings.worker.threads or max(1, cores // count),  # otherwise each would use all cores
     }
     mine = settings.model_copy(update={"worker": settings.worker.model_copy(update=own)})
     command = (sys.executable, "-m", "stream", "worker")

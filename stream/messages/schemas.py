@@ -1,7 +1,7 @@
 """JSON Schemas of all records and an AsyncAPI 3 page, generated from stream/messages.
 
 `python -m stream.messages.schemas DIR` writes `post.json`, `entity.json`, `receipt.json`, `dead-headers.json` and
-`asyncapi.json`. Nothing is described here that the classes say themselves.
+`asyncapi.json`. Descriptions come from the docstrings of the classes.
 """
 
 import sys
@@ -23,8 +23,9 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "receipt": (Receipt, "topic:partition of the origin"),
 }
 """Name -> (class, the record's key)."""
-LATER = {"receipt": {"group"}}
-"""Fields that records of an earlier schema, which are still on the topic, do not have."""
+ADDED_LATER = {"entity": set[str](), "receipt": {"group"}}
+"""Record -> fields that were added later: optional, because older records are still on the topic. A new optional field
+leaves the number in `schema` as it is; a removed or changed one raises it."""
 DEAD_HEADERS = {
     "topic": "topic that the post was read from",
     "partition": "its partition, in digits",
@@ -37,12 +38,13 @@ DEAD_HEADERS = {
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """File name without its ending -> JSON Schema: what may be sent as a post, what is received of others."""
+    """File name without its ending -> JSON Schema: a post as users may send it; the other records as
+    they receive them."""
     found: dict[str, dict[str, Any]] = {}
     for name, (record, _) in RECORDS.items():
         document = {"$schema": DRAFT, **record.model_json_schema()}
         if record is not Post:
-            later = LATER.get(name, set())
+            later = ADDED_LATER.get(name, set())
             document["required"] = [key for key in document["properties"] if key not in later]
         found[name] = document
     found["dead-headers"] = {

@@ -133,7 +133,7 @@ class Delivery:
     async def _count(self, partition: Partition[ProcessedPost], posts: Sequence[ProcessedPost]) -> None:
         topic_id, counted = posts[0].work.topic_id, [post.counted for post in posts]
         before = await self._counters.apply(topic_id, partition.id.partition, counted)
-        if before < partition.done - 1:  # only now to be seen: from here on the mark is beyond the gap
+        if before < partition.done - 1:  # visible only now: later the mark is beyond the gap
             await self._integrity.doubt(
                 f"{partition.name} was counted up to offset {partition.done - 1}, "
                 f"but Redis knew it only up to {before}"

@@ -24,7 +24,8 @@ from stream.pipeline.tagging import Failed
 
 @dataclass(slots=True, eq=False)
 class Work:
-    """A post in progress. `key` and `value` are the record's bytes, kept for the dead-letter topic."""
+    """A post in progress. `key` and `value` are the record's bytes, kept for the dead-letter topic. Once it is tagged,
+    `value`, `post` and the inputs are freed (stages.py): what counting needs is in ProcessedPost."""
 
     partition: Partition[ProcessedPost]
     topic_id: str

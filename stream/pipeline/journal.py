@@ -82,12 +82,12 @@ def suspect(entry: Entry | None, first: int) -> Suspicion:
     if entry is None:
         return Suspicion()
     before = entry.suspicion
-    known = before.deaths > 0 and before.up_to >= first  # else there was progress beyond these posts
+    known = before.deaths > 0 and before.up_to >= first  # otherwise, there was progress
     killers = {*before.killers, *(() if entry.alone is None else (entry.alone,))}
     left = tuple(sorted(killer for killer in killers if killer >= first))
     if entry.hi is not None and entry.hi >= first:
-        # Where the suspects went one at a time and none was alone at this death, the killer is beyond them: a Redis
-        # that was away did not hear of it before.
+        # If suspects were processed one at a time and none was alone at this death, the killer is beyond them: an
+        # unavailable Redis had not stored it.
         missed = before.deaths >= DEATHS and entry.alone is None
         up_to = min(entry.hi, before.up_to) if known and not missed else entry.hi
         return Suspicion(before.deaths + 1 if known else 1, up_to, left)
@@ -127,7 +127,7 @@ class Journal:
 
     async def note(self, taken: Mapping[JournalEntry, int]) -> None:
         """Posts up to these offsets are about to be processed."""
-        async with self._noting:  # side by side, what was noted first could be written last
+        async with self._noting:  # concurrent calls could write an older note last
             await self._write(
                 {claim: (hi, None) for claim, hi in taken.items() if claim.hi is None or hi > claim.hi}
             )

@@ -84,7 +84,7 @@ class Tagged:
 
 
 def tag_prepared(tagger: AnyTagger, batch: Sequence[PreparedPost]) -> list[Tagged]:
-    """What `tagger` finds in prepared posts, in order; raises any error that one of them causes."""
+    """The mentions that `tagger` finds in prepared posts, in order; raises any error that one of them causes."""
     tagged = tagger.tag_prepared(batch)
     if len(tagged) != len(batch):
         raise ValueError(f"the tagger gave {len(tagged)} results for {len(batch)} posts")

@@ -121,7 +121,7 @@ class Partition(Generic[F]):
             return Verdict.SEEK
         if offset <= self._suspect:
             return Verdict.TAKE
-        # fetched together with the suspect one, before the seek; for long, only if that is gone from the log
+        # Fetched together with the suspect post, before the seek. If this continues, the post is gone from the log.
         return Verdict.SEEK if time.monotonic() >= self._sought + SEEK_AGAIN else Verdict.DROP
 
     def seek_before(self, start: Start, offset: int) -> int:

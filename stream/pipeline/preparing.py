@@ -35,5 +35,5 @@ def prepare_post(
         except Exception as error:
             log.warning("post %s: preparation failed%s: %r", post.id, " again" if last else "", error)
             failed = Failed.of(error)
-    active.golden.check_preparing()  # else no post is to blame
+    active.golden.check_preparing()  # if this fails, no post is to blame
     return failed

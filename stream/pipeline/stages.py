@@ -105,7 +105,7 @@ class Pipeline:
         """Entries in memory per cache."""
         return {"pictures by url": self._image_urls.kept, **self.active.tagger.caches()}
 
-    # the way of a post
+    # the stages of a post
 
     async def take_in(self, partition: Partition[ProcessedPost], work: Work) -> None:
         """Take in a post and pass it to its first stage; waits while the partition is full, returns at once if it is
@@ -182,7 +182,7 @@ class Pipeline:
         model = (work.active or self.active).model
         done = conclude(self._settings.kafka, model, work, outcome)
         work.post = work.prepared = None
-        work.fetched = {}  # the pictures are needed no more, the bytes may be
+        work.fetched = {}  # the pictures are no longer needed, but the bytes may be
         work.partition.work.finish(work.offset, done)
 
     # how posts get from stage to stage, many at once
@@ -233,7 +233,7 @@ class Pipeline:
 
     async def _pass_alone(self, work: Work) -> None:
         """Pass one post through all stages, one after the other."""
-        await self._on(self._device, self.active.golden.check)  # else the model would be to blame
+        await self._on(self._device, self.active.golden.check)  # otherwise the model is to blame
         await self._suspects.note(work)
         await self._download(work)
         for ready in await self._prepare([work]):

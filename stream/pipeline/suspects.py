@@ -17,7 +17,7 @@ class Suspects:
     """The suspects in one worker's pipeline."""
 
     def __init__(self, journal: Journal, model_lock: RWLock, memory_lock: asyncio.Lock) -> None:
-        """`memory_lock` keeps apart what may run out of memory by itself: here, and loading another model."""
+        """`memory_lock` separates processing a suspect from loading another model: either may run out of memory."""
         self._journal, self._model_lock, self._memory_lock = journal, model_lock, memory_lock
 
     def killed_by(self, work: Work) -> Failed | None:

@@ -1,1 +1,4 @@
-"""What any long-running process needs: retries, locks, background tasks, the watchdog, logging. Knows no post."""
+"""Parts that any long-running process needs: retries, locks, background tasks, the watchdog, logging.
+
+Does not know about posts.
+"""

@@ -1,15 +1,15 @@
-"""Fault points: places in the worker where tests make it die, stop, fail or hang. For tests only.
+"""Fault points: places in the worker where tests make it crash, stop, fail or hang. For tests only.
 
 Off unless the environment variable TRIMOD_FAULTS names a file when the process starts. The file may be missing
-or change at any time; every line of it is a fault:
+or change at any time. Each line is a fault:
 
     POINT ACTION [nth=N] [text=MARKER] [pid=PID]
 
 POINT is one of POINTS. ACTION: `kill`, `term` or `stop` sends SIGKILL, SIGTERM or SIGSTOP to this process, or to
-PID; `raise` raises RuntimeError, `memory` MemoryError, `hang` sleeps without end. It happens at every pass whose
-posts contain MARKER (at every pass without a marker), or with `nth` only at the Nth of these passes since the file
-was last changed. Which posts pass is known while fetching and inferring; `text=` elsewhere never happens. Just before
-it happens it is written down in FILE.happened: epoch seconds, our process id, the line.
+PID; `raise` raises RuntimeError, `memory` raises MemoryError, and `hang` sleeps forever. Without a marker, the fault
+happens at every pass; with one, at every pass whose posts contain MARKER. `nth` limits it to the Nth of these passes
+since the file last changed. The posts are known only while fetching and inferring, so `text=` has no effect elsewhere.
+Just before a fault happens, it is recorded in FILE.happened: epoch seconds, our process id, the line.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ _ACTIONS = (*_SIGNALS, "raise", "memory", "hang")
 
 @dataclass(slots=True)
 class Fault:
-    """One line of the file; `passes` counts those that it could have happened at."""
+    """One line of the file; `passes` counts the passes at which it could have happened."""
 
     point: str
     action: str
@@ -43,25 +43,25 @@ class Fault:
 
     @classmethod
     def parse(cls, line: str) -> "Fault":
-        """Raises ValueError where the line is no fault: a test that misspells one must not pass."""
+        """Raises ValueError if the line is not a fault: a test with a misspelled one must not pass."""
         point, action, *options = shlex.split(line)
         given = dict(option.split("=", 1) for option in options)
         if point not in POINTS or action not in _ACTIONS or not given.keys() <= {"nth", "text", "pid"}:
-            raise ValueError(f"no fault: {line!r}")
+            raise ValueError(f"invalid fault: {line!r}")
         nth, pid = int(given.get("nth", 0)), int(given.get("pid", 0))
         return cls(point, action, nth, given.get("text", ""), pid, line.strip())
 
     def due(self, point: str, texts: Sequence[str]) -> bool:
-        """Whether it happens at this pass, which is counted."""
+        """Whether the fault happens at this pass. Counts the pass."""
         if point != self.point or (self.text and not any(self.text in text for text in texts)):
             return False
         self.passes += 1
         return self.nth in (0, self.passes)
 
     def happen(self) -> None:
-        """Do what the line says."""
+        """Carry out the action of the line."""
         if self.action in _SIGNALS:
-            with contextlib.suppress(ProcessLookupError):  # another has ended it already
+            with contextlib.suppress(ProcessLookupError):  # the process has already exited
                 os.kill(self.pid or os.getpid(), _SIGNALS[self.action])
         elif self.action == "memory":
             raise MemoryError(f"fault while {self.point}")
@@ -73,7 +73,7 @@ class Fault:
 
 
 class Faults:
-    """The faults in a file, which is read again whenever it changed. Thread-safe."""
+    """The faults in a file, which is read again whenever it changes. Thread-safe."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -82,15 +82,15 @@ class Faults:
         self._lock = threading.Lock()
 
     def passing(self, point: str, texts: Sequence[str]) -> None:
-        """Let happen what is due at `point`."""
+        """Carry out the faults that are due at `point`."""
         with self._lock:
             self._refresh()
             due = [fault for fault in self._faults if fault.due(point, texts)]
         for fault in due:
-            self._write_down(fault)
+            self._record(fault)
             fault.happen()
 
-    def _write_down(self, fault: Fault) -> None:
+    def _record(self, fault: Fault) -> None:
         with happened(self._file).open("a", encoding="utf-8") as file:
             file.write(f"{time.time():.3f} {os.getpid()} {fault.line}\n")
 
@@ -107,29 +107,29 @@ class Faults:
 
 
 def happened(file: Path) -> Path:
-    """Where the faults of `file` are written down that have happened."""
+    """The file that records which faults of `file` have happened."""
     return file.with_name(f"{file.name}.happened")
 
 
 class Post(Protocol):
-    """What a fault with a marker looks for it in."""
+    """A post in which a fault looks for its marker."""
 
     @property
     def text(self) -> str: ...
 
 
 class FaultPoint(Protocol):
-    """The worker passes `point`, with these posts where they are known."""
+    """Called when the worker passes `point`; with the posts where they are known."""
 
     def __call__(self, point: str, posts: Sequence[Post] = (), /) -> None: ...
 
 
 def _off(point: str, posts: Sequence[Post] = (), /) -> None:
-    """What production passes: it looks at nothing."""
+    """The fault point in production: does nothing."""
 
 
 def fault_point(file: str | None) -> FaultPoint:
-    """Where the faults in `file` happen; without one, none can."""
+    """The fault point for the faults in `file`; without a file, a no-op."""
     if not file:
         return _off
     faults = Faults(Path(file))

@@ -1,8 +1,8 @@
-"""The log of a worker: one line per event on stderr, and other people's chatter kept short.
+"""The log of a worker: one line per event on stderr, with less output from libraries.
 
-Faust and aiokafka are heard from warnings up, and the same complaint of theirs once in a while only: while
-a broker is away, aiokafka logs every one of its hundreds of tries per second. A new broker has no group coordinator
-for a moment: that is an error once it lasts."""
+Faust and aiokafka log from warnings up, and repeated messages are suppressed: while a broker is down, aiokafka logs
+each of its hundreds of attempts per second. A new broker has no group coordinator for a moment, which is an error only
+if it lasts."""
 
 import logging
 import math
@@ -12,19 +12,19 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 NOISY = ("faust", "mode", "aiokafka", "kafka", "aiohttp", "asyncio")
 PAUSE = 5.0
-"""Seconds in which the same complaint is not repeated."""
+"""Seconds in which the same message is not repeated."""
 START_UP = 10.0
-"""Seconds that Kafka may take to make a group coordinator available without a complaint."""
+"""Seconds that Kafka may take to make a group coordinator available before it is logged."""
 
 
 def set_up_log(level: str) -> None:
-    """Log to stderr from `level` up."""
+    """Log to stderr, from `level` up."""
     logging.basicConfig(
         format="%(asctime)s %(levelname)-7s %(message)s", level=level.upper(), datefmt="%H:%M:%S", force=True
     )
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
-    # a rebalance is a warning to it; we log what is assigned and revoked
+    # it logs a rebalance as a warning; we log which partitions are assigned and revoked
     logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.ERROR)
     for handler in logging.getLogger().handlers:
         handler.addFilter(NoCoordinatorYet())
@@ -32,7 +32,7 @@ def set_up_log(level: str) -> None:
 
 
 class NoCoordinatorYet(logging.Filter):
-    """Lets aiokafka's complaint that there is no group coordinator through once it has come for START_UP."""
+    """Passes aiokafka's error about a missing group coordinator once it has lasted for START_UP."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,8 +50,7 @@ class NoCoordinatorYet(logging.Filter):
 
 
 class RepeatFilter(logging.Filter):
-    """Lets the same message of a noisy logger through once per PAUSE, and says how often it came in
-    between."""
+    """Passes the same message of a noisy logger once per PAUSE, with the number of repeats since."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""Trying again what a passing fault stopped: exponential backoff with jitter, and the fault named in the log.
+"""Retries after a passing fault: exponential backoff with jitter, and the fault in the log.
 
-Only PassingFault is tried again; whatever else is raised is somebody else's business. Who waits for what is kept
-in `waiting`, for /health and for the watchdog, which must not take a named wait for a worker that hangs.
+Only PassingFault is retried; other errors are passed on. `waiting` lists who waits for which fault. /health shows it,
+and the watchdog uses it, because it must not mistake a named wait for a worker that hangs.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from stream.errors import PassingFault
 T = TypeVar("T")
 
 FIRST = 0.1
-"""Seconds before the second try, doubled with every further one."""
+"""Seconds before the second attempt; doubled before each further one."""
 LONGEST = 5.0
-"""Seconds that a pause never exceeds."""
+"""Maximum seconds between attempts."""
 
 log = logging.getLogger("trimod.worker")
 
@@ -30,18 +30,18 @@ class Backoff:
 
     def __init__(self) -> None:
         self._waits: dict[object, tuple[str, str]] = {}
-        """By each call of `persist`: two of them may wait under one name."""
+        """By call of `persist`, because two calls may wait under the same name."""
 
     @property
     def waiting(self) -> dict[str, str]:
-        """Who waits -> for what fault, as of its last try."""
+        """Who waits -> for which fault, as of the last attempt."""
         return dict(self._waits.values())
 
     async def persist(self, what: str, action: Callable[[], Awaitable[T]]) -> T:
-        """The result of `action`, tried until it raises no PassingFault. `what` names who is waiting."""
+        """The result of `action`, retried while it raises PassingFault. `what` names the waiting task."""
         began = time.monotonic()
         try:
-            return await action()  # nearly always all there is to do, and tenacity takes 0.1 ms
+            return await action()  # nearly always sufficient, and tenacity costs 0.1 ms
         except PassingFault as fault:
             first = [fault]
 
@@ -51,22 +51,22 @@ class Backoff:
             return await action()
 
         result: T = await self._retry(what, act)
-        log.warning("%s goes on after %.1f s", what, time.monotonic() - began)
+        log.warning("%s continues after %.1f s", what, time.monotonic() - began)
         return result
 
     async def _retry(self, what: str, act: Callable[[], Awaitable[T]]) -> T:
         call = object()
 
-        def say(state: RetryCallState) -> None:
+        def report(state: RetryCallState) -> None:
             assert state.outcome is not None
             fault = state.outcome.exception()
             self._waits[call] = (what, str(fault))
-            log.warning("%s waits %.1f s and tries again: %s", what, state.upcoming_sleep, fault)
+            log.warning("%s retries in %.1f s: %s", what, state.upcoming_sleep, fault)
 
         passing = retry_if_exception_type(PassingFault)
         try:
             result: T = await AsyncRetrying(
-                sleep=asyncio.sleep, retry=passing, wait=_pause, before_sleep=say
+                sleep=asyncio.sleep, retry=passing, wait=_pause, before_sleep=report
             )(act)
             return result
         finally:
@@ -74,5 +74,5 @@ class Backoff:
 
 
 def _pause(state: RetryCallState) -> float:
-    """Half of the exponential pause at least, so that workers that failed together do not try again together."""
+    """At least half of the exponential pause; random, so that workers that failed together do not retry together."""
     return wait_exponential(multiplier=FIRST, max=LONGEST)(state) * random.uniform(0.5, 1.0)

@@ -1,4 +1,4 @@
-"""A readers-writer lock: many posts are processed at once (readers), a suspect post alone (writer).
+"""A readers-writer lock: many posts are processed at once (readers), but a suspect post alone (writer).
 
 Own code: with aiorwlock 1.5, a reader that waits behind a cancelled writer can starve (test_rwlock.py).
 """
@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 
 class RWLock:
-    """For the tasks of one event loop. A waiting writer goes before later readers."""
+    """For the tasks of one event loop. A waiting writer takes precedence over later readers."""
 
     def __init__(self) -> None:
         self._readers = 0
@@ -18,7 +18,7 @@ class RWLock:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[None]:
-        """Hold the lock together with other readers."""
+        """Hold the lock, shared with other readers."""
         async with self._changed:
             await self._changed.wait_for(lambda: not self._writing)
             self._readers += 1
@@ -30,7 +30,7 @@ class RWLock:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[None]:
-        """Hold the lock alone, as soon as its readers have left."""
+        """Hold the lock alone, once all readers have released it."""
         async with self._changed:
             await self._changed.wait_for(lambda: not self._writing)
             self._writing = True

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Iterable
 from typing import Any
 
 ASK_AGAIN = 0.1
-"""Seconds after which a task that goes on is cancelled once more."""
+"""Seconds after which a task that is still running is cancelled again."""
 
 
 class BackgroundTasks:
@@ -52,8 +52,11 @@ class BackgroundTasks:
 
 
 async def cancel_all(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Returns when all have ended. Asks more than once: asyncio.wait_for of Python 3.11, which redis-py uses, swallows
-    a cancellation that comes just when what it waits for is done."""
+    """Cancel tasks and wait until all have ended.
+
+    Cancels repeatedly: asyncio.wait_for of Python 3.11, which redis-py uses, swallows a cancellation that arrives just
+    when its result does.
+    """
     left = set(tasks)
     while left:
         for task in left:

@@ -1,15 +1,12 @@
-"""Which threads are at work on a post right now, and for how long: what the watchdog looks at.
+"""The watchdog: a thread that stops a worker which is alive but does nothing. It detects four faults:
 
-The watchdog: a thread that ends a worker which is alive and does nothing. It looks at four things:
+- A post keeps a thread busy for longer than `worker.hang_limit` (FailedOnPost: the journal counts a crash).
+- Posts are pending, but for `worker.stall_limit` nothing was committed and there was no named wait (BrokenWorker).
+- The event loop is blocked for `worker.hang_limit`. Nothing can be finished then, so the process exits immediately.
+- The exit takes longer than allowed.
 
-- a post that keeps a thread busy for longer than `worker.hang_limit` (FailedOnPost: the journal counts a death);
-- work to do, nothing committed, and nobody waiting with a named fault, for `worker.stall_limit` (BrokenWorker);
-- an event loop that does not turn any more, for `worker.hang_limit`: then nothing can be finished, so it ends at once;
-- an end that takes longer than it was given.
-
-The clock stands still while the process is stopped (SIGSTOP, a laptop asleep), so that it ends nobody for that. Whether
-a worker makes progress is measured in stream/consumer/progress.py; how it ends in order is stream/worker/worker.py's
-business."""
+The clock stops while the process is stopped (SIGSTOP, a sleeping laptop), so this does not count as a hang.
+stream/consumer/progress.py measures progress. stream/worker/worker.py performs the orderly exit."""
 
 import logging
 import os
@@ -28,17 +25,20 @@ T = TypeVar("T")
 
 
 class ActivityTracker:
-    """`clock` gives seconds; the watchdog's own leaves out the time in which the process was stopped."""
+    """Which threads are working on a post, and for how long. `clock` returns seconds.
+
+    The watchdog's clock leaves out the time in which the process was stopped.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._since: dict[int, tuple[float, str]] = {}
         self.parts = 0
-        """Grows with every `part_done`."""
+        """Number of calls of `part_done`."""
 
     @contextmanager
     def __call__(self, what: str) -> Iterator[None]:
-        """This thread does `what` while the context lasts."""
+        """This thread is busy with `what` while the context lasts."""
         thread = threading.get_ident()
         self._since[thread] = self._clock(), what
         try:
@@ -47,26 +47,26 @@ class ActivityTracker:
             del self._since[thread]
 
     def part_done(self) -> None:
-        """A part of what this thread does is done: it does not hang, and its time begins anew."""
+        """This thread has finished a part of its work: it does not hang, so its time starts again."""
         thread = threading.get_ident()
         if thread in self._since:
             self._since[thread] = self._clock(), self._since[thread][1]
             self.parts += 1
 
     def longest(self) -> tuple[float, str]:
-        """Seconds and name of what has lasted longest; (0.0, '') while nobody is at work."""
+        """Seconds and name of the longest current activity; (0.0, '') if there is none."""
         since, what = min(list(self._since.values()), default=(self._clock(), ""))
         return self._clock() - since, what
 
 
 class WatchedPool(Executor):
-    """The threads of `pool`, which are busy with `what` in every call that comes this way."""
+    """The threads of `pool`, with each call tracked as `what`."""
 
     def __init__(self, pool: Executor, activity: ActivityTracker, what: str) -> None:
         self._pool, self._activity, self._what = pool, activity, what
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """As every Executor does it."""
+        """See Executor.submit."""
 
         def watched() -> T:
             with self._activity(self._what):
@@ -76,27 +76,27 @@ class WatchedPool(Executor):
 
 
 TICK = 0.25
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 CLOSE_WITHIN = 10.0
-"""Seconds that a worker gets to end once it is told that it cannot go on."""
+"""Seconds that a worker has to exit once it is told that it cannot continue."""
 
 log = logging.getLogger("trimod.worker")
 
 
 @dataclass(frozen=True, slots=True)
 class Liveness:
-    """Signs of life, as the event loop last gave them."""
+    """Signs of life, as last reported by the event loop."""
 
     committed: int = 0
-    """Grows with every commit that says more than the one before."""
+    """Grows with each commit that moves an offset."""
     behind: bool = False
-    """Whether there is work to do."""
+    """Whether posts are pending."""
     waiting: bool = False
-    """Whether somebody waits out a named fault."""
+    """Whether there is a named wait for a fault to pass."""
 
 
 class Watchdog:
-    """`fail` is called, in the watchdog's thread, with the reason why the worker must end."""
+    """Calls `fail`, in its own thread, with the reason why the worker must exit."""
 
     def __init__(
         self,
@@ -118,27 +118,27 @@ class Watchdog:
         self._started = False
 
     def clock(self) -> float:
-        """Seconds that this process was running since the watchdog was."""
+        """Seconds that this process has run since the watchdog was started."""
         return self._seconds
 
     def start(self) -> None:
-        """Look from now on, in a thread that lasts as long as the process."""
+        """Check from now on, in a thread that runs until the process exits."""
         self._started = True
         threading.Thread(target=self._run, name="watchdog", daemon=True).start()
 
     def beat(self, liveness: Liveness) -> None:
-        """The event loop turns, and gives these signs of life."""
+        """Called from the event loop with its signs of life."""
         if liveness.committed != self._liveness.committed or not liveness.behind or liveness.waiting:
             self._progress_at = self._seconds
         self._liveness, self._beat_at = liveness, self._seconds
 
     @property
     def stalled(self) -> float:
-        """Seconds since there was progress, also within a batch, or nothing to do, or a named wait."""
+        """Seconds since there was progress (also within a batch), no pending post, or a named wait."""
         return self._seconds - self._progress_at
 
     def end_within(self, seconds: float, exit_code: int) -> None:
-        """However long it takes, this process ends by then; the first deadline counts, and the last code."""
+        """Kill this process after `seconds` if it has not exited. The first deadline applies, and the last code."""
         deadline = self._seconds + seconds
         self._deadline = deadline if self._deadline is None else min(self._deadline, deadline)
         self._exit_code = exit_code
@@ -153,7 +153,7 @@ class Watchdog:
             self.look()
 
     def look(self) -> None:
-        """One look."""
+        """Check once."""
         if self._deadline is not None and self._seconds >= self._deadline:
             self._kill(self._exit_code)
         if self._told:

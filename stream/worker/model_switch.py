@@ -1,11 +1,13 @@
-"""Another model for a worker that runs: the checkpoint that `trimod checkpoint promote` has pointed to.
+"""Switches a running worker to the checkpoint that `trimod checkpoint promote` has pointed to.
 
-The pointer file is looked at every second. What it names is loaded beside the model in use, in a thread of its own
-(of no lower priority: it would be put aside while it holds the interpreter's lock, and hold everybody up), but never
-while a suspect post is handled alone: a process killed for memory by the load would condemn that post. Loading
-verifies the manifest and the golden posts, and tags them. Only then it is the one that posts are
-prepared for from now on; posts in work are tagged by the one that prepared them. Whatever fails: the old one stays,
-and log, /health and /metrics say why, until something else is promoted.
+The pointer file is checked every second. A new checkpoint is loaded in a separate thread, while the old model stays in
+use. The thread has normal priority: with a lower one, it could be suspended while it holds the interpreter lock, and
+block all others. Nothing is loaded while a suspect post is processed alone: if loading caused an out-of-memory kill,
+that post would be blamed.
+
+Loading verifies the manifest and the golden posts, and tags them. After that, posts are prepared for the new model;
+posts in progress are tagged by the model that prepared them. If anything fails, the old model stays in use. Log,
+/health and /metrics report the reason until another checkpoint is promoted.
 """
 
 import asyncio
@@ -21,7 +23,7 @@ from stream.pipeline.model import ActiveModel, AnyTagger
 from stream.pipeline.stages import Pipeline
 
 LOOK = 1.0
-"""Seconds between two looks at the pointer."""
+"""Seconds between two checks of the pointer."""
 
 log = logging.getLogger("trimod.worker")
 
@@ -29,7 +31,7 @@ Stamp = tuple[int, int, int] | None
 
 
 class CheckpointSource:
-    """Where a worker's model comes from: `load` loads what `path` is, or points to, when it is called."""
+    """The source of a worker's model: `load` loads the checkpoint that `path` is, or currently points to."""
 
     def __init__(self, path: Path, load: Callable[[], AnyTagger]) -> None:
         self.load = load
@@ -37,7 +39,7 @@ class CheckpointSource:
         self._seen = self._stamp()
 
     def changed(self) -> bool:
-        """Whether the pointer was written since the last call, or since the beginning. A folder never is."""
+        """Whether the pointer was written since the last call, or since startup. Always false for a directory."""
         before, self._seen = self._seen, self._stamp()
         return self._seen != before
 
@@ -55,10 +57,10 @@ class ModelSwitch:
     def __init__(self, source: CheckpointSource, pipeline: Pipeline, metrics: Metrics) -> None:
         self._source, self._pipeline, self._metrics = source, pipeline, metrics
         self.refused = ""
-        """Why what is promoted is not in use; empty where it is."""
+        """Why the promoted checkpoint is not in use; empty if it is."""
 
     async def watch(self) -> None:
-        """Switch whenever something else is promoted; never ends, never raises for a checkpoint's faults."""
+        """Switch whenever another checkpoint is promoted; never ends, and never raises because of a checkpoint."""
         while True:
             await asyncio.sleep(LOOK)
             if self._source.changed():
@@ -73,9 +75,7 @@ class ModelSwitch:
             reason = str(error) if isinstance(error, TrimodError) else repr(error)
             self.refused = " ".join(reason.split())
             self._metrics.switches.labels("refused").inc()
-            log.error(
-                "the promoted checkpoint is refused, %s stays in use: %s", used.model.version, self.refused
-            )
+            log.error("promoted checkpoint rejected, %s stays in use: %s", used.model.version, self.refused)
             return
         self.refused = ""
         if new.model != used.model:

@@ -21,7 +21,7 @@ class Health:
     partitions: Sequence[int]
     """Assigned to it."""
     unknown: Sequence[int]
-    """Those whose start offset is not known yet."""
+    """Partitions whose start offset is not known yet."""
     broken: str
     """Why it cannot continue; empty if it can."""
     waiting: dict[str, str] = field(default_factory=dict)

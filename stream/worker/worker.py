@@ -84,7 +84,7 @@ class Worker:
             self._check_start(starting)
             components.lifecycle.state = "running"
             for forever in (
-                components.committer.regularly(),
+                components.committer.commit_periodically(),
                 components.intake.pass_gaps(),
                 components.counter_audit.watch(),
                 self._watch_labels(),

@@ -1,4 +1,4 @@
-"""BLEU-4 of captions, as everybody counts it."""
+"""BLEU-4 of captions, computed with sacrebleu."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,8 +9,8 @@ from training.captioning.flickr8k import Photo
 
 
 def bleu4(captions: Sequence[Sequence[str]], photos: Sequence[Photo]) -> dict[str, Any]:
-    """Corpus BLEU-4 (0-100) of one caption per photograph against all of the photograph's own, and its parts."""
-    metric = BLEU(tokenize="none", force=True)  # force: the tokens are given, so no warning that they look so
+    """Corpus BLEU-4 (0-100) and its parts, of one caption per photograph against all reference captions."""
+    metric = BLEU(tokenize="none", force=True)  # force: no warning that the text looks tokenized
     most = max(len(photo.captions) for photo in photos)
     references = [
         [" ".join(p.captions[place]) if place < len(p.captions) else None for p in photos]

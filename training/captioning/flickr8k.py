@@ -1,8 +1,9 @@
-"""Flickr8k for the captioner: photographs with their five captions, a fixed split, region features stored once.
+"""Flickr8k for the captioner: photographs with five captions each, a fixed split, and stored region features.
 
-The split is by file name alone: photographs sorted by the SHA-256 of their names, the first 1,000 are the test
-set, the next 1,000 the validation set, the rest trains. (Flickr8k's own split is not at hand.) Features are of the
-frozen CNN (models/vision/efficientnet.py), so they are computed once, into a memory-mapped array of float16.
+The split depends only on file names, because Flickr8k's own split is not available. Photographs are sorted by the
+SHA-256 of their names: the first 1,000 are the test set, the next 1,000 the validation set, the rest the training set.
+The CNN (models/vision/efficientnet.py) is frozen, so features are computed once and stored in a memory-mapped float16
+array.
 """
 
 import csv
@@ -24,7 +25,7 @@ from training.engine.progress import TrainingProgress
 from training.errors import DataError
 
 HELD_BACK = 1000
-"""Photographs in the test set, and as many in the validation set."""
+"""Number of photographs in the test set and in the validation set, each."""
 _WORD = re.compile(r"'s\b|\w+(?='s\b)|\w+(?:[-']\w+)*")
 _DECODED_AT_ONCE = 32
 
@@ -34,7 +35,7 @@ Grids = npt.NDArray[np.float16]
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A photograph: its file's name, its row in the stored features, and what five people wrote about it."""
+    """A photograph: its file name, its row in the stored features, and its five human captions."""
 
     name: str
     row: int
@@ -49,7 +50,7 @@ class Split:
 
 
 def caption_words(text: str) -> tuple[str, ...]:
-    """The words of a caption as the usual caption metrics count them: lower case, no punctuation, `'s` a word."""
+    """The words of a caption as in the usual caption metrics: lower case, no punctuation, and `'s` is a word."""
     return tuple(_WORD.findall(text.lower()))
 
 
@@ -61,27 +62,29 @@ def read_photos(folder: Path) -> list[Photo]:
             for row in csv.DictReader(file):
                 captions.setdefault(row["image"], []).append(caption_words(row["caption"]))
     except (OSError, KeyError, ValueError) as error:
-        raise DataError(f"{folder / 'captions.csv'} is no table of image,caption: {error!r}") from None
+        raise DataError(
+            f"{folder / 'captions.csv'} is not a table with the columns image,caption: {error!r}"
+        ) from None
     return [Photo(name, row, tuple(captions[name])) for row, name in enumerate(sorted(captions))]
 
 
 def split(photos: Sequence[Photo], held_back: int = HELD_BACK) -> Split:
     """Test, validation and training set, `held_back` photographs in each of the first two."""
     if len(photos) <= 2 * held_back:
-        raise DataError(f"{len(photos)} photographs are too few to hold back twice {held_back}")
+        raise DataError(f"{len(photos)} photographs are not enough to hold out {held_back} twice")
     order = sorted(photos, key=lambda photo: hashlib.sha256(photo.name.encode()).digest())
     return Split(order[2 * held_back :], order[held_back : 2 * held_back], order[:held_back])
 
 
 def region_features(folder: Path, photos: Sequence[Photo], out: Path, console: Console) -> Grids:
-    """The photographs' grids by `Photo.row`: read from `out/regions.npy`, computed and written there if missing."""
+    """The region features by `Photo.row`, read from `out/regions.npy`; if missing, they are computed and stored."""
     path, names = out / "regions.npy", [photo.name for photo in photos]
     if not path.exists():
         path.with_suffix(".json").write_text(json.dumps(names), encoding="utf-8")
         _compute(folder / "images", names, path, console)
     stored = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     if stored != names:
-        raise DataError(f"{path} holds the features of other photographs: delete it, or choose another --out")
+        raise DataError(f"{path} contains features of other photographs: delete it, or choose another --out")
     grids: Grids = np.load(path, mmap_mode="r")
     return grids
 

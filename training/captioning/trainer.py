@@ -1,13 +1,13 @@
-"""Trains the captioner (models/vision/captioner.py) on Flickr8k and measures BLEU-4 on photographs held back.
+"""Trains the captioner (models/vision/captioner.py) on Flickr8k and measures BLEU-4 on held-out photographs.
 
 `train_captioner` writes `captioner.safetensors` (fp16) and `captioner.json` (configuration, recipe, measured
-figures). Epochs are chosen by BLEU-4 on the 1,000 validation photographs, of the weights' running average; the
-1,000 test photographs are read once, at the end, with the weights as they are written. An interrupted run goes on
-from its last whole epoch.
+figures). The best epoch is selected by BLEU-4 of the averaged weights on the 1,000 validation photographs. The 1,000
+test photographs are read once, at the end, with the weights as stored. An interrupted run continues after its last
+complete epoch.
 
-BLEU-4 is sacrebleu's corpus BLEU (0-100) of one caption per photograph against its five: lower case, punctuation left
-out on both sides, as COCO's caption evaluation has it (training/captioning/flickr8k.py `caption_words`), split at
-spaces."""
+BLEU-4 is sacrebleu's corpus BLEU (0-100) of one caption per photograph against its five references. Both sides are
+lower-cased, stripped of punctuation as in COCO's caption evaluation (training/captioning/flickr8k.py `caption_words`),
+and split at spaces."""
 
 import json
 import random
@@ -40,7 +40,7 @@ from training.engine.run_state import RunState
 from training.errors import DataError
 
 LEAST_OCCURRENCES = 5
-"""Times that a word must occur in the training captions to be in the vocabulary."""
+"""Minimum occurrences of a word in the training captions to be in the vocabulary."""
 STATE, BEST = "captioner.state.pt", "captioner.best.pt"
 CPU = torch.device("cpu")
 Pair = tuple[Photo, tuple[str, ...]]
@@ -51,9 +51,9 @@ Pair = tuple[Photo, tuple[str, ...]]
 class CaptionerRecipe:
     """How the captioner is trained.
 
-    batch_size: captions. rate: reached after warmup_steps, and constant from there: the running average of the
-    weights, of decay `average`, is what is judged and kept, and needs no falling rate, so that a run may be continued
-    with more epochs. patience: epochs without a better BLEU-4 before the run stops.
+    batch_size: in captions. rate: constant after warmup_steps. The running average of the weights, with decay
+    `average`, is evaluated and kept. It does not need a falling rate, so a run may be continued with more epochs.
+    patience: epochs without a better BLEU-4 after which training stops.
     """
 
     epochs: int = 12
@@ -76,9 +76,9 @@ def train_captioner(
     objects: int = 16,
     console: Console | None = None,
 ) -> dict[str, Any]:
-    """Train on `data/captions.csv` and `data/images`, write to `out`, return the metrics.
+    """Train on `data/captions.csv` and `data/images`, and write to `out`. Returns the metrics.
 
-    objects: k, the regions attended to. A run in `out` goes on; DataError if it had other settings.
+    objects: k, the number of regions attended to. A run in `out` is continued. Raises DataError if its settings differ.
     """
     recipe, console = recipe or CaptionerRecipe(), console or Console(stderr=True)
     photos = read_photos(data)
@@ -95,26 +95,28 @@ def train_captioner(
 
 
 def vocabulary(photos: Sequence[Photo]) -> tuple[str, ...]:
-    """The words that occur at least LEAST_OCCURRENCES times in the photographs' captions, frequent ones first."""
+    """The words with at least LEAST_OCCURRENCES occurrences in the captions, most frequent first."""
     counts = Counter(word for photo in photos for caption in photo.captions for word in caption)
     frequent = [word for word, count in counts.items() if count >= LEAST_OCCURRENCES]
     return tuple(sorted(frequent, key=lambda word: (-counts[word], word)))
 
 
 class Captioning(Task[Sequence[Pair]]):
-    """Every training caption with its photograph in each epoch; scored by BLEU-4 on the validation photographs."""
+    """Uses every training caption with its photograph in each epoch; scored by BLEU-4 on the validation set."""
 
     def __init__(
         self, recipe: CaptionerRecipe, config: CaptionerConfig, parts: Split, selected: Tensor
     ) -> None:
-        self.bfloat16 = bfloat16_is_faster(CPU)  # before the seed: it measures on random numbers
+        self.bfloat16 = bfloat16_is_faster(
+            CPU
+        )  # before seeding, because the measurement draws random numbers
         torch.manual_seed(recipe.seed)
         self.recipe, self.config, self.parts, self.selected = recipe, config, parts, selected
         self.numbers = {word: number for number, word in enumerate(config.vocabulary, SPECIAL)}
         self.model: Captioner = Captioner(config)
 
     def state(self) -> RunState:
-        """A run that has not begun; it may be continued with other epochs and another patience."""
+        """A new run; it may be continued with other numbers of epochs and patience."""
         recipe = self.recipe
         optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay
@@ -129,7 +131,7 @@ class Captioning(Task[Sequence[Pair]]):
         return Plan(self.recipe.epochs, clip=self.recipe.clip, patience=self.recipe.patience)
 
     def draw(self, epoch: int, rng: random.Random) -> Sequence[Sequence[Pair]]:
-        rng.seed(self.recipe.seed * 1_000_003 + epoch)  # an epoch's order depends on nothing else
+        rng.seed(self.recipe.seed * 1_000_003 + epoch)  # an epoch's order depends only on this
         return caption_batches(self.parts.train, self.recipe.batch_size, rng)
 
     def loss(self, batch: Sequence[Pair]) -> Tensor:
@@ -145,24 +147,24 @@ class Captioning(Task[Sequence[Pair]]):
 
 
 def caption_batches(photos: Sequence[Photo], size: int, rng: random.Random) -> list[Sequence[Pair]]:
-    """Every caption with its photograph once, in batches of like lengths, in random order."""
+    """Every caption with its photograph once, in batches of similar length, in random order."""
     pairs = [(photo, caption) for photo in photos for caption in photo.captions]
     return length_batches(pairs, size, lambda pair: len(pair[1]), rng)
 
 
 def select_all(grids: Grids, objects: int) -> Tensor:
-    """What the captioner looks at in every photograph, float16 [photographs, 1 + objects, 1280], in memory."""
+    """The captioner's input features of every photograph, float16 [photographs, 1 + objects, 1280], in memory."""
     parts = (grids[start : start + 256].astype(np.float32) for start in range(0, len(grids), 256))
     return torch.cat([select(torch.from_numpy(part), objects).half() for part in parts])
 
 
 def rows(selected: Tensor, photos: Sequence[Photo]) -> Tensor:
-    """The photographs' part of what `select_all` gave, in float32."""
+    """The rows of `selected` (from `select_all`) for these photographs, in float32."""
     return selected[[photo.row for photo in photos]].float()
 
 
 def caption_tensor(captions: Sequence[Sequence[str]], numbers: dict[str, int], max_words: int) -> Tensor:
-    """Word numbers [n, 1, t]: START, at most `max_words` words or, in a shorter caption, END; then PAD."""
+    """Word ids [n, 1, t]: START, at most `max_words` words, END if the caption is shorter, then PAD."""
     numbered = [
         torch.tensor([START, *(numbers.get(word, UNKNOWN) for word in caption), END][: max_words + 1])
         for caption in captions
@@ -171,7 +173,7 @@ def caption_tensor(captions: Sequence[Sequence[str]], numbers: dict[str, int], m
 
 
 def caption_loss(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
-    """Mean cross-entropy of the targets [n, m, t]; neither padding nor words outside the vocabulary count."""
+    """Mean cross-entropy of the targets [n, m, t], without padding and words outside the vocabulary."""
     wanted = targets.masked_fill(targets == UNKNOWN, PAD).flatten()
     return cross_entropy(logits.flatten(0, 2).float(), wanted, ignore_index=PAD, label_smoothing=smoothing)
 
@@ -179,7 +181,7 @@ def caption_loss(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
 def describe(
     model: Captioner, photos: Sequence[Photo], selected: Tensor, batch_size: int = 50
 ) -> list[list[str]]:
-    """The model's caption of each photograph."""
+    """The model's caption for each photograph."""
     model.eval()
     return [
         caption
@@ -189,7 +191,7 @@ def describe(
 
 
 def load_captioner(folder: Path) -> Captioner:
-    """The captioner that `trimod train captioner` wrote to `folder`, in float32. Raises DataError."""
+    """The captioner that `trimod train captioner` wrote to `folder`, in float32. Raises DataError if there is none."""
     try:
         config = CaptionerConfig.of(json.loads((folder / "captioner.json").read_text("utf-8"))["config"])
         weights = load_file(folder / "captioner.safetensors")
@@ -201,7 +203,7 @@ def load_captioner(folder: Path) -> Captioner:
 
 
 def _write(out: Path, task: Captioning, run: RunState) -> dict[str, Any]:
-    """The weights as they are served, and what was measured with exactly these."""
+    """Write the weights as served, and the figures measured with exactly these."""
     best = torch.load(out / BEST, weights_only=True)
     tensors = {name: value.half() for name, value in best.items()}
     parts, selected = task.parts, task.selected

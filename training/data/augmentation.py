@@ -101,7 +101,7 @@ def respell_hashtags(sample: Sample, chosen: Callable[[], bool]) -> Sample:
 
 
 def _moved(targets: Tensor | None, origins: Sequence[int | None]) -> Tensor | None:
-    """A teacher's marginals at the tokens' new places; a mark that was put in is surely O, the first label."""
+    """A teacher's marginals at the tokens' new positions; an inserted mark is certainly O, the first label."""
     if targets is None:
         return None
     outside = torch.zeros(targets.shape[1])

@@ -59,15 +59,15 @@ def length_batches(
 ) -> list[Sequence[T]]:
     """All items in batches of about equal length: shortest first without `rng`, else in random order.
 
-    rng: also draws which items of equal length meet. pool: batches are made within random pools of this many, so that
-    an epoch's are more unlike the last one's; without it, out of all items.
+    rng: also determines which items of equal length share a batch. pool: make batches within random pools of this many
+    items, so that they differ more between epochs; without it, make them from all items.
     """
     order = list(items)
     if rng and pool:
         rng.shuffle(order)
 
     def key(item: T) -> tuple[int, float]:
-        # In a pool, the order is by chance already.
+        # In a pool, the order is already random.
         return length(item), rng.random() if rng and not pool else 0.0
 
     found: list[Sequence[T]] = []
@@ -79,10 +79,10 @@ def length_batches(
 
 
 def chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
-    """The items in their order, `size` at a time; fewer in the last."""
+    """The items in order, `size` at a time; the last chunk may be shorter."""
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def rows_of(example: Encoded) -> int:
-    """What `length_batches` cuts posts by: the longest of an example's rows, as all are padded alike."""
+    """An example's length for `length_batches`: its longest row, because all are padded to the same length."""
     return max(example.rows)

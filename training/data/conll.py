@@ -35,7 +35,7 @@ class LabelledPost:
 def read_conll(path: Path) -> list[LabelledPost]:
     """All posts of a file, in order. Raises DataError, naming the invalid line."""
     try:
-        text = path.read_text(encoding="utf-8-sig")  # a mark of order is no part of the first token
+        text = path.read_text(encoding="utf-8-sig")  # a byte order mark is not part of the first token
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path}: {error}") from None
     posts = list(_posts(path, text.split("\n")))
@@ -75,7 +75,7 @@ def _posts(path: Path, lines: list[str]) -> Iterator[LabelledPost]:
             continue
         columns = line.split("\t") if "\t" in line else line.split()
         token, tag = columns[0], columns[-1].strip()
-        if len(columns) == 2 and not token and tag == "O":  # BTC has some
+        if len(columns) == 2 and not token and tag == "O":  # occurs in BTC
             log.warning("%s:%d: skipped a tag without a token", path, number)
             continue
         if len(columns) < 2 or not token or (tag != "O" and (tag[:2] not in ("B-", "I-") or not tag[2:])):

@@ -36,7 +36,7 @@ def read_features(store: Path, images: Mapping[str, Path], reader: ImageReader) 
     The input of a missing or broken image is empty; it is tried again the next time.
     """
     states = {name: _state(file) for name, file in images.items()}
-    # A file that is gone is still the one that was looked at.
+    # Stored features of a deleted file remain valid.
     known = {name: seen for name, state, seen in _read(store) if states.get(name, ()) in (state, None)}
     new = [name for name in images if name not in known]
     groups = [new[start : start + TOGETHER] for start in range(0, len(new), TOGETHER)]
@@ -70,9 +70,9 @@ def _picture(path: Path) -> Sequence[Picture]:
 
 
 def _read(store: Path) -> Iterator[tuple[str, State, VisualContext]]:
-    """Id, looked-at state and what was seen, of every stored image."""
+    """Id, file state when read, and image input of every stored image."""
     for file in sorted(store.glob("*.json")):
-        if not file.with_suffix(".safetensors").exists():  # an earlier form's seen.json
+        if not file.with_suffix(".safetensors").exists():  # seen.json of an earlier format
             continue
         words = json.loads(file.read_text(encoding="utf-8"))
         stored = load_file(file.with_suffix(".safetensors"))
@@ -85,7 +85,7 @@ def _read(store: Path) -> Iterator[tuple[str, State, VisualContext]]:
 
 
 def _write(store: Path, seen: Mapping[str, VisualContext], states: Mapping[str, State]) -> None:
-    """Both files are written beside and moved, the words last: what is there is whole."""
+    """Write both files to temporary names and rename them, words last, so that existing files are complete."""
     kept = {name: (each, each.pixels) for name, each in seen.items() if each.pixels is not None}
     if not kept:
         return
@@ -103,7 +103,7 @@ def _write(store: Path, seen: Mapping[str, VisualContext], states: Mapping[str, 
     text = json.dumps(words)
     group = store / hashlib.sha256(text.encode()).hexdigest()[:16]
     store.mkdir(parents=True, exist_ok=True)
-    partial = group.with_suffix(f".{os.getpid()}.partial")  # two runs may look at the same images at once
+    partial = group.with_suffix(f".{os.getpid()}.partial")  # two runs may read the same images at once
     save_tensors(tensors, partial)
     partial.replace(group.with_suffix(".safetensors"))
     partial.write_text(text, encoding="utf-8")

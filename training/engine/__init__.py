@@ -1,1 +1,4 @@
-"""The training loop and its parts: optimisation, averaging, precision, progress, run state. Knows no data set."""
+"""The training loop and its parts: optimization, averaging, precision, progress, run state.
+
+Does not depend on any data set.
+"""

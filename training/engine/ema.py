@@ -1,7 +1,7 @@
 """A running average of a model's trainable weights (Polyak averaging with exponential decay).
 
-torch's AveragedModel keeps and updates a copy of every parameter, frozen ones included: with adapters over a frozen
-encoder that is a hundred times what is trained.
+torch's AveragedModel copies and updates every parameter, including frozen ones. For adapters over a frozen encoder,
+that is a hundred times the trained parameters.
 """
 
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 
 class MovingAverage:
-    """average <- decay * average + (1 - decay) * weights, after each step; the decay rises to `decay` from zero.
+    """average <- decay * average + (1 - decay) * weights, after each step; the decay rises from zero to `decay`.
 
-    from_first_step: nothing of the weights from before the first step is in the average; else a little is.
+    from_first_step: exclude the weights before the first step; otherwise they have a small share.
     """
 
     def __init__(self, model: nn.Module, decay: float, *, from_first_step: bool = False) -> None:
@@ -25,9 +25,9 @@ class MovingAverage:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take in the model's weights as they are now."""
+        """Add the model's current weights to the average."""
         self.steps += 1
-        # Else the first epochs' average would be of weights from before there was anything to average.
+        # With a constant decay, the initial weights would dominate the average of the first epochs.
         decay = min(self.decay, self.steps / (self.steps + 9))
         if self.from_first_step and self.steps == 1:
             decay = 0.0
@@ -35,7 +35,7 @@ class MovingAverage:
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """Within, the model has the averaged weights."""
+        """In this context, the model has the averaged weights."""
         self._swap()
         try:
             yield

@@ -1,8 +1,8 @@
-"""Dropout whose mask costs little on a CPU.
+"""Dropout with a cheap mask on CPUs.
 
-torch draws a CPU's random numbers one after the other from a Mersenne Twister: an eighth of a training step over MPNet
-and a tenth of HSN's went into dropout's. numpy's SFC64, seeded by torch's stream at each call, draws the same share of
-zeros many times faster. Only training meets it: a checkpoint does not know, since dropout has no weights.
+On a CPU, torch draws random numbers sequentially from a Mersenne Twister. For dropout, this took an eighth of a
+training step with MPNet, and a tenth with HSN. numpy's SFC64, seeded from torch's stream at each call, draws the same
+share of zeros many times faster. It is used in training only and does not affect checkpoints: dropout has no weights.
 """
 
 import numpy as np
@@ -10,18 +10,18 @@ import torch
 from torch import Tensor, nn
 
 LEVELS = 1 << 16
-"""Random numbers have 16 bits: a rate is met to 1 in 65,536."""
+"""Random numbers have 16 bits, so rates are accurate to 1 in 65,536."""
 
 
 class FastDropout(nn.Module):
-    """What nn.Dropout does, on a CPU: in training, each value is zero with probability `p`, else divided by 1 - p."""
+    """Like nn.Dropout, on a CPU: in training, each value is zeroed with probability `p`, or divided by 1 - p."""
 
     def __init__(self, p: float) -> None:
         super().__init__()
         self.p = p
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Any shape, and the same out. Reproducible by torch.manual_seed."""
+        """Input of any shape; the output has the same shape. Reproducible with torch.manual_seed."""
         if not self.training or not self.p:
             return inputs
         seed = int(torch.randint(1 << 62, ()))
@@ -34,7 +34,7 @@ class FastDropout(nn.Module):
 
 
 def quicken_dropout(module: nn.Module) -> None:
-    """Put FastDropout in the place of every nn.Dropout in `module`."""
+    """Replace every nn.Dropout in `module` with FastDropout."""
     for parent in list(module.modules()):
         for name, layer in list(parent.named_children()):
             if type(layer) is nn.Dropout:

@@ -1,7 +1,7 @@
-"""The training loop of tagger, segmenter and captioner: seeded, resumable, with early stopping. Read `fit` downwards.
+"""The training loop of tagger, segmenter and captioner: seeded, resumable, with early stopping. Start reading at `fit`.
 
-What is trained is a Task; how long, and in what steps, a Plan; what changes on the way, a RunState (run_state.py). A
-task is judged with the running average of its weights. Only where it gives a score is the best epoch kept.
+A Task defines what is trained; a Plan, for how long and in which steps; a RunState (run_state.py) holds what changes. A
+task is evaluated with the running average of its weights. The best epoch is kept only if the task returns scores.
 """
 
 import json
@@ -21,16 +21,16 @@ from training.data.batching import chunks
 from training.engine.run_state import RunState, save_state
 
 B = TypeVar("B")
-"""A batch, of whatever the task's loss takes."""
+"""A batch, as expected by the task's loss."""
 LOSS = TextColumn("loss {task.fields[loss]:.3f}")
-"""The column that `fit` fills: the mean loss of the last 50 steps."""
+"""Column filled by `fit`: the mean loss of the last 50 steps."""
 
 
 @dataclass(frozen=True)
 class Validation:
-    """What an epoch is worth. figures: for the log, as JSON has them; told: the same for people.
+    """The evaluation of an epoch. figures: JSON values for the log; told: the same as text for people.
 
-    score: epochs are compared by it, a higher one is better; None: the last epoch is the best.
+    score: for comparing epochs; higher is better. If None, the last epoch counts as the best.
     """
 
     figures: Mapping[str, Any]
@@ -39,33 +39,33 @@ class Validation:
 
 
 class Task(ABC, Generic[B]):
-    """What is trained, and on what."""
+    """A model to train, and its data."""
 
     model: nn.Module
 
     @abstractmethod
     def draw(self, epoch: int, rng: random.Random) -> Sequence[B]:
-        """The batches of an epoch, counted from 0. rng: the run's, whose state is kept from epoch to epoch."""
+        """The batches of an epoch (from 0). rng: the run's generator, whose state is kept between epochs."""
 
     @abstractmethod
     def loss(self, batch: B) -> Tensor:
         """The mean loss of a batch."""
 
     def weight(self, step: Sequence[B]) -> float:
-        """How much a step's batches count in the mean loss that is logged."""
+        """Weight of a step's batches in the logged mean loss."""
         return 1.0
 
     def validate(self) -> Validation | None:
-        """How good the model is as it is now, in evaluation mode; None if that is not asked."""
+        """Evaluate the current model in evaluation mode; None if this epoch is not evaluated."""
         return None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long a task is trained, and in what steps.
+    """How long a task is trained, and in which steps.
 
     accumulate: batches whose gradients are averaged for one step. clip: largest norm of a step's gradients. patience:
-    epochs without a better score after which training stops. title: before the epoch's number, for the progress bar.
+    epochs without a better score after which training stops. title: text before the epoch's number in the progress bar.
     """
 
     epochs: int
@@ -77,7 +77,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class RunFiles:
-    """Where a run is kept: all that it needs to go on, the best epoch's weights, a line of figures for each epoch."""
+    """The files of a run: the state for continuing it, the best epoch's weights, and a line of figures per epoch."""
 
     state: Path
     best: Path | None = None
@@ -85,7 +85,7 @@ class RunFiles:
 
 
 def fit(task: Task[B], plan: Plan, run: RunState, progress: Progress, files: RunFiles | None = None) -> None:
-    """Train `task` from where `run` is to the end of the plan, saving the run after each epoch."""
+    """Train `task` from the state of `run` to the end of the plan; saves the run after each epoch."""
     bar = progress.add_task(plan.title, total=None, loss=0.0)
     while run.epoch < plan.epochs and run.epoch - run.best_epoch < plan.patience:
         started = time.monotonic()
@@ -109,7 +109,7 @@ def fit(task: Task[B], plan: Plan, run: RunState, progress: Progress, files: Run
 
 
 def step(task: Task[B], plan: Plan, run: RunState, batches: Sequence[B]) -> float:
-    """One step on the mean gradient of some batches; their mean loss."""
+    """Take one step on the mean gradient of the batches. Returns their mean loss."""
     run.optimizer.zero_grad(set_to_none=True)
     losses = []
     for batch in batches:
@@ -124,7 +124,7 @@ def step(task: Task[B], plan: Plan, run: RunState, batches: Sequence[B]) -> floa
 
 
 def _keep_best(run: RunState, found: Validation | None, files: RunFiles | None) -> None:
-    """Within the average, so that its weights are what is kept."""
+    """Call it with the averaged weights in place, so that these are kept."""
     if found is None or found.score is None:
         run.best_epoch = run.epoch
     elif found.score > run.best:
@@ -134,7 +134,7 @@ def _keep_best(run: RunState, found: Validation | None, files: RunFiles | None) 
 
 
 def _note(run: RunState, loss: float, found: Validation | None, seconds: float, progress: Progress) -> None:
-    """Put the epoch's figures into the history, and print them."""
+    """Add the epoch's figures to the history, and print them."""
     line = {"epoch": run.epoch, "loss": loss, "seconds": round(seconds, 1)}
     run.history.append(line | dict(found.figures if found else {}))
     if found:

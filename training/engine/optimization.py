@@ -1,4 +1,4 @@
-"""How a model is trained: one dataclass, and the optimiser and learning-rate schedule that it describes."""
+"""Settings of the optimization, and the optimizer and learning-rate schedule that they describe."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -45,7 +45,7 @@ class Recipe:
 
 
 def make_optimizer(model: SequenceTagger, recipe: Recipe) -> Optimizer:
-    """The recipe's optimiser over the model's trainable weights, the pretrained encoder's in a group of their own."""
+    """The recipe's optimizer for the model's trainable weights; the pretrained encoder's are a separate group."""
     trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     pretrained = [p for name, p in trained if is_pretrained(name)]
     own = [p for name, p in trained if not is_pretrained(name)]

@@ -1,7 +1,7 @@
-"""Which number format to train in: float32, or bfloat16 by autocast where that is measurably faster.
+"""Chooses the number format for training: float32, or bfloat16 by autocast if that is measurably faster.
 
-bfloat16 matrix products are several times faster on a GPU and on CPUs with AMX, and 9-18 times slower on CPUs
-without: so a short measurement decides, once per process.
+bfloat16 matrix products are several times faster on a GPU and on CPUs with AMX, but 9-18 times slower on other CPUs. So
+a short measurement decides, once per process.
 """
 
 import time
@@ -14,7 +14,7 @@ from models.architectures.base import SequenceTagger
 
 
 def autocast(model: SequenceTagger) -> AbstractContextManager[None]:
-    """A context in which `model` computes in the format that is faster for it on its device."""
+    """A context in which `model` computes in the faster format for its device."""
     device = next(model.parameters()).device
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=in_bfloat16(model, device))
 
@@ -22,7 +22,7 @@ def autocast(model: SequenceTagger) -> AbstractContextManager[None]:
 def in_bfloat16(model: SequenceTagger, device: torch.device) -> bool:
     """Whether `model` is trained in bfloat16 on `device`.
 
-    On a CPU only over a pretrained transformer: the small matrices of recurrent layers took nearly twice as long.
+    On a CPU, only with a pretrained transformer: the small matrices of recurrent layers took nearly twice as long.
     """
     if device.type == "cpu" and not model.config.inputs.text_encoder:
         return False

@@ -1,6 +1,6 @@
-"""Progress of long work: a bar where somebody looks on, and in a log, where a bar cannot move, a line a minute.
+"""Progress of long tasks: a bar on a terminal, or one line per minute in a log.
 
-The bar, the counts and the time that is left are rich's; the lines are made of the same columns.
+rich provides the bar, the counts and the remaining time; the lines contain the same columns.
 """
 
 from typing import Any
@@ -21,26 +21,26 @@ EVERY = 60.0
 
 
 class TrainingProgress(Progress):
-    """rich's Progress on standard error, or on `console`; where that is no terminal, in lines."""
+    """rich's Progress on standard error, or on `console`; prints lines if that is not a terminal."""
 
     def __init__(self, *more: ProgressColumn, console: Console | None = None, **options: Any) -> None:
-        """more: columns beside the task's name, bar, counts and time; options: rich's own."""
+        """more: columns besides the task's name, bar, counts and time; options: passed to rich."""
         self._columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeRemainingColumn(), *more)
         columns = (self._columns[0], BarColumn(), *self._columns[1:])
         super().__init__(*columns, console=console or Console(stderr=True), **options)
         self._told = self.get_time()
 
     def update(self, task_id: TaskID, **changes: Any) -> None:
-        """As rich's."""
+        """See rich's Progress.update."""
         super().update(task_id, **changes)
-        self._tell(task_id)
+        self._report(task_id)
 
     def advance(self, task_id: TaskID, advance: float = 1) -> None:
-        """As rich's."""
+        """See rich's Progress.advance."""
         super().advance(task_id, advance)
-        self._tell(task_id)
+        self._report(task_id)
 
-    def _tell(self, task_id: TaskID) -> None:
+    def _report(self, task_id: TaskID) -> None:
         if self.console.is_terminal or self.get_time() - self._told < EVERY:
             return
         self._told = self.get_time()

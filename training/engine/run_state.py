@@ -1,4 +1,4 @@
-"""The state of a training run in a file, from which the run goes on after it was stopped; and one process at a time."""
+"""The state of a training run in a file, for continuing a stopped run; and a lock for one process at a time."""
 
 import fcntl
 import logging
@@ -20,16 +20,16 @@ from training.errors import DataError
 LOCK = "lock"
 """In a run's folder, the file that its process has."""
 FORMAT = 2
-"""Of a state file. Files of other formats are refused."""
+"""Version of the state file's format. Files of other versions are refused."""
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class RunState:
-    """A training run between two epochs: all that must be stored to go on as if nothing had happened.
+    """A training run between two epochs: everything to store for continuing as if there was no interruption.
 
-    identity: what makes this run this run (data, settings); a stored one with another is refused. extra: what a task
-    finds beside its weights, of numbers, text, lists and dicts.
+    identity: identifies the run (data, settings); a stored run with another identity is refused. extra: further results
+    of a task besides its weights (numbers, text, lists and dicts).
     """
 
     identity: str
@@ -44,11 +44,11 @@ class RunState:
     extra: dict[str, Any] = field(default_factory=dict)
 
     def weights(self) -> dict[str, Tensor]:
-        """The trained weights by name, as they are now."""
+        """The current trained weights by name."""
         return {name: p.detach().clone() for name, p in self.average.trained.items()}
 
     def save(self, path: Path) -> None:
-        """Store the run, whole or not at all."""
+        """Store the run atomically."""
         state = {
             "format": FORMAT,
             "identity": self.identity,
@@ -64,13 +64,15 @@ class RunState:
         save_state(state, path)
 
     def restore(self, path: Path) -> None:
-        """Go on from a stored run; DataError if it had other settings or other data."""
+        """Continue a stored run. Raises DataError if it had other settings or other data."""
         state = torch.load(path, map_location="cpu", weights_only=True)
         if state.get("format") != FORMAT:
-            raise DataError(f"{path} is of another version of TriMod: move it away, or give another --out")
+            raise DataError(
+                f"{path} was written by another version of TriMod: move it, or choose another --out"
+            )
         if state["identity"] != self.identity:
             raise DataError(
-                f"{path} is of a run with other settings or data: repeat those, or give another --out"
+                f"{path} belongs to a run with other settings or data: use the same ones, or choose another --out"
             )
         with torch.no_grad():
             for name, parameter in self.average.trained.items():
@@ -90,20 +92,20 @@ PROGRESS = ("epoch", "best", "best_epoch", "history", "extra")
 
 
 def generators() -> dict[str, Any]:
-    """The states of torch's random generators: the CPU's, and each GPU's, from which dropout there is drawn."""
+    """The states of torch's random generators: the CPU's, and each GPU's, which dropout uses there."""
     gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     return {"cpu": torch.get_rng_state(), "cuda": gpus}
 
 
 def restore_generators(states: Mapping[str, Any]) -> None:
-    """Those of `generators`; a GPU that is no longer there is passed over."""
+    """Restore the states from `generators`; states of GPUs that no longer exist are skipped."""
     torch.set_rng_state(states["cpu"])
     if torch.cuda.is_available():
         torch.cuda.set_rng_state_all(states["cuda"][: torch.cuda.device_count()])
 
 
 def save_state(state: Mapping[str, Any], path: Path) -> None:
-    """Written beside and moved, so that a run that is killed in the middle leaves the last whole file."""
+    """Write to a temporary file and rename it, so that a killed run leaves the last complete file."""
     partial = path.with_suffix(".partial")
     torch.save(state, partial)
     partial.replace(path)
@@ -111,15 +113,15 @@ def save_state(state: Mapping[str, Any], path: Path) -> None:
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Within, no other process has `path`, a file that is made if need be: one that has is waited for, and it is said.
+    """Lock the file `path` (created if missing) in this context; waits while another process has it, and logs that.
 
-    Experiments share runs and silver labels, so that two of them side by side come to the same ones.
+    Experiments share runs and silver labels, so concurrent experiments may need the same ones.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            log.warning("%s: another process works here, waiting until it ends", path)
+            log.warning("%s: in use by another process, waiting for it to finish", path)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,8 +1,8 @@
-"""Trains every tagging model: what training/engine/loop.py draws, and how it judges an epoch.
+"""Trains tagging models: draws the batches for training/engine/loop.py, and evaluates each epoch.
 
-After each epoch the running average of the weights (EMA) is scored on every validation set, with what is seen in
-images and without; the best goes to `best.pt`, everything needed to go on to `last.pt`, one line of figures to
-`log.jsonl`. Turning `best.pt` into a checkpoint is training/runs/export.py's.
+After each epoch, the running average of the weights (EMA) is scored on every validation set, with and without image
+information. The best weights are stored in `best.pt`, the state for continuing in `last.pt`, and a line of figures in
+`log.jsonl`. training/runs/export.py turns `best.pt` into a checkpoint.
 """
 
 import json
@@ -33,7 +33,7 @@ from training.engine.run_state import RunState
 from training.evaluation.scoring import Score, score
 
 POOL = 50
-"""Batches of an epoch that are cut by length together."""
+"""Batches of an epoch whose posts are sorted by length together."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ class Best:
     scores: dict[str, Any]
     weights: dict[str, Tensor]
     history: list[dict[str, Any]]
-    """Loss, seconds and overall F1 on each set, of every epoch of the run: the learning curve."""
+    """The learning curve: loss, seconds and overall F1 on each set, for every epoch of the run."""
 
 
 def predict(model: SequenceTagger, examples: Sequence[Encoded], batch_size: int = 64) -> list[list[Span]]:
-    """The entities of each example, as token spans, in the examples' order."""
+    """The entities of each example, as token spans, in the order of the examples."""
     model.eval()
     found: list[list[Span]] = [[] for _ in examples]
     device = next(model.parameters()).device
@@ -71,8 +71,7 @@ def predict(model: SequenceTagger, examples: Sequence[Encoded], batch_size: int 
 def validate(
     model: SequenceTagger, encoder: PostEncoder, segment: Segment, sets: Sequence[ValidationSet]
 ) -> dict[str, dict[str, Score]]:
-    """The model's scores on each set: `NAME`, and, where there are images, `NAME text only` without what is seen in
-    them."""
+    """The model's scores on each set: `NAME`; if there are images, also `NAME text only`, without image information."""
     found = {}
     for valid in sets:
         for name, chosen in with_text_only(valid.name, valid.samples).items():
@@ -84,7 +83,7 @@ def validate(
 
 
 class Tagging(Task[Sequence[Encoded]]):
-    """Posts, disturbed and put into batches anew in each epoch; scored by the mean F1 on the validation sets."""
+    """Adds noise to the posts and batches them again in each epoch; scored by mean F1 on the validation sets."""
 
     def __init__(
         self,
@@ -102,7 +101,7 @@ class Tagging(Task[Sequence[Encoded]]):
         self.device = next(model.parameters()).device
 
     def state(self, identity: str = "") -> RunState:
-        """A run that has not begun."""
+        """A new run."""
         steps = -(-len(self.samples) // self.recipe.batch_size)
         optimizer = make_optimizer(self.model, self.recipe)
         schedule = make_schedule(optimizer, self.recipe, -(-steps // self.recipe.accumulate))
@@ -145,10 +144,9 @@ def train(
     out: Path,
     identity: str = "",
 ) -> Best:
-    """Train `model`, going on from `out/last.pt` if it is there; the best epoch's averaged weights and scores.
+    """Train `model`, continuing from `out/last.pt` if it exists. Returns the best epoch's averaged weights and scores.
 
-    identity: what makes this run this run (data, model); a run in `out` with another one, or another recipe, is
-    refused with a DataError.
+    identity: identifies the run (data, model). Raises DataError if the run in `out` has another identity or recipe.
     """
     out.mkdir(parents=True, exist_ok=True)
     task = Tagging(model, encoder, segment, train_samples, valid_sets, disturb, recipe)

@@ -40,7 +40,7 @@ class ImageSource:
     def pictures(self, posts: Sequence[LabelledPost]) -> Iterator[list[Picture]]:
         """The pictures of each post, in order; empty if its file is missing.
 
-        Raises DataError if the folder has no images, or none of the posts' own where those are wanted.
+        Raises DataError if the folder has no images, or none of the posts' own images if these are needed.
         """
         files = sorted(path for path in self.folder.glob("*") if path.suffix.lower() in ENDINGS)
         if not files:
@@ -91,7 +91,7 @@ def evaluate(
 
 
 def _decoded(path: Path) -> list[Picture]:
-    """The picture in `path`; none where the file is missing or broken, as for a worker."""
+    """The picture in `path`; none if the file is missing or broken, as in a worker."""
     try:
         return [decode_image(path.read_bytes())] if path.is_file() else []
     except BrokenImage as error:

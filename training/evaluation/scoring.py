@@ -51,7 +51,7 @@ def partial_score(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[S
 
     types = sorted({span.type for row in (*gold, *predicted) for span in row})
     results = Evaluator(_rows(gold), _rows(predicted), tags=types, loader="dict").evaluate()
-    overall = results["overall"].get("partial")  # not there for no posts at all
+    overall = results["overall"].get("partial")  # missing if there are no posts
     return {
         "overall": _of(overall) if overall else _score(0, 0, 0),
         **{type_: _of(results["entities"][type_]["partial"]) for type_ in types},
@@ -59,7 +59,7 @@ def partial_score(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[S
 
 
 def _rows(spans: Sequence[Sequence[Span]]) -> list[list[dict[str, Any]]]:
-    """As nervaluate reads them: `end` is the last position, inclusive."""
+    """Spans in nervaluate's format: `end` is the last position, inclusive."""
     return [[{"label": s.type, "start": s.start, "end": s.end - 1} for s in row] for row in spans]
 
 

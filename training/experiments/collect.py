@@ -68,7 +68,7 @@ def collect(path: Path, data: Path | None, device: str = "auto") -> dict[str, An
     stored = load_checkpoint(checkpoint_of(path))
     kept = {key: stored.metrics[key] for key in KEPT if key in stored.metrics}
     if "preset" not in kept or "visual" not in kept:
-        raise DataError(f"{path}: metrics.json does not name the preset and the visual input")
+        raise DataError(f"{path}: metrics.json lacks the preset or the visual input")
     if "command" in kept:
         kept["command"] = portable(kept["command"])
     found = {

@@ -1,7 +1,7 @@
 """Skip-gram embeddings of characters, phi in TriMod's equation 9 (section IV-C; Mikolov et al., 2013).
 
-By gensim, whose skip-gram with negative sampling is fast, well tested and repeatable with one thread and a
-seed; the segmenter's character table starts from these vectors and goes on learning.
+Uses gensim, whose skip-gram with negative sampling is fast, well tested, and reproducible with one thread and a seed.
+The segmenter's character table is initialized with these vectors and trained further.
 """
 
 from collections.abc import Iterable
@@ -13,9 +13,9 @@ WINDOW, NEGATIVES, EPOCHS = 3, 5, 3
 
 
 def character_vectors(texts: Iterable[str], characters: str, size: int, seed: int) -> dict[str, Tensor]:
-    """A vector [size] for each of `characters` that the texts have, learnt from what is around it in them.
+    """A vector [size] for each of `characters` that occurs in the texts, learnt from its context.
 
-    Scaled so that the components have a variance of 1 over all characters, as torch's embeddings start with.
+    Scaled so that the components have variance 1 over all characters, like torch's initial embeddings.
     """
     from gensim.models import Word2Vec
 

@@ -1,9 +1,8 @@
-"""What the hashtag segmenter learns from: segmented hashtags, and pseudo-hashtags made from running text.
+"""Training data of the hashtag segmenter: segmented hashtags, and pseudo-hashtags made from running text.
 
-Reads `hashtags/*.tsv` (hashtag TAB segmentation, which may differ in case), the words of the social-media
-corpora and captions under the data folder, and the English words of the text encoder's vocabulary (its order
-is roughly by frequency). Chooses no `*.dev` file to learn from: those are for measuring
-(training/hashtags/trainer.py).
+Reads `hashtags/*.tsv` (hashtag TAB segmentation, which may differ in case), and the words of the social-media corpora
+and captions in the data folder. Also uses the English words of the text encoder's vocabulary, which is ordered roughly
+by frequency. `*.dev` files are not used for training, only for evaluation (training/hashtags/trainer.py).
 """
 
 import csv
@@ -39,7 +38,7 @@ CYRILLIC = str.maketrans("abcdefghijklmnopqrstuvwxyz", "абцдефгхийкл
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A hashtag without its `#`, and the words that it is made of: `"".join(words) == hashtag`."""
+    """A hashtag without its `#`, and its words: `"".join(words) == hashtag`."""
 
     words: tuple[str, ...]
 
@@ -49,26 +48,24 @@ class Example:
 
     @property
     def ends(self) -> list[int]:
-        """Where its words but the last end, in characters, as the lexicon gives a segmentation."""
+        """End of each word but the last, in characters: the lexicon's representation of a segmentation."""
         return list(accumulate(map(len, self.words[:-1])))
 
     def spaces(self) -> list[int]:
-        """The target s_i of eq. 10: 1 for each character that a space follows, 0 for all others."""
+        """The target s_i of eq. 10: 1 for each character that is followed by a space, otherwise 0."""
         return [int(flag) for flag in flags(self.hashtag, self.ends)]
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A read file: its examples, and how many lines were skipped as hashtag and segmentation do not align."""
+    """The examples of a file, and the number of lines skipped because hashtag and segmentation do not align."""
 
     examples: list[Example]
     skipped: int
 
 
 def align(hashtag: str, segmentation: str) -> Example | None:
-    """The hashtag cut as the segmentation is, ignoring case; underscores are spaces. None if characters
-    differ.
-    """
+    """The hashtag split like the segmentation, ignoring case; underscores are spaces. None if characters differ."""
     letters = hashtag.replace("_", "")
     words = segmentation.replace("_", " ").split()
     if not letters or "".join(words).casefold() != letters.casefold() or sum(map(len, words)) != len(letters):
@@ -96,7 +93,7 @@ def _rows(columns: Iterable[list[str]]) -> Rows:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Words to make pseudo-hashtags of: phrases without punctuation, names, and single words with weights."""
+    """Words to make pseudo-hashtags from: phrases without punctuation, names, and single words with weights."""
 
     posts: list[list[str]]
     captions: list[list[str]]
@@ -105,7 +102,7 @@ class Corpus:
 
 
 def read_corpus(data: Path) -> Corpus:
-    """All text at hand under the data folder, and the vocabulary; DataError names a file that is missing."""
+    """All text in the data folder, and the vocabulary. Raises DataError naming a missing file."""
     labelled = [post for name in CORPORA for post in read_conll(data / name)]
     posts = [phrase for post in labelled for phrase in _phrases(post.tokens)]
     for line in _text(data / "mvsa/posts.jsonl").splitlines():
@@ -128,7 +125,7 @@ def synthesize(corpus: Corpus, count: int, rng: random.Random) -> list[Example]:
 
 
 def recase(example: Example, rng: random.Random) -> Example:
-    """The same words in another spelling: people write #BigData, #bigdata, #BIGDATA and #Bigdata."""
+    """The same words in another case: people write #BigData, #bigdata, #BIGDATA and #Bigdata."""
     return Example(tuple(_spell(example.words, rng)))
 
 
@@ -141,7 +138,7 @@ def _phrase(corpus: Corpus, rng: random.Random) -> list[str]:
 
 
 def _loose_words(corpus: Corpus, rng: random.Random) -> list[str]:
-    """One to three words that need not go together, rare ones more often than in running text."""
+    """One to three unrelated words; rare words are more frequent than in running text."""
     size = rng.choices((1, 2, 3), (55, 33, 12))[0]
     words = []
     for _ in range(size):
@@ -160,7 +157,7 @@ def _name(corpus: Corpus, rng: random.Random) -> list[str]:
 
 
 def _acronym(corpus: Corpus, rng: random.Random) -> list[str]:
-    """Letters that make no word stay together."""
+    """Letters that do not form a word and must not be split."""
     letters = "".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.choice((2, 3, 3, 4, 4, 5, 6))))
     words = [letters if rng.random() < 0.35 else letters.upper()]
     if rng.random() < 0.25:
@@ -169,7 +166,7 @@ def _acronym(corpus: Corpus, rng: random.Random) -> list[str]:
 
 
 def _other_script(corpus: Corpus, rng: random.Random) -> list[str]:
-    """Letters of another script: only their case says where a word ends."""
+    """Letters of another script: only their case shows where a word ends."""
     words = [word.lower().translate(CYRILLIC) for word in rng.choice(corpus.posts)[:3]]
     return [word.title() for word in words] if rng.random() < 0.6 else ["".join(words)]
 
@@ -225,7 +222,7 @@ def _text(path: Path) -> str:
 
 
 def _captions(data: Path) -> Iterator[str]:
-    """Every training post's machine caption, and the first of the five that people wrote for each photo."""
+    """The machine caption of every training post, and the first of the five human captions of each photo."""
     for name in CAPTIONS:
         captions = orjson.loads(_text(data / name))
         train = {post.image_id for post in read_conll((data / name).parent / "train.txt")}
@@ -241,13 +238,13 @@ def _names(post: LabelledPost) -> Iterator[list[str]]:
 
 
 def _tokens(text: str) -> Iterator[str]:
-    """Whitespace tokens, their closing punctuation as tokens of their own, so that phrases end there."""
+    """Whitespace tokens, with closing punctuation as separate tokens, so that phrases end there."""
     for token in text.split():
         yield from re.findall(r"^[#@].*|^http.*|[\w'’]+|[^\w\s]+", token)
 
 
 def _phrases(tokens: Iterable[str]) -> list[list[str]]:
-    """Runs of plain words; clitics joined as people type them in hashtags (`do` `n't` -> `dont`)."""
+    """Sequences of plain words, with clitics joined as in hashtags (`do` `n't` -> `dont`)."""
     phrases: list[list[str]] = [[]]
     for token in tokens:
         word = token.replace("'", "").replace("’", "")

@@ -1,8 +1,8 @@
-"""How frequent English words and pairs of words are: what made-up hashtags and the lexicon are made of.
+"""Frequencies of English words and word pairs, for synthetic hashtags and the lexicon.
 
-Words: wordfreq (subtitles, news, books, Wikipedia, Twitter, Reddit), and the web's unigrams that the wordsegment
-package carries; pairs: the web's bigrams of the same package. No list is shipped as it is: the
-segmenter's checkpoint holds the log probabilities that training/hashtags/lexicon.py computes of them. Both packages
+Words come from wordfreq (subtitles, news, books, Wikipedia, Twitter, Reddit) and from the web unigrams in the
+wordsegment package. Pairs are the web bigrams of the same package. The lists themselves are not shipped: the
+segmenter's checkpoint contains log probabilities that training/hashtags/lexicon.py computes from them. Both packages
 are needed for training only.
 """
 
@@ -13,14 +13,14 @@ from functools import cache, cached_property
 import wordfreq
 import wordsegment
 
-WEB_TOKENS = 1_024_908_267_229  # of the corpus that wordsegment's counts come from
+WEB_TOKENS = 1_024_908_267_229  # in the corpus of wordsegment's counts
 
 
 @dataclass(frozen=True)
 class Frequencies:
-    """Probabilities of words, in general and on the web, and of pairs of successive words on the web.
+    """Probabilities of words, in general and on the web, and of consecutive word pairs on the web.
 
-    ASCII letters and digits, lower case.
+    Words consist of lower-case ASCII letters and digits.
     """
 
     general: dict[str, float]
@@ -39,7 +39,7 @@ class Frequencies:
 
 @cache
 def english() -> Frequencies:
-    """Words and pairs of general English. Apostrophes are left out, as hashtags do: `don't` is `dont`."""
+    """Words and pairs of general English. Apostrophes are removed, as in hashtags: `don't` is `dont`."""
     general: dict[str, float] = defaultdict(float)
     for word, share in wordfreq.get_frequency_dict("en", wordlist="large").items():
         general[word.replace("'", "")] += share

@@ -1,9 +1,9 @@
 """The segmenter's lexicon: words and pairs of general English, and the weights of its log-linear model.
 
-The weights are fitted to segmented hashtags by maximum likelihood among each hashtag's best candidates, as in
-Maddela et al. (2019, "Multi-task pairwise neural ranking for hashtag segmentation"), who rank candidates by
-language-model and case features, too. The network's log odds for a hashtag must come from a network that has
-not seen it: one that has is too sure of itself, and would be trusted too much.
+The weights are fitted to segmented hashtags, by maximum likelihood among the best candidates of each. Maddela et al.
+(2019, "Multi-task pairwise neural ranking for hashtag segmentation") also rank candidates by language-model and case
+features. The log odds of a hashtag must be out-of-fold: a network that was trained on the hashtag is overconfident, and
+would get too much weight.
 """
 
 import math
@@ -23,33 +23,33 @@ from models.hashtags.segmenter import Segmenter
 from training.hashtags.corpus import Example
 from training.hashtags.frequencies import Frequencies
 
-RAREST = 1e-9  # words of a smaller share of English are not stored
-PAIRS = 250_000  # the web's most frequent pairs that are stored
+RAREST = 1e-9  # rarer words are not stored
+PAIRS = 250_000  # number of pairs stored: the web's most frequent ones
 CANDIDATES = 12
-START = {  # a plausible model, to find candidates by
+START = {  # a plausible model for finding candidates
     **{"log_probability": 0.3, "words": -1.5, "unknown": -1.5, "unknown_length": -1.0, "network": 0.5},
     **{"known_1": -2.0, "mixed": -2.5, "pair_information": 0.5, "letter_digit": 2.0, "digit_letter": 1.0},
 }
 
 Cut = Callable[[str, Sequence[float]], list[bool]]
-"""Text and log odds to a flag per character, as Lexicon.cut."""
+"""Maps text and log odds to a flag per character, like Lexicon.cut."""
 
 
 @dataclass(frozen=True)
 class LexiconTables:
-    """What is stored: words with log probabilities, pairs of them."""
+    """The stored words and word pairs with their log probabilities."""
 
     words: dict[str, Word]
     pairs: dict[tuple[str, str], Pair]
 
     def config(self, weights: Mapping[str, float]) -> LexiconConfig:
-        """The configuration of a lexicon of these."""
+        """The configuration of a lexicon with these tables."""
         size = len(" ".join(self.words))
         return LexiconConfig(len(self.words), size, len(self.pairs), weights=dict(weights))
 
 
 def lists(english: Frequencies, posts: Sequence[Sequence[str]]) -> LexiconTables:
-    """The lists of general English and of phrases from posts, as precise as they are stored."""
+    """The tables of general English and of phrases from posts, in the precision in which they are stored."""
     shares = {word: share for word, share in english.words.items() if share > RAREST}
     words = {
         word: Word(_log(english.general.get(word)), _log(english.web.get(word))) for word in sorted(shares)
@@ -75,8 +75,8 @@ def fit(
 ) -> Lexicon:
     """The lexicon whose weights make the examples' segmentations most likely among their candidates.
 
-    odds: the network's, for each example, of one that has not seen it. penalty: of the squared weights, in
-    units of their features' spread.
+    odds: out-of-fold log odds of the network for each example. penalty: on the squared weights, in units of the
+    standard deviations of their features.
     """
     start = Lexicon(found.words, found.pairs, found.config(START))
     described: list[Tensor] = []
@@ -104,7 +104,7 @@ def add(network: Segmenter, found: LexiconTables, weights: Mapping[str, float], 
 
 
 def share_right(cut: Cut, examples: Sequence[Example], odds: Sequence[Sequence[float]]) -> float:
-    """The share of examples that are cut as they should be, given the network's log odds."""
+    """The share of examples that are segmented correctly, given the network's log odds."""
     right = sum(
         cut(example.hashtag, row) == flags(example.hashtag, example.ends)
         for example, row in zip(examples, odds, strict=True)
@@ -113,14 +113,14 @@ def share_right(cut: Cut, examples: Sequence[Example], odds: Sequence[Sequence[f
 
 
 def spreads(features: Tensor) -> Tensor:
-    """The standard deviation of each feature over candidates [n, features]; 1 of one that never changes."""
+    """The standard deviation of each feature over candidates [n, features]; 1 for a constant feature."""
     spread = features.std(dim=0, correction=0)
     spread[spread == 0] = 1.0
     return spread
 
 
 def _most_likely(described: Sequence[Tensor], right: Sequence[int], penalty: float) -> Tensor:
-    """Weights of the features [candidates, features] of each hashtag; convex, by L-BFGS."""
+    """Weights of the features [candidates, features] of each hashtag; a convex problem, solved by L-BFGS."""
     group = torch.tensor([index for index, row in enumerate(described) for _ in row])
     starts = torch.tensor([0, *accumulate(len(row) for row in described)])[:-1]
     features = torch.cat(list(described)).double()

@@ -1,4 +1,4 @@
-"""What the segmenter learns from: the recipe, the examples of an epoch, folds."""
+"""The segmenter's recipe, the examples of an epoch, and the folds of its cross-validation."""
 
 import logging
 import math
@@ -16,10 +16,10 @@ log = logging.getLogger(__name__)
 class SegmenterRecipe:
     """How the segmenter is trained.
 
-    skip_gram: start the characters from skip-gram vectors. distant, people, synthetic: examples per epoch from
-    hashset_distant and hashset_manual (drawn anew, in varying case) and made from text. The tuning epochs go
-    over all of their hashtags from stan_large.train and `tune_mixed` of the first stage's kinds. penalty: of the
-    lexicon's squared weights.
+    skip_gram: initialize the characters with skip-gram vectors. distant, people, synthetic: examples per epoch from
+    hashset_distant, from hashset_manual, and made from text; drawn again in each epoch, in varying case. The tuning
+    epochs use all of their hashtags from stan_large.train, and `tune_mixed` examples of the first stage. penalty: on
+    the lexicon's squared weights.
     """
 
     skip_gram: bool = True
@@ -42,10 +42,10 @@ class SegmenterRecipe:
 
 @dataclass(frozen=True)
 class SegmenterData:
-    """Everything that a run learns from. `skipped` lines per file did not align.
+    """The training data of a run. skipped: number of lines per file that did not align.
 
-    manual: stan_large.train, of the kind that is to be segmented; the others have none of its hashtags. people:
-    hashset_manual, whose annotators had other habits. synthetic: held out, to follow the first stage by.
+    manual: stan_large.train, the target domain; the others contain none of its hashtags. people: hashset_manual, whose
+    annotators followed other conventions. synthetic: held out to monitor the first stage.
     """
 
     manual: list[Example]
@@ -73,7 +73,7 @@ def read_material(data: Path, recipe: SegmenterRecipe) -> SegmenterData:
 
 
 def folds(examples: Sequence[Example], recipe: SegmenterRecipe) -> list[list[Example]]:
-    """The examples in `recipe.folds` parts, by chance; a hashtag that occurs twice is in one part only."""
+    """The examples in `recipe.folds` random parts; a repeated hashtag is in one part only."""
     spellings = sorted({example.hashtag.lower() for example in examples})
     random.Random(recipe.seed).shuffle(spellings)
     part = {spelling: index % recipe.folds for index, spelling in enumerate(spellings)}
@@ -86,7 +86,7 @@ def folds(examples: Sequence[Example], recipe: SegmenterRecipe) -> list[list[Exa
 def draw(
     material: SegmenterData, recipe: SegmenterRecipe, rng: random.Random, share: float = 1.0
 ) -> list[Example]:
-    """One epoch's examples of the first stage, or a share of them."""
+    """The first stage's examples for one epoch, or a share of them."""
     distant, people, synthetic = (
         math.ceil(share * count) for count in (recipe.distant, recipe.people, recipe.synthetic)
     )
@@ -98,7 +98,7 @@ def draw(
 
 
 def without(examples: Sequence[Example], apart: Sequence[Example]) -> list[Example]:
-    """The examples whose hashtag, ignoring case, is not among the others."""
+    """The examples whose hashtag, ignoring case, is not in `apart`."""
     kept = {example.hashtag.lower() for example in apart}
     return [example for example in examples if example.hashtag.lower() not in kept]
 

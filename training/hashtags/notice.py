@@ -1,7 +1,7 @@
-"""The notice that a checkpoint with a lexicon carries: whose word frequencies are in it, and under what terms.
+"""The notice in a checkpoint with a lexicon: the sources and the licence of its word frequencies.
 
-The lexicon (models/hashtags/lexicon.py) is derived from published word lists; one of them asks for the same licence of
-what is made of it. Says nothing about the other weights."""
+The lexicon (models/hashtags/lexicon.py) is derived from published word lists. One of them requires the same licence for
+derived works. The notice does not cover the other weights."""
 
 from pathlib import Path
 
@@ -31,6 +31,6 @@ that the segmenter was trained with was added.
 
 
 def write_notice(directory: Path, lexicon: LexiconConfig) -> None:
-    """Put the notice into the folder of a checkpoint, if its segmenter has words."""
+    """Write the notice to the folder of a checkpoint, if its segmenter has words."""
     if lexicon.words:
         (directory / NOTICE).write_text(TEXT, encoding="utf-8")

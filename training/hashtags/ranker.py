@@ -1,8 +1,8 @@
-"""Training the segmenter's ranker: the right one among the lexicon's best segmentations gets the highest score.
+"""Trains the segmenter's ranker: it should score the right one highest among the lexicon's best segmentations.
 
-A few networks are trained from different beginnings, each by cross-entropy over a hashtag's candidates; side by side
-they are one network, whose answer is their mean. As in training/hashtags/lexicon.py, the log odds must come from a
-network that has not seen the hashtag."""
+Several networks are trained from different initial weights, each by cross-entropy over the candidates of a hashtag.
+They are joined into one network that returns their mean. As in training/hashtags/lexicon.py, the log odds must be
+out-of-fold."""
 
 from collections.abc import Sequence
 
@@ -17,16 +17,16 @@ from training.hashtags.corpus import Example
 from training.hashtags.lexicon import spreads
 
 UNITS, MEMBERS = 16, 5
-"""Hidden units of a network, and how many of these there are."""
+"""Hidden units of a network, and number of networks."""
 EPOCHS, BATCH, RATE, WEIGHT_DECAY, DROPOUT = 12, 64, 3e-3, 0.1, 0.2
 NEVER = -1e9
-"""Score in the place of a candidate that a hashtag with fewer of them does not have."""
+"""Score of padding, for hashtags with fewer candidates than others."""
 
 
 def train_ranker(
     lexicon: Lexicon, examples: Sequence[Example], odds: Sequence[Sequence[float]], seed: int
 ) -> Ranker:
-    """The ranker of what `lexicon` proposes. odds: the network's, for each example, of one that has not seen it."""
+    """A ranker for the candidates of `lexicon`. odds: out-of-fold log odds of the network for each example."""
     described, scores, right = [], [], []
     for example, row in zip(examples, odds, strict=True):
         text, ends = example.hashtag, example.ends
@@ -64,7 +64,7 @@ def _member(features: Tensor, given: Tensor, right: Tensor, seed: int) -> Ranker
 
 @torch.no_grad()
 def _side_by_side(members: Sequence[Ranker], mean: Tensor, spread: Tensor) -> Ranker:
-    """One network that answers the members' mean, and takes features as they are."""
+    """One network that returns the members' mean, for features that are not normalized."""
     weights = torch.cat([member.first.weight for member in members]) / spread
     ranker = Ranker(len(weights))
     ranker.first.weight.copy_(weights)

@@ -1,13 +1,13 @@
 """Trains the hashtag segmenter (models/hashtags/segmenter.py), section IV-D of TriMod: cross-entropy per character.
 
-Three stages. The network learns from made-up and machine-segmented hashtags, its character table starting from
-skip-gram vectors (section IV-C). It is then tuned on stan_large.train, once per fold without that fold and once on all.
-With the log odds that the fold's network gives to hashtags it has not seen, the lexicon's weights are fitted
-(training/hashtags/lexicon.py) and the ranker trained (training/hashtags/ranker.py), and the whole is cross-validated.
+There are three stages. First, the network is trained on synthetic and machine-segmented hashtags; its character table
+is initialized with skip-gram vectors (section IV-C). Second, it is tuned on stan_large.train: once per fold without
+that fold, and once on all. Third, out-of-fold log odds are used to fit the lexicon's weights
+(training/hashtags/lexicon.py), to train the ranker (training/hashtags/ranker.py), and to cross-validate the result.
 
 `train_segmenter` writes `segmenter.safetensors` (fp16) and `segmenter.json` (configuration, recipe, measured
-figures). The dev files are read once, at the end, to measure. An interrupted run goes on from its last whole
-epoch or fold (`resume`), to the very weights that it would have had.
+figures). The dev files are read once, at the end, for evaluation. `resume` continues an interrupted run after its last
+complete epoch or fold; the resulting weights are the same as without the interruption.
 """
 
 import json
@@ -66,7 +66,7 @@ def train_segmenter(
     resume: bool = False,
     console: Console | None = None,
 ) -> dict[str, Any]:
-    """Train on `data` (with `hashtags/` and the corpora), write to `out_dir`, return the metrics."""
+    """Train on `data` (with `hashtags/` and the corpora) and write to `out_dir`. Returns the metrics."""
     recipe, config = recipe or SegmenterRecipe(), config or SegmenterConfig()
     material = read_material(data, recipe)
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,7 @@ def train_segmenter(
 
 
 class SegmenterTask(Task[Sequence[Example]]):
-    """A network that learns where hashtags are cut."""
+    """Trains a network to find word boundaries in hashtags."""
 
     def __init__(self, recipe: SegmenterRecipe, config: SegmenterConfig, material: SegmenterData) -> None:
         self.recipe, self.material = recipe, material
@@ -102,14 +102,14 @@ class SegmenterTask(Task[Sequence[Example]]):
         return sum(map(len, step))
 
     def begun(self, rng: random.Random, rate: float, warmup: int, steps: int, identity: str = "") -> RunState:
-        """A run that has not begun: a linear rise of the rate, then half a cosine down to zero; no average."""
+        """A new run: the rate rises linearly and falls to zero on half a cosine; no averaged weights."""
         optimizer = torch.optim.AdamW(self.model.parameters(), lr=rate)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warm_cosine(warmup, steps))
         return RunState(identity, MovingAverage(self.model, 0.0), optimizer, schedule, rng)
 
 
 class FirstStage(SegmenterTask):
-    """Made-up and machine-segmented hashtags, drawn anew in each epoch; measured on what it does not see."""
+    """Synthetic and machine-segmented hashtags, drawn again in each epoch; evaluated on held-out ones."""
 
     def __init__(self, recipe: SegmenterRecipe, config: SegmenterConfig, material: SegmenterData) -> None:
         torch.manual_seed(recipe.seed)
@@ -117,7 +117,7 @@ class FirstStage(SegmenterTask):
 
     @torch.no_grad()
     def start(self) -> None:
-        """The characters' skip-gram vectors, learnt from hashtags of the kinds of this stage."""
+        """Initialize characters with skip-gram vectors, which are learnt from this stage's kinds of hashtags."""
         if self.recipe.skip_gram:
             examples = draw(self.material, self.recipe, random.Random(self.recipe.seed))
             texts = [example.hashtag for example in examples]
@@ -127,8 +127,7 @@ class FirstStage(SegmenterTask):
                 table[FIRST_KNOWN + config.characters.index(char)] = vector
 
     def state(self) -> RunState:
-        """A run that has not begun. unseen: for each fold done, the log odds of its hashtags by a network tuned
-        without them."""
+        """A new run. unseen: for each completed fold, the out-of-fold log odds of its hashtags."""
         recipe = self.recipe
         size = recipe.distant + recipe.people + recipe.synthetic
         steps = recipe.epochs * math.ceil(size / recipe.batch_size)
@@ -139,7 +138,7 @@ class FirstStage(SegmenterTask):
         return run
 
     def draw(self, epoch: int, rng: random.Random) -> Sequence[Sequence[Example]]:
-        rng.seed(self.recipe.seed * 1_000_003 + epoch)  # an epoch's examples depend on nothing else
+        rng.seed(self.recipe.seed * 1_000_003 + epoch)  # an epoch's examples depend only on this
         examples = draw(self.material, self.recipe, rng)
         return length_batches(examples, self.recipe.batch_size, characters, rng)
 
@@ -151,7 +150,7 @@ class FirstStage(SegmenterTask):
 
 
 class Tuning(SegmenterTask):
-    """These hashtags in each epoch, and some of the first stage's."""
+    """The given hashtags in each epoch, and some of the first stage's."""
 
     def __init__(self, first: FirstStage, examples: Sequence[Example]) -> None:
         super().__init__(first.recipe, first.model.config, first.material)
@@ -166,7 +165,7 @@ class Tuning(SegmenterTask):
 
 
 def tune(first: FirstStage, examples: Sequence[Example], fold: int, progress: Progress) -> Segmenter:
-    """A copy of the network, trained further on these hashtags; random numbers depend on seed and fold alone."""
+    """A copy of the network, trained further on these hashtags. Random numbers depend only on seed and fold."""
     recipe = first.recipe
     torch.manual_seed(recipe.seed * 1_009 + fold)
     rng = random.Random(recipe.seed * 2_003 + fold)
@@ -191,7 +190,7 @@ def characters(example: Example) -> int:
 
 
 def batch_loss(model: Segmenter, batch: Sequence[Example]) -> Tensor:
-    """Mean binary cross-entropy over the places where a space could be: after each character but the last."""
+    """Mean binary cross-entropy over the possible positions of a space: after each character but the last."""
     chars, cases, lengths = model.encode([example.hashtag for example in batch])
     targets = torch.zeros(chars.shape)
     for row, example in enumerate(batch):
@@ -207,8 +206,10 @@ def cross_validate(
     parts: Sequence[Sequence[Example]],
     found: LexiconTables,
 ) -> dict[str, float]:
-    """Exact match on stan_large.train, every fold by a network, weights and a ranker that know only the others;
-    beside it, without the ranker and by the network alone. unseen: for each part, log odds by a network without it."""
+    """Cross-validated exact match on stan_large.train: network, weights and ranker of a fold are fitted on the others.
+
+    Also returns the results without the ranker, and of the network alone. unseen: out-of-fold log odds of each part.
+    """
     right = {"segmenter": 0.0, "lexicon_alone": 0.0, "network_alone": 0.0}
     total = sum(map(len, parts))
     for fold, held in enumerate(parts):
@@ -238,7 +239,7 @@ def _write(
     data: Path,
     console: Console,
 ) -> dict[str, Any]:
-    """The weights as they are served, and what was measured with exactly these, beside the bare network."""
+    """Write the weights as served, and the figures measured with exactly these and with the network alone."""
     found, parts = lists(english(), material.corpus.posts), folds(material.manual, recipe)
     unseen = run.extra["unseen"]
     validated = cross_validate(unseen, recipe, parts, found)

@@ -106,7 +106,7 @@ def lines(
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     low, high = axes.get_ylim()
-    if high - low < 1:  # else the axis would make much of a hundredth
+    if high - low < 1:  # otherwise the axis would exaggerate a hundredth
         axes.set_ylim((low + high - 1) / 2, (low + high + 1) / 2)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)

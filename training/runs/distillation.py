@@ -42,7 +42,7 @@ class Teacher:
 
 @dataclass(frozen=True)
 class TeacherSignal:
-    """What a student learns from, besides its posts' tags.
+    """The teachers that a student learns from, in addition to its posts' tags.
 
     labels: the student's. share: weight of the teachers in the loss of a post with tags. store: folder in which the
     teachers' predictions are kept.
@@ -76,7 +76,7 @@ def taught(
     fine = {name for name, samples in tagged.items() if is_finely_cut(samples)}
     for posts, folders in zip(both_cuts(more), (tagged.keys() - fine, fine), strict=True):
         if posts:
-            # Where no folder is cut so, no folder's teacher knows more of such posts than another's.
+            # If no folder has this tokenization, all teachers are equally suitable.
             found += with_targets(posts, signal.of(folders or tagged.keys()), 1.0, signal)
     return found
 
@@ -106,7 +106,7 @@ def _finely_cut(tokens: list[str]) -> list[str]:
 def with_targets(
     samples: Sequence[Sample], teachers: Sequence[Path], share: float, signal: TeacherSignal
 ) -> list[Sample]:
-    """`samples` with the teachers' mean marginals over the school's labels, with weight `share` in the loss."""
+    """`samples` with the teachers' mean marginals over the signal's labels, with weight `share` in the loss."""
     total: list[Tensor] = []
     for path in teachers:
         found = _opinion(path, samples, signal)
@@ -155,7 +155,7 @@ def marginals(parts: Components, samples: Sequence[Sample], device: torch.device
         rows = model.crf.log_marginals(emissions.float(), batch.mask).exp().cpu()
         for index, row in zip(group, rows, strict=True):
             known = row[: len(examples[index].words)]
-            # Tokens past a window (no data set at hand has any) are left to be surely O.
+            # Tokens beyond a window (none in the data sets used so far) are certainly O.
             rest = torch.eye(len(labels))[:1].expand(len(samples[index].tokens) - len(known), -1)
             found[index] = torch.cat([known, rest])
     return found

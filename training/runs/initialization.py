@@ -39,7 +39,7 @@ def untrained(
     console = Console(stderr=True)
     read = [read_vectors(path, own.entries, FREQUENT, console) for path in vectors]
     for path, (entries, _) in zip(vectors, read, strict=True):
-        _say_covered(path, entries, own, console)
+        _report_coverage(path, entries, own, console)
     known = (word for entries, _ in read for word in entries)
     words = Vocabulary(tuple(dict.fromkeys((*own.entries, *known))))
     try:
@@ -47,12 +47,12 @@ def untrained(
     except ValueError as error:
         raise DataError(str(error)) from None
     _fill(model, words, read)
-    # What is not read is not shipped either: the words are the training posts'.
+    # A model without word tables ships only the words of the training posts.
     kept = words if model.reads_words else Vocabulary(())
     return Components(preset.model, model, kept, characters, segmenter)
 
 
-def _say_covered(path: Path, entries: Sequence[str], words: Vocabulary, console: Console) -> None:
+def _report_coverage(path: Path, entries: Sequence[str], words: Vocabulary, console: Console) -> None:
     """Raises DataError if the file has a vector of none of the words: their random ones would be left as they are."""
     covered = len({*entries} & {*words.entries})
     if not covered:

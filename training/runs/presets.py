@@ -180,7 +180,7 @@ def changed(preset: Preset, **settings: Any) -> Preset:
 
 
 def _taken(settings: dict[str, Any], kind: type) -> dict[str, Any]:
-    """Those of `settings` that are fields of `kind`, taken out of it."""
+    """Removes from `settings` the fields of `kind`, and returns them."""
     taken = {field.name: settings.pop(field.name) for field in fields(kind) if field.name in settings}
     try:
         check_values(kind, taken)

@@ -67,7 +67,7 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
         signal = TeacherSignal(run.teachers, labels, run.teacher_share, chosen, out / "teachers")
         training = taught(posts.by_folder, posts.more, signal)
     frozen = frozen_sha256(parts.model)
-    _ready(parts.model, chosen)
+    _optimize_for(parts.model, chosen)
     class_names = EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]
     disturb = Augmenter(preset.noise, training, class_names)
     told = run.identity()
@@ -87,7 +87,7 @@ def train_preset(preset: Preset, run: Run, device: str, out: Path) -> Path:
 
 
 def _check(preset: Preset, run: Run) -> None:
-    """Raises DataError for what does not go together."""
+    """Raises DataError for settings that are incompatible."""
     if len({folder.name for folder in run.folders}) < len(run.folders):
         raise DataError("--data: folder names must differ, because scores are reported by name")
     if run.start_from and run.vectors:
@@ -113,8 +113,8 @@ def _read(run: Run, look: Look | None) -> Posts:
     return Posts(by_folder, more, valid, types)
 
 
-def _ready(model: SequenceTagger, device: torch.device) -> None:
-    """Put the model on the device, as light and as quick as it can be there."""
+def _optimize_for(model: SequenceTagger, device: torch.device) -> None:
+    """Move the model to the device, and apply the device's optimizations."""
     model.to(device)
     if in_bfloat16(model, device):
         halve_frozen(model)
@@ -123,7 +123,7 @@ def _ready(model: SequenceTagger, device: torch.device) -> None:
 
 
 def _measured(preset: Preset, model: SequenceTagger, best: Best) -> dict[str, Any]:
-    """How it was trained and how well, as JSON."""
+    """How the model was trained, and its scores, as JSON."""
     return {
         "recipe": asdict(preset.recipe),
         "noise": asdict(preset.noise),
@@ -153,14 +153,14 @@ def _further(run: Run, types: set[str]) -> list[Sample]:
 
 
 def _look(preset: Preset, run: Run, device: torch.device, captioner: Captioner | None) -> Look:
-    """What the preset's model needs to know about images, from their pixels."""
+    """A function that returns the image input that the preset's model needs, from pixels."""
     config = _configured(preset)
     reader = ImageReader(config.inputs, device, 0, captioner)
     source = run.captioner_folder
     captions = sha256_of(part_file(source, "captioner")) if captioner and source else None
 
     def look(folder: Path, ids: Sequence[str]) -> dict[str, VisualContext]:
-        # Another folder, CNN, detector or captioner sees something else.
+        # Features depend on folder, CNN, detector and captioner.
         looking = hashlib.sha256(repr([folder.resolve(), config.inputs, captions]).encode()).hexdigest()[:8]
         images = {name: image_file(folder / "images", name) for name in ids}
         seen = read_features(run.features / f"{folder.name}.{looking}", images, reader)
@@ -175,7 +175,7 @@ def _look(preset: Preset, run: Run, device: torch.device, captioner: Captioner |
 
 
 def _configured(preset: Preset) -> Any:
-    """The model's configuration, but for its labels. Raises DataError for a setting that it has not."""
+    """The model's configuration without its labels. Raises DataError for an unknown setting."""
     try:
         return configured(preset.model, {**preset.hyper, "labels": ("O",)})
     except ValueError as error:

@@ -58,13 +58,13 @@ def load_warm_start(path: Path, preset: Preset, name: str) -> tuple[WarmStart, P
         )
     asked = {name: preset.hyper[name] for name in ("dropout", *preset.asked) if name in preset.hyper}
     if asked.keys() & {"backbone", "detector"}:
-        asked.setdefault("image_size", 0)  # another's features have another width
+        asked.setdefault("image_size", 0)  # the features of another CNN have another width
     warm = WarmStart(path, parts, stored.metrics.get("vectors_from", {}))
     return warm, replace(preset, hyper={**config, **asked})
 
 
 def _another_kind(config: dict[str, Any], preset: Preset) -> str | None:
-    """The first setting that makes another system of the checkpoint than of the preset, unless it was asked for."""
+    """The first setting by which the checkpoint's system differs from the preset's, unless it was set explicitly."""
     kind, _ = MODELS[preset.model]
     for field in fields(kind):
         wanted = preset.hyper.get(field.name, field.default)

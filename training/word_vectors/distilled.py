@@ -125,7 +125,7 @@ def reduced(vectors: Tensor, size: int) -> Tensor:
     centred = (vectors - vectors.mean(dim=0)).double()
     _, axes = torch.linalg.eigh(centred.T @ centred)
     axes = axes.flip(1)[:, :size]
-    # An axis has no sign of its own: its largest entry is made positive, for the same vectors everywhere.
+    # The sign of an axis is arbitrary: its largest entry is made positive, so that vectors are reproducible.
     axes = axes * axes.gather(0, axes.abs().argmax(dim=0, keepdim=True)).sign()
     out: Tensor = centred @ axes
     out /= out.square().mean().sqrt().clamp(min=1e-12)
@@ -178,7 +178,7 @@ class _Reader:
 
 
 def _grouped(texts: Iterable[list[str]], size: int) -> Iterator[Sequence[list[str]]]:
-    """Groups of texts of about equal length, out of pools of `_POOL` groups: most padding saved."""
+    """Groups of texts of similar length, from pools of `_POOL` groups, which avoids most padding."""
     rest = iter(texts)
     while pool := list(islice(rest, size * _POOL)):
-        yield from length_batches(pool, size, lambda text: len(" ".join(text)))  # about as its pieces
+        yield from length_batches(pool, size, lambda text: len(" ".join(text)))  # about its pieces

@@ -58,11 +58,11 @@ def write_vectors(path: Path, words: Sequence[str], vectors: Tensor) -> None:
         file.write(f"{len(words)} {vectors.shape[1]}\n")
         for word, row in zip(words, vectors.tolist(), strict=True):
             file.write(f"{word} {' '.join(f'{value:.5f}' for value in row)}\n")
-    partial.replace(path)  # whole or not at all
+    partial.replace(path)  # atomic
 
 
 class _Lines:
-    """The first lines of a file, and those whose word, as it is or in lower case, is wanted: (word, vector)."""
+    """(word, vector) of the first lines of a file, and of lines whose word is wanted, unchanged or in lower case."""
 
     def __init__(
         self, path: Path, wanted: frozenset[str] | None, first: int, console: Console | None
@@ -99,7 +99,7 @@ class _Lines:
             words += 1
             if line.count(b" ") < self.size:
                 raise self._error(f"expected {self.size} numbers, got {line.count(b' ')}")
-            # Most lines end here. A word with spaces is wanted by nobody: it goes on if its first part is.
+            # Most lines are skipped here. Words with spaces are never wanted; they pass only if their first part is.
             if self._is_wanted(_decoded(line[: line.index(b" ")])):
                 word, row = self._parsed(line)
                 if self._is_wanted(word):
@@ -142,7 +142,7 @@ class _Lines:
 
 
 def _decoded(word: bytes) -> str:
-    return word.decode("utf-8", "replace")  # large files have a few broken words, which nobody looks for
+    return word.decode("utf-8", "replace")  # large files have a few broken words, which are never wanted
 
 
 def _is_number(text: str) -> bool:

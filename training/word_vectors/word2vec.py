@@ -47,10 +47,10 @@ def train_word2vec(corpus: Corpus, recipe: Word2VecRecipe) -> tuple[list[str], T
         negative=recipe.negative,
         sample=recipe.sample,
         seed=recipe.seed,
-        workers=1,  # several would race, and give other vectors each time
+        workers=1,  # several threads would race, and vectors would not be reproducible
     )
     kept = frozenset(words)
-    # cut into tokens once, not once per epoch; not held in memory
+    # tokenized once, not once per epoch; not kept in memory
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "posts.txt"
         with path.open("w", encoding="utf-8", newline="\n") as file:

@@ -93,7 +93,7 @@ def test_what_cannot_be_trusted_is_refused_and_the_old_one_stays(settings: Setti
         wait_until(lambda: "assigned partitions" in worker.log or not worker.running, START, "it starts")
         version = model_of(worker)
         point(pointer, bad)
-        wait_until(lambda: "is refused" in worker.log, 30, "it is refused")
+        wait_until(lambda: "promoted checkpoint rejected" in worker.log, 30, "it is rejected")
         health = json.loads(worker.get("/health"))
         assert "model.safetensors is damaged" in health["checkpoint"]
         assert (version, True) == (health["version"], health["live"])

@@ -86,7 +86,7 @@ def test_a_run_that_was_killed_goes_on_and_a_finished_one_tags_nothing(
 def test_labels_of_another_checkpoint_are_not_mixed_in(posts: Path, checkpoint: Path, tmp_path: Path) -> None:
     out = tmp_path / "train.txt"
     run(posts, "--checkpoint", checkpoint, "--out", out)
-    with pytest.raises(DataError, match="another checkpoint's"):
+    with pytest.raises(DataError, match="belongs to another checkpoint"):
         run(posts, "--checkpoint", tiny_checkpoint(tmp_path / "other", seed=3), "--out", out)
 
 
@@ -117,7 +117,7 @@ def test_agreement_is_the_same_either_way_round() -> None:
     assert (
         pytest.approx(200 / 3) == agreement(one, other)["overall"].f1 == agreement(other, one)["overall"].f1
     )
-    with pytest.raises(DataError, match="same posts"):
+    with pytest.raises(DataError, match="different posts"):
         agreement(one, [line(confidences=[], tokens="a b")])
 
 
@@ -188,7 +188,7 @@ def test_images_are_read_as_everywhere(
     run(posts, "--checkpoint", checkpoint, "--out", out)
     assert [[""], ["Riga"], []] == alts
     assert ["7", "7", ""] == [post.image_id for post in read_conll(out)]
-    assert [f"{posts}:2: of its images, those without a path are not read"] == caplog.messages
+    assert [f"{posts}:2: skipped images without a path"] == caplog.messages
 
 
 def test_hashtags_are_read_as_everywhere(

@@ -73,7 +73,7 @@ def test_pictures_by_url_stand_where_their_images_stand() -> None:
 def test_without_a_root_no_path_is_read_and_the_log_says_so_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fetch._say_that_there_is_no_root.cache_clear()
+    fetch._warn_no_root.cache_clear()
     (tmp_path / "blue.png").write_bytes(png("blue"))
     with caplog.at_level(logging.WARNING):
         for _ in range(2):

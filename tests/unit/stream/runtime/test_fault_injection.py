@@ -93,7 +93,7 @@ def test_a_changed_file_counts_for_the_next_pass(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("line", ["eating kill", "counting smile", "counting raise nht=1"])
 def test_a_misspelt_fault_is_an_error(line: str) -> None:
-    with pytest.raises(ValueError, match="no fault"):
+    with pytest.raises(ValueError, match="invalid fault"):
         Fault.parse(line)
 
 

@@ -28,7 +28,7 @@ def test_tries_until_the_fault_has_passed_and_says_so(
     assert [{}, *[{"counting posts:3": "Redis is away"}] * 3] == seen
     assert {} == waits.waiting
     assert 3 == caplog.text.count("Redis is away")
-    assert "counting posts:3 goes on after" in caplog.text
+    assert "counting posts:3 continues after" in caplog.text
 
 
 def test_anything_else_is_not_tried_again() -> None:

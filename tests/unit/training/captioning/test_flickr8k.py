@@ -60,13 +60,14 @@ def test_the_split_is_the_documented_one() -> None:
 
 
 def test_too_few_photographs_are_named() -> None:
-    with pytest.raises(DataError, match="40 photographs are too few to hold back twice 20"):
+    with pytest.raises(DataError, match="40 photographs are not enough to hold out 20 twice"):
         split(photos(40), 20)
 
 
 def test_captions_of_another_kind_of_file_are_named(tmp_path: Path) -> None:
     (tmp_path / "captions.csv").write_text("a,b\n1,2\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"captions\.csv is no table of image,caption: KeyError\('image'\)"):
+    expected = r"captions\.csv is not a table with the columns image,caption: KeyError\('image'\)"
+    with pytest.raises(DataError, match=expected):
         read_photos(tmp_path)
 
 
@@ -81,7 +82,7 @@ def test_features_are_computed_once_and_in_order(
     expected = ImageEncoder(regions=True).encode([red])[0].regions
     assert expected is not None
     np.testing.assert_allclose(expected.numpy(), grids[1], atol=1e-2)
-    with pytest.raises(DataError, match="holds the features of other photographs"):
+    with pytest.raises(DataError, match="contains features of other photographs"):
         region_features(data, known[:1], tmp_path, QUIET)
 
 

@@ -168,7 +168,7 @@ def test_a_finished_run_goes_on_with_more_epochs(data: Path, tmp_path: Path, who
 
 
 def test_another_recipe_does_not_go_on(data: Path, whole: Path) -> None:
-    with pytest.raises(DataError, match="is of a run with other settings or data"):
+    with pytest.raises(DataError, match="belongs to a run with other settings or data"):
         train_captioner(whole, data, replace(RECIPE, seed=2), 9, QUIET)
 
 

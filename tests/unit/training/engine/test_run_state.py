@@ -45,7 +45,7 @@ def test_a_folder_in_which_another_process_trains_is_waited_for(
         monkeypatch.setattr(logging.getLogger("training.engine.run_state"), "warning", end_the_other)
         with alone(tmp_path / "run" / LOCK):
             assert (tmp_path / "trained").exists()
-    assert [f"{tmp_path}/run/lock: another process works here, waiting until it ends"] == said
+    assert [f"{tmp_path}/run/lock: in use by another process, waiting for it to finish"] == said
     with alone(tmp_path / "run" / LOCK):  # it is free again
         assert 1 == len(said)
 
@@ -115,10 +115,10 @@ def test_a_run_without_gpus_goes_on_beside_one(tmp_path: Path, monkeypatch: pyte
 
 def test_other_settings_and_other_versions_are_refused(tmp_path: Path) -> None:
     fresh().save(tmp_path / "state.pt")
-    with pytest.raises(DataError, match="is of a run with other settings or data"):
+    with pytest.raises(DataError, match="belongs to a run with other settings or data"):
         fresh("that").restore(tmp_path / "state.pt")
     torch.save(
         {"weights": {}, "epoch": 1, "identity": "this"}, tmp_path / "state.pt"
     )  # as it was until format 2
-    with pytest.raises(DataError, match=r"state\.pt is of another version of TriMod"):
+    with pytest.raises(DataError, match=r"state\.pt was written by another version of TriMod"):
         fresh().restore(tmp_path / "state.pt")

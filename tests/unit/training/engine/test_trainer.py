@@ -120,7 +120,7 @@ def test_a_killed_run_resumes_to_the_weights_of_a_whole_one(tmp_path: Path, reci
 
 def test_a_run_of_another_version_is_not_taken_up(tmp_path: Path, recipe: Recipe) -> None:
     torch.save({"weights": {}, "epoch": 1, "identity": "", "history": []}, tmp_path / "last.pt")
-    with pytest.raises(DataError, match=r"last\.pt is of another version of TriMod"):
+    with pytest.raises(DataError, match=r"last\.pt was written by another version of TriMod"):
         run(tmp_path, 1, recipe)
 
 

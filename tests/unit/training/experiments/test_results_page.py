@@ -248,7 +248,7 @@ def test_a_run_is_collected_and_scored_as_it_is_served(
 
 
 def test_a_checkpoint_that_does_not_say_what_it_is_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TrimodError, match="does not name the preset"):
+    with pytest.raises(TrimodError, match="lacks the preset"):
         collecting.collect(tiny_checkpoint(tmp_path / "tiny"), None)
 
 

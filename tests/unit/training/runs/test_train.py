@@ -161,7 +161,9 @@ def test_a_captioner_may_come_out_of_a_checkpoint(tmp_path: Path, segmenter: Pat
     assert torch.equal(expected, actual["captioner.output.weight"].half())
     with pytest.raises(DataError, match="has no captioner"):
         train_preset(small, replace(run, captioner=segmenter), "cpu", tmp_path / "none")
-    with pytest.raises(DataError, match="give another --out"):  # hashtags' words would be others from here on
+    with pytest.raises(
+        DataError, match="choose another --out"
+    ):  # hashtags' words would be others from here on
         train_preset(small, replace(run, segmenter=DEFAULT_CHECKPOINT), "cpu", tmp_path / "out")
 
 
