@@ -21,7 +21,7 @@ from models.checkpoints.golden import TEXTS, check
 from models.core.errors import CheckpointError
 from models.core.places import DATA
 from models.core.post import Mention, Post
-from models.inference.torch_engine import TorchEngine, runs_bf16
+from models.inference.torch_engine import TorchEngine, has_encoder, runs_bf16
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ def _stop(tagger: Tags, engine: TorchEngine) -> None:
 
 def _fastest(tagger: Tags, device: torch.device, golden: Sequence[dict[str, Any]], key: str) -> str:
     """Name of the engine with the smallest median time per batch; stored under `key`."""
-    if not runs_bf16(device):
+    if not (runs_bf16(device) and has_encoder(tagger.model)):
         return EXACT
     seconds: dict[str, list[float]] = {name: [] for name in ENGINES}
     for _ in range(ROUNDS):

@@ -50,6 +50,11 @@ class TorchEngine:
         self._float32.clear()
 
 
+def has_encoder(model: nn.Module) -> bool:
+    """Whether a pretrained encoder is in the model; without one, the precisions differ in nothing on a CPU."""
+    return next(_encoder_parameters(model), None) is not None
+
+
 def _encoder_parameters(model: nn.Module) -> Iterator[nn.Parameter]:
     for module in model.modules():
         if isinstance(module, Transformer):

@@ -23,6 +23,7 @@ TEXTS = ["Auston Matthews scores in Toronto", "Angela Merkel met Barack Obama in
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(selection, "DATA", tmp_path / "data")
     monkeypatch.setattr(selection, "runs_bf16", lambda device: True)
+    monkeypatch.setattr(selection, "has_encoder", lambda model: True)
     return tmp_path / "data"
 
 
@@ -67,10 +68,11 @@ def test_auto_stays_exact_where_that_is_faster(checkpoint: Path, monkeypatch: py
     assert (True, {torch.float32}) == (tagger.version.endswith(".cpu.fp32"), dtypes(tagger))
 
 
-def test_auto_times_nothing_on_a_machine_without_bf16(
-    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("lacks", ["runs_bf16", "has_encoder"])
+def test_auto_times_nothing_where_there_is_nothing_to_gain(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch, lacks: str
 ) -> None:
-    monkeypatch.setattr(selection, "runs_bf16", lambda device: False)
+    monkeypatch.setattr(selection, lacks, lambda what: False)
     monkeypatch.setattr(selection, "_time", None)
     assert Tagger.load(checkpoint, "cpu", engine="auto").version.endswith(".cpu.fp32")
 
