@@ -114,7 +114,7 @@ def test_every_papers_model_is_served_by_its_path_alone(settings: Settings, tmp_
     paths = {name: checkpoint(tmp_path / name, name) for name in ("trimod", "cwi", "hsn", "hamlearning")}
     taggers = {name: Tagger.load(path, "cpu") for name, path in paths.items()}
     point(pointer, paths["trimod"])
-    own = settings.worker.model_copy(update={"checkpoint": pointer})
+    own = settings.worker.model_copy(update={"checkpoint": pointer, "engine": "exact"})
     settings = settings.model_copy(update={"worker": own})
     with gone_at_last([RealWorker(settings, tmp_path)]) as (worker,):
         wait_until(lambda: "assigned partitions" in worker.log or not worker.running, START, "it starts")
