@@ -28,6 +28,7 @@ from models.core.labels import Span
 from models.core.post import Mention, Post
 from models.core.visual_context import VisualContext
 from models.hashtags.segmenter import Segmenter
+from models.inference.constraints import Handles, constrain, outside
 from models.inference.device import choose_device
 from models.inference.engine import InferenceEngine, Scores
 from models.inference.torch_engine import TorchEngine
@@ -88,12 +89,14 @@ class Tagger:
         images: ImageReader,
         name: str,
         version: str,
+        handles: Handles = "skip",
     ) -> None:
         self.model, self.encoder, self.segmenter = model.eval(), encoder, segmenter.eval()
         self._engine: InferenceEngine = TorchEngine(self.model)
         self.name = name
         self.version = f"{version}.{self._engine.device.type}.{self._engine.precision}"
         self._images = images
+        self.handles: Handles = handles
         self.on_part: Callable[[], None] = lambda: None
         """Called after each part of a batch, on the device's thread: one very long post may take minutes on a CPU, and
         whoever watches should know that it goes on."""
@@ -107,11 +110,13 @@ class Tagger:
         image_cache: int = 4096,
         *,
         images_lazily: bool = False,
+        handles: Handles = "skip",
     ) -> "Tagger":
         """The tagger in checkpoint folder `path`. Raises CheckpointError or PretrainedError, naming what is wrong.
 
         device: `auto` takes CUDA where there is one; threads: of the model on a CPU, 0 leaves torch's choice;
-        images_lazily: the networks that look at images are read at the first image, which may raise PretrainedError.
+        images_lazily: the networks that look at images are read at the first image, which may raise PretrainedError;
+        handles: `tag` finds mentions in handles such as `@nasa` too, which most data sets leave unlabelled.
         """
         chosen = choose_device(device)
         if threads:
@@ -127,7 +132,7 @@ class Tagger:
                 model.config.inputs, chosen, image_cache, parts.captioner, lazily=images_lazily
             )
             name, version = str(stored.config["name"]), f"{stored.config['version']}+{stored.id}"
-            tagger = cls(model.to(chosen), parts.encoder, parts.segmenter, images, name, version)
+            tagger = cls(model.to(chosen), parts.encoder, parts.segmenter, images, name, version, handles)
             check(tagger, stored.golden)
         except (KeyError, TypeError, ValueError, RuntimeError, IndexError, AttributeError) as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
@@ -164,6 +169,11 @@ class Tagger:
             prepared.append(self.prepare(post, list(_decoded(post))))
         return self.tag_prepared(prepared)
 
+    def tag_unconstrained(self, texts: Sequence[str]) -> list[list[Mention]]:
+        """What the model finds in posts without images, whatever kind of token it is in: for golden posts."""
+        batch = [self.prepare(Post(text), ()) for text in texts]
+        return self._tag_cut(batch, [VisualContext() for _ in batch], [[] for _ in batch])
+
     def prepare(self, post: Post, pictures: Sequence[Picture]) -> Prepared:
         """Cut and number a post's text; `post.images` is not looked at. Thread-safe, touches no device."""
         return self.prepare_tokens(post.text, tokenize(post.text), post.hashtags, pictures)
@@ -176,7 +186,7 @@ class Tagger:
         pictures: Sequence[Picture] = (),
     ) -> Prepared:
         """As `prepare`, for a text whose tokens are given."""
-        tokens = [token.text for token in found]
+        tokens = [token.seen for token in found]
         given = hashtags_in(tokens) if hashtags is None else (hashtag.lstrip("#＃") for hashtag in hashtags)
         known = list(islice(dict.fromkeys(hashtag for hashtag in given if hashtag), MAX_HASHTAGS))
         words = (word for segmented in self.segmenter.segment(known) for word in segmented.split())
@@ -192,9 +202,20 @@ class Tagger:
 
     def tag_seen(self, batch: Sequence[Prepared], seen: Sequence[VisualContext]) -> list[list[Mention]]:
         """As `tag_prepared`, with what is seen in the images given: evaluation puts captions there."""
+        never = [outside(prepared.found, self.handles) for prepared in batch]
+        return self._tag_cut(batch, seen, never)
+
+    def _tag_cut(
+        self, batch: Sequence[Prepared], seen: Sequence[VisualContext], never: Sequence[Sequence[int]]
+    ) -> list[list[Mention]]:
+        """The mentions of each post, without the tokens in its `never`."""
         cut = _cut(batch)
         mentions: list[list[Mention]] = [[] for _ in batch]
-        tagged = self._tag_encoded(self._encoded(batch, seen, cut))
+        outsides = [
+            [token - window.start for token in never[window.post] if window.start <= token < window.end]
+            for window in cut
+        ]
+        tagged = self._tag_encoded(self._encoded(batch, seen, cut), outsides)
         for window, found in zip(cut, tagged, strict=True):
             prepared, kept = batch[window.post], mentions[window.post]
             for span, confidence, weights in found:
@@ -232,11 +253,14 @@ class Tagger:
         return encoded
 
     @torch.inference_mode()
-    def _tag_encoded(self, encoded: Sequence[Encoded]) -> list[list[tuple[Span, float, list[float]]]]:
+    def _tag_encoded(
+        self, encoded: Sequence[Encoded], never: Sequence[Sequence[int]]
+    ) -> list[list[tuple[Span, float, list[float]]]]:
         """Spans over each window's tokens, with confidence and the modalities' mean weights."""
         results: list[list[tuple[Span, float, list[float]]]] = [[] for _ in encoded]
         for group, scores in self._scored(encoded):
-            found = self.model.find(scores.emissions, scores.mask)
+            emissions = constrain(scores.emissions, [never[index] for index in group], self.labels)
+            found = self.model.find(emissions, scores.mask)
             for row, index in enumerate(group):
                 results[index] = [
                     (span, confidence, scores.weights[:, row, span.start : span.end].mean(dim=1).tolist())
