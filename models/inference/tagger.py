@@ -28,6 +28,7 @@ from models.core.labels import Span
 from models.core.post import Mention, Post
 from models.core.visual_context import VisualContext
 from models.hashtags.segmenter import Segmenter
+from models.inference.borders import split_names
 from models.inference.constraints import Handles, constrain, outside
 from models.inference.device import choose_device
 from models.inference.engine import InferenceEngine, Scores
@@ -56,6 +57,11 @@ class Prepared:
     ids: TokenIds
     hashtag_words: tuple[str, ...]
     pictures: tuple[Picture, ...]
+
+    @property
+    def words(self) -> list[str]:
+        """Its tokens, as they are read."""
+        return [token.seen for token in self.found]
 
     @property
     def tokens(self) -> int:
@@ -221,9 +227,10 @@ class Tagger:
             for span, confidence, weights in found:
                 start, end = window.start + span.start, window.start + span.end
                 shares = dict(zip(self.model.modalities, weights, strict=True))
-                mention = _mention(prepared, start, end, span.type, confidence, shares)
-                if window.first <= start < window.last and (not kept or mention.start >= kept[-1].end):
-                    kept.append(mention)
+                whole = _mention(prepared, Span(start, end, span.type), confidence, shares)
+                if window.first <= start < window.last and (not kept or whole.start >= kept[-1].end):
+                    names = split_names(Span(start, end, span.type), prepared.words)
+                    kept += [_mention(prepared, name, confidence, shares) for name in names]
         return mentions
 
     def weigh(self, batch: Sequence[Prepared]) -> list[list[dict[str, float]]]:
@@ -293,8 +300,6 @@ def _cut(batch: Sequence[Prepared]) -> list[_Window]:
     ]
 
 
-def _mention(
-    prepared: Prepared, start: int, end: int, type_: str, confidence: float, shares: dict[str, float]
-) -> Mention:
-    begin, stop = prepared.found[start].start, prepared.found[end - 1].end
-    return Mention(begin, stop, prepared.text[begin:stop], type_, confidence, shares)
+def _mention(prepared: Prepared, span: Span, confidence: float, shares: dict[str, float]) -> Mention:
+    begin, stop = prepared.found[span.start].start, prepared.found[span.end - 1].end
+    return Mention(begin, stop, prepared.text[begin:stop], span.type, confidence, shares)

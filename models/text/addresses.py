@@ -1,15 +1,15 @@
 """Patterns of URLs, e-mail addresses, handles, hashtags and cashtags, for the tokenizer.
 
-After twitter-text's published rules (https://github.com/twitter/twitter-text). Beyond them, because a part of an address
-is never a mention:
+After twitter-text's published rules (https://github.com/twitter/twitter-text). Beyond them, because a part of an
+address is never a mention:
 
 - any scheme (`ftp://`), protocol-relative URLs, `mailto:`, and hosts that no public suffix ends (`http://localhost`);
 - handles of Bluesky (`@name.bsky.social`) and Mastodon (`@name@host`), with dots, and of any length;
 - a host without scheme or path that ends in a country's code, unless that is a word (`spiegel.de`, not `said.it`);
 - hashtags that touch (`#London#Paris`).
 
-And less than them: a capital after `,` `;` `!` `|` or `*` begins the text that follows a path, and a top-level domain in
-title case a sentence (`hello.World`). The patterns are for `regex` in VERBOSE mode, and mark where case matters.
+And less than them: a capital after `,` `;` `!` `|` or `*` begins the text that follows a path, and a top-level domain
+in title case begins a sentence (`hello.World`). The patterns are for `regex` in VERBOSE and IGNORECASE mode.
 """
 
 from models.text.domains import COUNTRY, GENERIC, TOP_LEVEL, WORDS
@@ -38,7 +38,7 @@ _SHORT = r"https?://t\.co/[a-z0-9]+(?:\?[a-z0-9=&_-]+)?"
 _WITH_SCHEME = rf"https?://(?:{_LABEL}\.)+\L<top>{_TOP_ENDS}{_AFTER_HOST}"
 _ANY_SCHEME = r"[a-z][a-z0-9+.-]{1,15}://(?:[a-z0-9._~:/?\#\[\]@!$&'()*+,;=%|-]*[a-z0-9/_=\#&%+-])?"
 _BARE = rf"""
-    (?://)?(?:{_ASCII_LABEL}\.)+(?:
+    (?:(?<!:)//)?(?:{_ASCII_LABEL}\.)+(?:
         (?:{_SENTENCE}\L<generic>|\L<country>){_TOP_ENDS}(?:{_PORT}{_PATH}?|{_PATH}){_QUERY}?
       | (?<=\.{_ASCII_LABEL}\.)\L<country>{_TOP_ENDS}{_QUERY}?
       | {_SENTENCE}\L<bare>{_TOP_ENDS}{_QUERY}?
@@ -55,20 +55,20 @@ EMAIL = rf"""
     (?:mailto:)?{_LOCAL_PART}@(?:{_ASCII_LABEL}\.)+[a-z]{{2,24}}(?![a-z0-9@＠])(?:(?<=mailto:\S*){_QUERY})?
 """
 
-_HANDLE_MAY_FOLLOW = r"(?:(?<![a-z0-9_!\#$%&*@＠.+~-])|(?<=(?<![\w+~.-])rt))"
+_HANDLE_MAY_FOLLOW = r"(?:(?<![a-z0-9_!\#$%&*@＠])|(?<=(?<![\w+~.-])rt))"
 _NAME = r"[a-z0-9_]+"
 HANDLE = rf"""
     {_HANDLE_MAY_FOLLOW}[@＠](?:
         {_NAME}(?:[.-]+{_NAME})*@(?:{_ASCII_LABEL}\.)+[a-z]{{2,24}}(?![a-z0-9])
       | (?:{_ASCII_LABEL}\.)+{_SENTENCE}\L<top>{_TOP_ENDS}
-      | {_NAME}(?:\.(?-i:[a-z0-9_]+))*(?:/[a-z][a-z0-9_-]{{0,24}})?(?![@＠{_ACCENTED}]|://)
+      | (?>{_NAME}(?:\.(?-i:[a-z0-9_]+))*)(?:/[a-z][a-z0-9_-]{{0,24}})?(?![@＠{_ACCENTED}]|://)
     )
 """
 
 _SPECIAL = r"\u200c\u200d\ua67e\u05be\u05f3\u05f4\uff5e\u301c\u309b\u309c\u30a0\u30fb\u3003\u0f0b\u0f0c\u00b7"
 HASHTAG = rf"""
     (?:(?<![\w\p{{M}}&{_SPECIAL}])|(?<=[\#＃]\w{{1,60}}))
-    [\#＃](?!\ufe0f|\u20e3)(?=[\p{{N}}_{_SPECIAL}]*[\p{{L}}\p{{M}}])[\p{{L}}\p{{M}}\p{{N}}_{_SPECIAL}]+(?!://)
+    [\#＃](?!\ufe0f|\u20e3)(?=[\p{{N}}_{_SPECIAL}]*[\p{{L}}\p{{M}}])[\p{{L}}\p{{M}}\p{{N}}_{_SPECIAL}]++(?!://)
 """
 NUMBER_TAG = r"(?<![\w&])[\#＃]\p{N}[\p{N}_]*(?![\p{L}\p{M}_])"
 """`#1`: not a hashtag, which has a letter."""

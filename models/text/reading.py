@@ -150,4 +150,4 @@ def _unescaped(entity: str) -> str:
     while (seen := html.unescape(entity)) != entity:
         entity = seen
     plain = "".join(_COMPATIBLE.get(character, character) for character in seen)
-    return _INVISIBLE.sub("", plain)
+    return str(_INVISIBLE.sub("", plain))

@@ -1,9 +1,10 @@
 """From raw post text to tokens with offsets: words, hashtags, @handles, URLs, numbers, emoji, punctuation.
 
 A token is a slice of the original text, `text[start:end]`, and beside it what that is read as (models/text/reading.py).
-Tokenization follows the Twitter NER sets: a hashtag is one token; a possessive 's and each punctuation mark are separate
-tokens. A word ends where its script does (UAX #24), as particles in kana, Hangul or Thai are written without a space
-after a Latin name. Han is split into ideographs. Emoji and combining sequences stay whole, as grapheme clusters.
+Tokenization follows the Twitter NER sets: a hashtag is one token; a possessive 's and each punctuation mark are
+separate tokens. A word ends where its script does (UAX #24), as particles in kana, Hangul or Thai are written without
+a space after a Latin name. Han is split into ideographs. Emoji and combining sequences stay whole, as grapheme
+clusters.
 
 Also extracts the words of captions, alt texts and class names.
 """
@@ -18,6 +19,11 @@ import regex
 from models.text.addresses import CASHTAG, EMAIL, HANDLE, HASHTAG, LISTS, NUMBER_TAG, URL
 from models.text.names import POSSESSIVE_NAMES, is_compound
 from models.text.reading import LINE_ENDS, Reading, read
+
+LINE_END_READ = ","
+"""What a model reads for the end of a line, as its training data has none. On lists of 3 to 6 names, one a line, the
+shipped checkpoint has 92.1 F1 with it, 89.5 with `;`, 85.4 with `.`, 81.9 with an unknown token; on validation posts
+joined by line ends (3 each), 72.8, 73.3, 72.5 and 72.5."""
 
 
 class Kind(Enum):
@@ -40,28 +46,65 @@ class Kind(Enum):
 
 
 _SPACED = (
-    *("Latin", "Cyrillic", "Greek", "Arabic", "Hebrew", "Hangul", "Devanagari", "Bengali", "Armenian", "Georgian"),
-    *("Gurmukhi", "Gujarati", "Oriya", "Tamil", "Telugu", "Kannada", "Malayalam", "Sinhala", "Ethiopic", "Syriac"),
+    *(
+        "Latin",
+        "Cyrillic",
+        "Greek",
+        "Arabic",
+        "Hebrew",
+        "Hangul",
+        "Devanagari",
+        "Bengali",
+        "Armenian",
+        "Georgian",
+    ),
+    *(
+        "Gurmukhi",
+        "Gujarati",
+        "Oriya",
+        "Tamil",
+        "Telugu",
+        "Kannada",
+        "Malayalam",
+        "Sinhala",
+        "Ethiopic",
+        "Syriac",
+    ),
     *("Thaana", "Mongolian", "Cherokee", "Canadian_Aboriginal", "Tifinagh", "Nko", "Adlam", "Coptic", "Vai"),
 )
 """Scripts with spaces between words, or whose digits belong to a word: `iPhone15`."""
-_UNSPACED = ("Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar", "Tibetan", "Bopomofo", "Yi", "Javanese")
+_UNSPACED = (
+    "Hiragana",
+    "Katakana",
+    "Thai",
+    "Lao",
+    "Khmer",
+    "Myanmar",
+    "Tibetan",
+    "Bopomofo",
+    "Yi",
+    "Javanese",
+)
+_SHARED = {"Latin": "µ", "Arabic": "\u0640"}
+"""Letters that Unicode gives to no script, by the one that they are written in."""
+_KNOWN = "".join(rf"\p{{{script}}}" for script in (*_SPACED, *_UNSPACED))
 _CLITIC = r"['’](?:s|m|d|t|re|ve|ll)(?![\p{Latin}\p{N}_])"
 _INNER = r"\p{M}\p{N}_\u200c\u200d"
 
 
 def _word(script: str) -> str:
     """Words of a script, with digits; also joined by an apostrophe, a hyphen or `&`."""
-    run = rf"[\p{{{script}}}{_INNER}]"
-    return rf"[\p{{N}}_]*\p{{{script}}}{run}*(?:(?:(?!{_CLITIC})['’]|[-‐‑&](?=\w)){run}+)*"
+    letters = rf"\p{{{script}}}{_SHARED.get(script, '')}"
+    run = rf"[{letters}{_INNER}]"
+    return rf"[\p{{N}}_]*[{letters}]{run}*(?:(?:(?!{_CLITIC})['’]|[-‐‑&](?=\w)){run}+)*"
 
 
 _WORDS = "|".join(
     [
         *map(_word, _SPACED),
         *(rf"[\p{{{script}}}\p{{M}}\u30fc\uff70]+" for script in _UNSPACED),
-        rf"(?:(?!\p{{Han}})[\p{{L}}{_INNER}])+",
-        rf"[{_INNER}]+(?:[-‐‑](?=\w)[\p{{N}}_]+)*",
+        rf"(?:(?![\p{{Han}}{_KNOWN}])[\p{{L}}{_INNER}])+",
+        rf"[{_INNER}]+(?:[-‐‑&](?=\w)[\p{{Latin}}{_INNER}]+)*",
     ]
 )
 _TOKEN = regex.compile(
@@ -126,7 +169,7 @@ def _tokens(text: str) -> Iterator[Token]:
         word, kind = text[start:end], _KINDS[match.lastgroup]
         if kind is Kind.WORD and is_compound(word):
             kind = Kind.COMPOUND
-        yield Token(word, start, end, kind)
+        yield Token(word, start, end, kind, LINE_END_READ if kind is Kind.LINE_END else None)
 
 
 def _placed(tokens: list[Token], text: str, reading: Reading) -> Iterator[Token]:
@@ -135,7 +178,7 @@ def _placed(tokens: list[Token], text: str, reading: Reading) -> Iterator[Token]
     for token in tokens:
         start, end = reading.starts[token.start], reading.ends[token.end - 1]
         if start >= position:  # else it is read from the same character or entity as the one before
-            yield Token(text[start:end], start, end, token.kind, token.text)
+            yield Token(text[start:end], start, end, token.kind, token.seen)
             position = end
 
 

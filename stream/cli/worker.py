@@ -47,5 +47,6 @@ def worker(settings: Settings, **flags: Any) -> None:
             settings.worker.device,
             settings.worker.threads,
             settings.worker.image_cache,
+            handles=settings.worker.handles,
         ),
     )
