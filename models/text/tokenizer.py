@@ -103,8 +103,8 @@ _WORDS = "|".join(
     [
         *map(_word, _SPACED),
         *(rf"[\p{{{script}}}\p{{M}}\u30fc\uff70]+" for script in _UNSPACED),
-        rf"(?:(?![\p{{Han}}{_KNOWN}])[\p{{L}}{_INNER}])+",
         rf"[{_INNER}]+(?:[-‐‑&](?=\w)[\p{{Latin}}{_INNER}]+)*",
+        rf"(?:(?![\p{{Han}}{_KNOWN}])[\p{{L}}{_INNER}])+",
     ]
 )
 _TOKEN = regex.compile(
