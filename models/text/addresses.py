@@ -5,7 +5,8 @@ address is never a mention:
 
 - any scheme (`ftp://`), protocol-relative URLs, `mailto:`, and hosts that no public suffix ends (`http://localhost`);
 - handles of Bluesky (`@name.bsky.social`) and Mastodon (`@name@host`), with dots, and of any length;
-- a host without scheme or path that ends in a country's code, unless that is a word (`spiegel.de`, not `said.it`);
+- a host without scheme or path that ends in a country's code, in lower case and unless that is a word (`spiegel.de`,
+  not `Bright.md` and `said.it`);
 - hashtags that touch (`#London#Paris`).
 
 And less than them: a capital after `,` `;` `!` `|` or `*` begins the text that follows a path, and a top-level domain
@@ -14,7 +15,7 @@ in title case begins a sentence (`hello.World`). The patterns are for `regex` in
 
 from models.text.domains import COUNTRY, GENERIC, TOP_LEVEL, WORDS
 
-LISTS = {"top": TOP_LEVEL, "generic": GENERIC, "country": COUNTRY, "bare": GENERIC | (COUNTRY - WORDS)}
+LISTS = {"top": TOP_LEVEL, "generic": GENERIC, "country": COUNTRY, "no_word": COUNTRY - WORDS}
 """The named lists of the patterns, as `regex.compile` takes them."""
 
 _ACCENTED = r"\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f"
@@ -41,7 +42,8 @@ _BARE = rf"""
     (?:(?<!:)//)?(?:{_ASCII_LABEL}\.)+(?:
         (?:{_SENTENCE}\L<generic>|\L<country>){_TOP_ENDS}(?:{_PORT}{_PATH}?|{_PATH}){_QUERY}?
       | (?<=\.{_ASCII_LABEL}\.)\L<country>{_TOP_ENDS}{_QUERY}?
-      | {_SENTENCE}\L<bare>{_TOP_ENDS}{_QUERY}?
+      | {_SENTENCE}\L<generic>{_TOP_ENDS}{_QUERY}?
+      | (?<=(?<!\w)(?-i:[a-z0-9-]+)\.)\L<no_word>{_TOP_ENDS}{_QUERY}?
     )
 """
 URL = rf"""

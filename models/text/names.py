@@ -3,8 +3,8 @@
 import re
 
 _ENDING_IN_S = """
-    Applebee Arby Bloomingdale Cabela Carrabba Chili Culver Denny Dillard Domino Fuddrucker Hardee Hellmann Hershey
-    Kellogg Kiehl Kohl Levi Lowe Macy McDonald McVitie Moody Nando Popeye Quizno Sainsbury Sotheby Wendy Wetherspoon
+    Applebee Arby Bloomingdale Cabela Carrabba Chili Culver Dillard Domino Fuddrucker Hardee Hellmann Hershey
+    Kellogg Kiehl Kohl Levi Lowe Macy McDonald McVitie Moody Nando Popeye Quizno Sainsbury Sotheby Wetherspoon
     Zaxby
 """.split()  # noqa: SIM905
 _ENDING_IN_S_AFTER = {"Trader ": "Joe", "Papa ": "John", "Jimmy ": "John", "Jersey ": "Mike", "& ": "Jerry"}

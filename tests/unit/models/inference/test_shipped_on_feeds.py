@@ -46,6 +46,7 @@ CASES = [
         "McDonald's opens in Moscow; Levi's too",
         ["ORG McDonald's 0-10", "LOC Moscow 20-26", "ORG Levi's 28-34"],
     ),
+    ("Wendy's feelings were so hurt", ["PER Wendy 0-5"]),
     (
         "happening in Syria Palestine Mali today",
         ["LOC Syria 13-18", "LOC Palestine 19-28", "LOC Mali 29-33"],

@@ -109,7 +109,8 @@ def test_what_is_read_has_its_place_in_the_original(text: str, expected: list[tu
         ("ftp://paris.example/x at://did:plc:x", Kind.URL, ["ftp://paris.example/x", "at://did:plc:x"]),
         ("http://example.com/path,London", Kind.URL, ["http://example.com/path"]),
         ("see https://t.co/ab… and https://…", Kind.URL, ["https://t.co/ab", "https://"]),
-        ("end.Next hello.World said.it", Kind.URL, []),
+        ("end.Next hello.World said.it Bright.md", Kind.URL, []),
+        ("in lemonde.fr, spiegel.de", Kind.URL, ["lemonde.fr", "spiegel.de"]),
         ("Messi🐐in🇫🇷 1️⃣ 👩🏽‍🚀 Nike™", Kind.EMOJI, ["🐐", "🇫🇷", "1️⃣", "👩🏽‍🚀"]),
         ("#1 #2024 #NBA2k", Kind.NUMBER_TAG, ["#1", "#2024"]),
         ("Berlin-Paris Toronto-based Winston-Salem", Kind.COMPOUND, ["Berlin-Paris", "Toronto-based"]),
@@ -125,7 +126,7 @@ def test_kinds(text: str, kind: Kind, expected: list[str]) -> None:
     [
         ("McDonald's, Levi’s", ["McDonald's", ",", "Levi’s"]),
         ("London's and Trader Joe's", ["London", "'s", "and", "Trader", "Joe's"]),
-        ("Joe's car, WENDY'S", ["Joe", "'s", "car", ",", "WENDY'S"]),
+        ("Joe's car, MACY'S, Wendy's", ["Joe", "'s", "car", ",", "MACY'S", ",", "Wendy", "'s"]),
     ],
 )
 def test_names_that_end_in_s(text: str, expected: list[str]) -> None:
