@@ -229,7 +229,7 @@ def _labelled(given: JsonPost, prepared: Prepared, mentions: Sequence[Mention]) 
     return LabelledLine(
         given.id,
         Path(paths[0]).stem if paths else "",
-        [token.text for token in prepared.found],
+        [token.seen for token in prepared.found],  # the end of a line is no line of CoNLL
         [(starts[mention.start], ends[mention.end], mention.type) for mention in mentions],
         [mention.confidence for mention in mentions],
     )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.core.errors import CheckpointError
-from models.core.post import Mention, Post
+from models.core.post import Mention
 
 TEXTS = (
     "Auston Matthews scores twice as the Maple Leafs win in Toronto! #TorontoMapleLeafs",
@@ -39,12 +39,12 @@ class Tags(Protocol):
 
     model: Any
 
-    def tag(self, posts: Sequence[Post | str]) -> list[list[Mention]]: ...
+    def tag_unconstrained(self, texts: Sequence[str]) -> list[list[Mention]]: ...
 
 
 def record(tagger: Tags) -> list[dict[str, Any]]:
     """The mentions that `tagger` finds in TEXTS, without posts whose tags change with ROUNDING."""
-    found = tagger.tag(TEXTS)
+    found = tagger.tag_unconstrained(TEXTS)
     firm = [True] * len(TEXTS)
     for seed in range(3):
         shaken = _shaken(tagger, seed)
@@ -61,7 +61,7 @@ def record(tagger: Tags) -> list[dict[str, Any]]:
 
 def check(tagger: Tags, golden: Sequence[dict[str, Any]]) -> None:
     """Raise CheckpointError, naming the post, if `tagger` does not find the recorded mentions."""
-    for post, found in zip(golden, tagger.tag([post["text"] for post in golden]), strict=True):
+    for post, found in zip(golden, tagger.tag_unconstrained([post["text"] for post in golden]), strict=True):
         expected = [tuple(mention[:3]) for mention in post["mentions"]]
         off = [abs(m.confidence - given[3]) for m, given in zip(found, post["mentions"], strict=False)]
         if _spans(found) != expected or max(off, default=0.0) > CONFIDENCE:
@@ -80,7 +80,7 @@ def _shaken(tagger: Tags, seed: int) -> list[list[Mention]]:
     before = {name: tensor.clone() for name, tensor in model.named_parameters()}
     try:
         _shake(model, torch.Generator().manual_seed(seed))
-        return tagger.tag(TEXTS)
+        return tagger.tag_unconstrained(TEXTS)
     finally:
         with torch.no_grad():
             for name, parameter in model.named_parameters():

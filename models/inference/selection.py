@@ -17,10 +17,10 @@ from typing import Any, Protocol
 
 import torch
 
+from models.checkpoints import golden
 from models.checkpoints.golden import TEXTS, check
 from models.core.errors import CheckpointError
 from models.core.places import DATA
-from models.core.post import Mention, Post
 from models.inference.torch_engine import TorchEngine, has_encoder, runs_bf16
 
 log = logging.getLogger(__name__)
@@ -35,46 +35,46 @@ POSTS = 32
 """Posts in a timed batch."""
 
 
-class Tags(Protocol):
+class Tags(golden.Tags, Protocol):
     """A Tagger (models/inference/tagger.py)."""
-
-    model: Any
-
-    def tag(self, posts: Sequence[Post | str]) -> list[list[Mention]]: ...
 
     def use(self, engine: TorchEngine) -> None:
         """Compute with `engine` from now on."""
         ...
 
 
-def select(tagger: Tags, engine: str, golden: Sequence[dict[str, Any]], checkpoint: str) -> None:
+def select(tagger: Tags, engine: str, recorded: Sequence[dict[str, Any]], checkpoint: str) -> None:
     """Let `tagger`, which runs the exact engine, use `engine`: `exact`, `auto` or a name in ENGINES.
 
-    golden: the checkpoint's golden posts. checkpoint: its id. Raises CheckpointError if `engine` is unknown, or if it
+    recorded: the checkpoint's golden posts. checkpoint: its id. Raises CheckpointError if `engine` is unknown, or if it
     is given by name and fails the guard.
     """
     device = next(tagger.model.parameters()).device
     name = EXACT if engine == "exact" else engine
     if name == "auto":
-        name = _cached(_key(device, checkpoint)) or _fastest(tagger, device, golden, _key(device, checkpoint))
+        name = _cached(_key(device, checkpoint)) or _fastest(
+            tagger, device, recorded, _key(device, checkpoint)
+        )
     if name not in ENGINES:
         raise CheckpointError(f"engine {engine!r} is unknown: use auto, exact or one of {', '.join(ENGINES)}")
     if name == EXACT:
         return
     try:
-        _start(tagger, name, golden).keep()
+        _start(tagger, name, recorded).keep()
     except CheckpointError as error:
         if engine != "auto":
             raise CheckpointError(f"engine {name} cannot serve this checkpoint: {error}") from None
         log.warning("engine %s failed the guard, using %s: %s", name, EXACT, error)
 
 
-def _start(tagger: Tags, name: str, golden: Sequence[dict[str, Any]]) -> TorchEngine:
+def _start(tagger: Tags, name: str, recorded: Sequence[dict[str, Any]]) -> TorchEngine:
     """The engine in use. Raises CheckpointError, with the exact engine in use again, if it fails the guard."""
     engine = TorchEngine(tagger.model, ENGINES[name])
     tagger.use(engine)
     try:
-        check(tagger, () if name == EXACT else golden)  # the exact one passed when the checkpoint was loaded
+        check(
+            tagger, () if name == EXACT else recorded
+        )  # the exact one passed when the checkpoint was loaded
     except CheckpointError:
         _stop(tagger, engine)
         raise
@@ -86,7 +86,7 @@ def _stop(tagger: Tags, engine: TorchEngine) -> None:
     tagger.use(TorchEngine(tagger.model))
 
 
-def _fastest(tagger: Tags, device: torch.device, golden: Sequence[dict[str, Any]], key: str) -> str:
+def _fastest(tagger: Tags, device: torch.device, recorded: Sequence[dict[str, Any]], key: str) -> str:
     """Name of the engine with the smallest median time per batch; stored under `key`."""
     if not (runs_bf16(device) and has_encoder(tagger.model)):
         return EXACT
@@ -94,7 +94,7 @@ def _fastest(tagger: Tags, device: torch.device, golden: Sequence[dict[str, Any]
     for _ in range(ROUNDS):
         for name, found in seconds.items():
             try:
-                engine = _start(tagger, name, golden)
+                engine = _start(tagger, name, recorded)
             except CheckpointError as error:
                 log.warning("engine %s failed the guard: %s", name, error)
                 return EXACT

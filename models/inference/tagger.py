@@ -28,6 +28,8 @@ from models.core.labels import Span
 from models.core.post import Mention, Post
 from models.core.visual_context import VisualContext
 from models.hashtags.segmenter import Segmenter
+from models.inference.borders import split_names
+from models.inference.constraints import Handles, constrain, outside
 from models.inference.device import choose_device
 from models.inference.engine import InferenceEngine, Scores
 from models.inference.selection import select
@@ -56,6 +58,11 @@ class Prepared:
     ids: TokenIds
     hashtag_words: tuple[str, ...]
     pictures: tuple[Picture, ...]
+
+    @property
+    def words(self) -> list[str]:
+        """Its tokens, as they are read."""
+        return [token.seen for token in self.found]
 
     @property
     def tokens(self) -> int:
@@ -89,12 +96,14 @@ class Tagger:
         images: ImageReader,
         name: str,
         version: str,
+        handles: Handles = "skip",
     ) -> None:
         self.model, self.encoder, self.segmenter = model.eval(), encoder, segmenter.eval()
         self.name = name
         self._checkpoint_version = version
         self.use(TorchEngine(self.model))
         self._images = images
+        self.handles: Handles = handles
         self.on_part: Callable[[], None] = lambda: None
         """Called after each part of a batch, on the device's thread. A very long post may take minutes on a CPU; this
         shows the watchdog that there is progress."""
@@ -109,13 +118,15 @@ class Tagger:
         *,
         images_lazily: bool = False,
         engine: str = "exact",
+        handles: Handles = "skip",
     ) -> "Tagger":
         """The tagger in checkpoint folder `path`. Raises CheckpointError or PretrainedError with the reason.
 
         device: `auto` uses CUDA if available. threads: for the model on a CPU; 0 is torch's default. images_lazily:
         load the networks that read images at the first image, which may then raise PretrainedError.
         engine: `exact` (float32), `auto` (the fastest on this machine that tags the golden posts as recorded), or an
-        engine's name (models/inference/selection.py).
+        engine's name (models/inference/selection.py). handles: `tag` also finds mentions in handles such
+        as `@nasa`, which most data sets leave unlabelled.
         """
         chosen = choose_device(device)
         if threads:
@@ -131,7 +142,7 @@ class Tagger:
                 model.config.inputs, chosen, image_cache, parts.captioner, lazily=images_lazily
             )
             name, version = str(stored.config["name"]), f"{stored.config['version']}+{stored.id}"
-            tagger = cls(model.to(chosen), parts.encoder, parts.segmenter, images, name, version)
+            tagger = cls(model.to(chosen), parts.encoder, parts.segmenter, images, name, version, handles)
             check(tagger, stored.golden)
             select(tagger, engine, stored.golden, stored.id)
         except (KeyError, TypeError, ValueError, RuntimeError, IndexError, AttributeError) as error:
@@ -174,6 +185,11 @@ class Tagger:
             prepared.append(self.prepare(post, list(_decoded(post))))
         return self.tag_prepared(prepared)
 
+    def tag_unconstrained(self, texts: Sequence[str]) -> list[list[Mention]]:
+        """What the model finds in posts without images, whatever kind of token it is in: for golden posts."""
+        batch = [self.prepare(Post(text), ()) for text in texts]
+        return self._tag_cut(batch, [VisualContext() for _ in batch], [[] for _ in batch])
+
     def prepare(self, post: Post, pictures: Sequence[Picture]) -> Prepared:
         """Tokenize a post's text and map it to ids; `post.images` is ignored. Thread-safe; does not use the device."""
         return self.prepare_tokens(post.text, tokenize(post.text), post.hashtags, pictures)
@@ -186,7 +202,7 @@ class Tagger:
         pictures: Sequence[Picture] = (),
     ) -> Prepared:
         """Like `prepare`, for a text whose tokens are given."""
-        tokens = [token.text for token in found]
+        tokens = [token.seen for token in found]
         given = hashtags_in(tokens) if hashtags is None else (hashtag.lstrip("#＃") for hashtag in hashtags)
         known = list(islice(dict.fromkeys(hashtag for hashtag in given if hashtag), MAX_HASHTAGS))
         words = (word for segmented in self.segmenter.segment(known) for word in segmented.split())
@@ -202,17 +218,29 @@ class Tagger:
 
     def tag_seen(self, batch: Sequence[Prepared], seen: Sequence[VisualContext]) -> list[list[Mention]]:
         """Like `tag_prepared`, but with given image input: evaluation passes captions."""
+        never = [outside(prepared.found, self.handles) for prepared in batch]
+        return self._tag_cut(batch, seen, never)
+
+    def _tag_cut(
+        self, batch: Sequence[Prepared], seen: Sequence[VisualContext], never: Sequence[Sequence[int]]
+    ) -> list[list[Mention]]:
+        """The mentions of each post; tokens in its `never` are in none."""
         cut = _cut(batch)
         mentions: list[list[Mention]] = [[] for _ in batch]
-        tagged = self._tag_encoded(self._encoded(batch, seen, cut))
+        outsides = [
+            [token - window.start for token in never[window.post] if window.start <= token < window.end]
+            for window in cut
+        ]
+        tagged = self._tag_encoded(self._encoded(batch, seen, cut), outsides)
         for window, found in zip(cut, tagged, strict=True):
             prepared, kept = batch[window.post], mentions[window.post]
             for span, confidence, weights in found:
                 start, end = window.start + span.start, window.start + span.end
                 shares = dict(zip(self.model.modalities, weights, strict=True))
-                mention = _mention(prepared, start, end, span.type, confidence, shares)
-                if window.first <= start < window.last and (not kept or mention.start >= kept[-1].end):
-                    kept.append(mention)
+                whole = _mention(prepared, Span(start, end, span.type), confidence, shares)
+                if window.first <= start < window.last and (not kept or whole.start >= kept[-1].end):
+                    names = split_names(Span(start, end, span.type), prepared.words)
+                    kept += [_mention(prepared, name, confidence, shares) for name in names]
         return mentions
 
     def weigh(self, batch: Sequence[Prepared]) -> list[list[dict[str, float]]]:
@@ -242,11 +270,14 @@ class Tagger:
         return encoded
 
     @torch.inference_mode()
-    def _tag_encoded(self, encoded: Sequence[Encoded]) -> list[list[tuple[Span, float, list[float]]]]:
+    def _tag_encoded(
+        self, encoded: Sequence[Encoded], never: Sequence[Sequence[int]]
+    ) -> list[list[tuple[Span, float, list[float]]]]:
         """Spans over each window's tokens, with confidence and the modalities' mean weights."""
         results: list[list[tuple[Span, float, list[float]]]] = [[] for _ in encoded]
         for group, scores in self._scored(encoded):
-            found = self.model.find(scores.emissions, scores.mask)
+            emissions = constrain(scores.emissions, [never[index] for index in group], self.labels)
+            found = self.model.find(emissions, scores.mask)
             for row, index in enumerate(group):
                 results[index] = [
                     (span, confidence, scores.weights[:, row, span.start : span.end].mean(dim=1).tolist())
@@ -279,8 +310,6 @@ def _cut(batch: Sequence[Prepared]) -> list[_Window]:
     ]
 
 
-def _mention(
-    prepared: Prepared, start: int, end: int, type_: str, confidence: float, shares: dict[str, float]
-) -> Mention:
-    begin, stop = prepared.found[start].start, prepared.found[end - 1].end
-    return Mention(begin, stop, prepared.text[begin:stop], type_, confidence, shares)
+def _mention(prepared: Prepared, span: Span, confidence: float, shares: dict[str, float]) -> Mention:
+    begin, stop = prepared.found[span.start].start, prepared.found[span.end - 1].end
+    return Mention(begin, stop, prepared.text[begin:stop], span.type, confidence, shares)

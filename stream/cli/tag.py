@@ -46,6 +46,11 @@ FILE_BATCH = 32
 )
 @click.option("--device", help="auto, cpu, cuda or cuda:N (worker.device).")
 @click.option(
+    "--handles",
+    type=click.Choice(["tag", "skip"]),
+    help="Whether a handle such as @nasa may be a mention (worker.handles).",
+)
+@click.option(
     "--weights",
     is_flag=True,
     help="Say what each modality weighs at each token, too (HSN: its gate); CWI and HamLearning weigh none.",
@@ -68,7 +73,12 @@ def tag(settings: Settings, file: BinaryIO, weights: bool, **flags: Any) -> None
         from models.inference.tagger import Tagger
 
         tagger = Tagger.load(
-            worker.checkpoint, worker.device, worker.threads, worker.image_cache, images_lazily=True
+            worker.checkpoint,
+            worker.device,
+            worker.threads,
+            worker.image_cache,
+            images_lazily=True,
+            handles=worker.handles,
         )
         gc.freeze()  # a million objects that live until the end: else the exit takes two seconds to look through them
     lines, bad = read_lines(file), 0

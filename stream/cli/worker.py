@@ -48,5 +48,6 @@ def worker(settings: Settings, **flags: Any) -> None:
             settings.worker.threads,
             settings.worker.image_cache,
             engine=settings.worker.engine,
+            handles=settings.worker.handles,
         ),
     )

@@ -8,6 +8,7 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
+from models.inference.tagger import Tagger
 from stream.cli.tag import tag
 from stream.config.images import Fetch
 from stream.config.settings import Settings
@@ -93,3 +94,18 @@ def test_a_terminal_is_told_that_the_model_is_loading(monkeypatch: pytest.Monkey
     assert [] == told()
     monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
     assert ["loading model ..."] == told()
+
+
+@pytest.mark.usefixtures("checkpoint")
+def test_handles_reach_the_tagger(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[object] = []
+    load = Tagger.load
+
+    def noted(*args: object, **kwargs: object) -> Tagger:
+        given.append(kwargs["handles"])
+        return load(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Tagger, "load", noted)
+    for asked in ([], ["--handles", "tag"], ["--set", "worker.handles=tag"]):
+        CliRunner().invoke(tag, ["-", "--device", "cpu", *asked], input="hi\n", catch_exceptions=False)
+    assert ["skip", "tag", "tag"] == given
