@@ -20,9 +20,9 @@ from rich.progress import Progress
 from models.core.errors import BadPost, BrokenImage
 from models.core.labels import Span, spans, tags_of
 from models.core.post import Mention, Post
-from models.core.post_json import Post as JsonPost
-from models.core.post_json import expand_image, read_fields, to_post
 from models.inference.tagger import Prepared, Tagger
+from models.posts.post_json import Post as JsonPost
+from models.posts.post_json import expand_image, read_fields, to_post
 from models.vision.decoding import Picture, decode_image
 from training.engine.run_state import alone
 from training.errors import DataError

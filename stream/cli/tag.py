@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 import orjson
 
-from models.core.post_json import to_post
+from models.posts.post_json import to_post
 from stream.cli.options import with_settings
 from stream.cli.terminal import plural
 from stream.config.images import Fetch

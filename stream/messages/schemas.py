@@ -1,7 +1,7 @@
 """JSON Schemas of all records and an AsyncAPI 3 page, generated from stream/messages.
 
 `python -m stream.messages.schemas DIR` writes `post.json`, `entity.json`, `receipt.json`, `dead-headers.json` and
-`asyncapi.json`. Nothing is described here that the classes say themselves.
+`asyncapi.json`. Descriptions are in the classes.
 """
 
 import sys
@@ -23,21 +23,21 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "receipt": (Receipt, "topic:partition of the origin"),
 }
 """Name -> (class, the record's key)."""
-LATER = {"receipt": {"group"}}
-"""Fields that records of an earlier schema, which are still on the topic, do not have."""
+LATER = {"receipt": {"group"}, "entity": {"start_utf8", "end_utf8", "tagged_at", "lang"}}
+"""Fields that older records on the topic do not have."""
 DEAD_HEADERS = {
-    "topic": "topic that the post was read from",
+    "topic": "topic from which the post was read",
     "partition": "its partition, in digits",
     "offset": "its offset, in digits",
     "error": "class of the error",
     "message": "why the post could not be tagged",
-    "model_version": "the tagger at work",
+    "model_version": "the model in use",
     "time": "epoch milliseconds, in digits",
 }
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """File name without its ending -> JSON Schema: what may be sent as a post, what is received of others."""
+    """File name without its ending -> JSON Schema: of a post as it may be sent, of the others as they are received."""
     found: dict[str, dict[str, Any]] = {}
     for name, (record, _) in RECORDS.items():
         document = {"$schema": DRAFT, **record.model_json_schema()}
@@ -57,7 +57,7 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 
 def asyncapi(kafka: Kafka) -> dict[str, Any]:
-    """The AsyncAPI 3 document of the topics that `kafka` names; schemas by reference to the files beside it."""
+    """The AsyncAPI 3 document of the topics in `kafka`; it refers to the schema files beside it."""
     channels = {
         "posts": (kafka.posts_topic, "post", "receive"),
         "entities": (kafka.entities_topic, "entity", "send"),
@@ -90,7 +90,7 @@ def _messages() -> dict[str, Any]:
         for name, (record, key) in RECORDS.items()
     }
     messages["dead"] = {
-        "summary": "A record that could not be tagged: key and value as they came.",
+        "summary": "A record that could not be tagged, with its original key and value.",
         "contentType": "application/octet-stream",
         "headers": {"$ref": "./dead-headers.json"},
         "payload": {},
@@ -99,7 +99,7 @@ def _messages() -> dict[str, Any]:
 
 
 def write(directory: Path) -> list[Path]:
-    """Write every file into `directory`, which is made where missing; the paths."""
+    """Write every file into `directory`, which is created if missing; returns the paths."""
     directory.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, document in {**schemas(), "asyncapi": asyncapi(Kafka())}.items():

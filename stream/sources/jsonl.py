@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from models.core.errors import BadPost, BrokenImage
-from models.core.post_json import expand_image, read_fields
+from models.posts.post_json import expand_image, read_fields
 from stream.images.local_files import find_below, read_below
 from stream.messages.base import MAX_POST_BYTES
 from stream.sources.base import Outgoing, SourcePost

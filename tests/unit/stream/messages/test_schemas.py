@@ -6,18 +6,26 @@ from pathlib import Path
 import orjson
 
 from stream.config.base import ROOT
-from stream.messages.schemas import schemas, write
+from stream.messages.schemas import LATER, schemas, write
 
 
 def test_names_are_those_on_the_wire() -> None:
     """`schema` is an alias in the classes; a consumer must see the alias, and every field as always there."""
     entity = schemas()["entity"]
     assert 1 == entity["properties"]["schema"]["const"]
-    assert set(entity["properties"]) == set(entity["required"])
+    assert set(entity["properties"]) == set(entity["required"]) | LATER["entity"]
 
 
 def test_a_post_may_be_sent_with_id_and_text_only() -> None:
     assert ["id", "text"] == schemas()["post"]["required"]
+
+
+def test_the_short_form_of_images_is_in_the_schema() -> None:
+    post = schemas()["post"]
+    image = {"$ref": "#/$defs/PostImage"}
+    assert [{"type": "string"}, image, {"type": "null"}] == post["properties"]["image"]["anyOf"]
+    assert [{"type": "string"}, image] == post["properties"]["images"]["anyOf"][0]["items"]["anyOf"]
+    assert "notes" not in post["properties"]
 
 
 def test_references_lead_to_files_that_are_written(tmp_path: Path) -> None:
