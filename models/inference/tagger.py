@@ -9,10 +9,11 @@ post's tags do not depend on which posts are tagged with it. `tag` decodes image
 wants them decoded."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -30,6 +31,7 @@ from models.core.visual_context import VisualContext
 from models.hashtags.segmenter import Segmenter
 from models.inference.device import choose_device
 from models.inference.engine import InferenceEngine, Scores
+from models.inference.json_posts import from_json
 from models.inference.torch_engine import TorchEngine
 from models.layers.lora import merge_adapters
 from models.layers.transformer import MAX_GROUP_PIECES
@@ -153,14 +155,20 @@ class Tagger:
         """The form under which mentions of one thing are counted together (models/text/canonical.py)."""
         return canonical(mention, lambda hashtag: self.segmenter.segment([hashtag])[0])
 
-    def tag(self, posts: Sequence[Post | str]) -> list[list[Mention]]:
-        """The mentions of each post, in order of their place in its text; broken images are skipped, and logged."""
+    def tag(self, posts: Sequence[Post | str | Mapping[str, Any]]) -> list[list[Mention]]:
+        """The mentions of each post, in order of their place in its text; broken images are skipped, and logged.
+
+        posts: texts, posts, or objects such as {"text": ..., "hashtags": [...], "images": [{"data": ...}]}, as on the
+        posts topic. Raises BadPost for an object without a usable text.
+        """
         if isinstance(posts, str):
             raise TypeError("tag takes a list of posts: tag([text]), not tag(text)")
         prepared = []
         for post in posts:
             if isinstance(post, str):
                 post = Post(post)
+            elif isinstance(post, Mapping):
+                post = from_json(post)
             prepared.append(self.prepare(post, list(_decoded(post))))
         return self.tag_prepared(prepared)
 

@@ -4,19 +4,22 @@ from typing import Any
 
 MAGIC = (
     (b"\x1f\x8b", "gzip data"),
-    (b"BZh", "bzip2 data"),
+    *((b"BZh%d1AY&SY" % level, "bzip2 data") for level in range(1, 10)),
     (b"\x28\xb5\x2f\xfd", "Zstandard data"),
+    *(
+        (bytes([first]) + b"\x2a\x4d\x18", "Zstandard data") for first in range(0x50, 0x60)
+    ),  # a skippable frame
     (b"\xfd7zXZ\x00", "xz data"),
     (b"\x04\x22\x4d\x18", "LZ4 data"),
     (b"\xff\x06\x00\x00sNaPpY", "Snappy data"),
     (b"PK\x03\x04", "a zip archive"),
     (b"PAR1", "a Parquet file"),
-    (b"ORC", "an ORC file"),
     (b"ARROW1", "an Arrow file"),
     (b"Obj\x01", "an Avro file"),
     (b"SQLite format 3", "an SQLite database"),
     (b"\x89HDF", "an HDF5 file"),
-    (b"%PDF", "a PDF file"),
+    (b"%PDF-", "a PDF file"),
+    (b"\xff\xfe\x00\x00", "UTF-32 text"),
     (b"\xff\xfe", "UTF-16 text"),
     (b"\xfe\xff", "UTF-16 text"),
     (b"\x00\x00\xfe\xff", "UTF-32 text"),

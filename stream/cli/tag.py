@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 import orjson
 
+from models.posts.lines import Line
+from models.posts.post_files import read_posts
 from models.posts.post_json import to_post
 from stream.cli.options import with_settings
-from stream.cli.terminal import plural
+from stream.cli.terminal import input_name, plural
 from stream.config.images import Fetch
 from stream.config.loading import with_flags
 from stream.config.settings import Settings
 from stream.errors import BadPost
 from stream.images.local_files import check_root
 from stream.messages.posts import Post, decode_post
-from stream.sources.jsonl import Line, prepare, read_lines
 
 if TYPE_CHECKING:
     from models.inference.tagger import Prepared, Tagger
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from stream.images.url_fetcher import ImageUrls
 
 FILE_BATCH = 32
-"""Lines of a file that are tagged together; those of a pipe are tagged as they come."""
+"""Posts of a file that are tagged together; those of a pipe are tagged as they come."""
 
 
 @click.command(epilog="Example: echo 'Auston Matthews is back in #Toronto' | trimod tag -")
@@ -52,12 +53,14 @@ FILE_BATCH = 32
 )
 @with_settings
 def tag(settings: Settings, file: BinaryIO, weights: bool, **flags: Any) -> None:
-    """Tag each line of FILE, a post as JSON or plain text; one JSON object a line comes out.
+    """Tag the posts of FILE and print one JSON object per post.
 
-    A line that is no post is named on stderr and skipped; the exit status is then 1. An image that cannot be
-    had is named there too, and its post tagged without.
+    FILE has one post per line, as a JSON object or as plain text, or any other format that trimod ingest reads.
+    Invalid posts are reported on stderr and skipped; the exit status is then 1. Images that cannot be used are
+    reported there too, and their posts are tagged without them.
     """
     worker = with_flags(settings, "worker", flags).worker
+    lines = read_posts(file, input_name(getattr(file, "name", "-")), plain_text=True)
     check_root(worker.images_root)
     if sys.stderr.isatty():
         click.echo("loading model ...", err=True)  # it takes seconds, PyTorch's import most of them
@@ -71,7 +74,7 @@ def tag(settings: Settings, file: BinaryIO, weights: bool, **flags: Any) -> None
             worker.checkpoint, worker.device, worker.threads, worker.image_cache, images_lazily=True
         )
         gc.freeze()  # a million objects that live until the end: else the exit takes two seconds to look through them
-    lines, bad = read_lines(file), 0
+    bad = 0
     size = FILE_BATCH if file.seekable() else 1
     with _fetcher(settings.fetch) as fetch:
         while batch := list(islice(lines, size)):
@@ -79,8 +82,8 @@ def tag(settings: Settings, file: BinaryIO, weights: bool, **flags: Any) -> None
             fetched = fetch(list(posts.values()))
             bad += len(batch) - len(posts)
             pictures = [
-                _pictures(number, post, worker.images_root, found)
-                for (number, post), found in zip(posts.items(), fetched, strict=True)
+                _pictures(name, post, worker.images_root, found)
+                for (name, post), found in zip(posts.items(), fetched, strict=True)
             ]
             for line in _tagged(tagger, list(posts.values()), pictures, weights):
                 sys.stdout.buffer.write(line + b"\n")
@@ -89,22 +92,24 @@ def tag(settings: Settings, file: BinaryIO, weights: bool, **flags: Any) -> None
         raise click.ClickException(plural(bad, "invalid line"))
 
 
-def _posts(lines: list[Line]) -> Iterator[tuple[int, Post]]:
-    """Line number and post of each line that is one."""
+def _posts(lines: list[Line]) -> Iterator[tuple[str, Post]]:
+    """Each valid post with the name of its line."""
     for line in lines:
         try:
-            json = line.data[:1] == b"{"
-            yield line.number, decode_post(prepare(line, None, False).value) if json else _plain(line)
+            yield (
+                line.name,
+                _plain(line) if line.unit == "line" and line.data[:1] != b"{" else decode_post(line.data),
+            )
         except BadPost as error:
-            click.echo(f"line {line.number}: {error}", err=True)
+            click.echo(f"{line.name}: {error}", err=True)
 
 
 def _plain(line: Line) -> Post:
     try:
         text = line.data.decode()
     except UnicodeDecodeError as error:
-        raise BadPost(f"is no UTF-8: {error.reason} at byte {error.start}") from None
-    return to_post({"id": f"line {line.number}", "text": text})
+        raise BadPost(f"invalid UTF-8 at byte {error.start}") from None
+    return to_post({"id": line.name, "text": text})
 
 
 @contextmanager
@@ -134,7 +139,7 @@ def _fetcher(settings: Fetch) -> "Iterator[Callable[[Sequence[Post]], list[Fetch
                 runner.run(urls.close())
 
 
-def _pictures(number: int, post: Post, root: Path | None, fetched: "Fetched") -> "list[Picture]":
+def _pictures(name: str, post: Post, root: Path | None, fetched: "Fetched") -> "list[Picture]":
     from stream.images.loader import fetch_pictures
     from stream.images.outcomes import USED
 
@@ -142,7 +147,7 @@ def _pictures(number: int, post: Post, root: Path | None, fetched: "Fetched") ->
     for index, outcome in enumerate(outcomes):
         if outcome != USED:
             reason = f"images[{index}] is {outcome.outcome} ({outcome.reason}): tagged without"
-            click.echo(f"line {number}: {reason}", err=True)
+            click.echo(f"{name}: {reason}", err=True)
     return pictures
 
 

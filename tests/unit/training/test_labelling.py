@@ -149,7 +149,7 @@ def test_labels_are_read_back(tmp_path: Path) -> None:
 
 def test_a_line_that_is_no_post_is_named(checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / "posts.jsonl").write_text('{"id": 1, "text": "a"}\n{"id": 2}\n')
-    with pytest.raises(DataError, match=r"posts\.jsonl:2: is no object"):
+    with pytest.raises(DataError, match=r"posts\.jsonl:2: not a post: field 'text' is missing"):
         run(tmp_path / "posts.jsonl", "--checkpoint", checkpoint, "--out", tmp_path / "out.txt")
     assert not labels_file(
         tmp_path / "out.txt"
@@ -188,7 +188,7 @@ def test_images_are_read_as_everywhere(
     run(posts, "--checkpoint", checkpoint, "--out", out)
     assert [[""], ["Riga"], []] == alts
     assert ["7", "7", ""] == [post.image_id for post in read_conll(out)]
-    assert [f"{posts}:2: of its images, those without a path are not read"] == caplog.messages
+    assert [f"{posts}:2: images with a URL are not read"] == caplog.messages
 
 
 def test_hashtags_are_read_as_everywhere(
