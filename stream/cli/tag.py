@@ -89,7 +89,7 @@ def tag(settings: Settings, file: BinaryIO, weights: bool, **flags: Any) -> None
                 sys.stdout.buffer.write(line + b"\n")
             sys.stdout.buffer.flush()
     if bad:
-        raise click.ClickException(plural(bad, "invalid line"))
+        raise click.ClickException(plural(bad, "invalid post"))
 
 
 def _posts(lines: list[Line]) -> Iterator[tuple[str, Post]]:
