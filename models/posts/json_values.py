@@ -30,7 +30,7 @@ def read_fields(data: bytes) -> dict[str, Any]:
         kind = _NAMES.get(type(fields).__name__, "a number")
         raise BadPost(f"post must be a JSON object, got {kind}{envelope_hint(fields)}")
     if isinstance(fields.get("id"), float):
-        fields |= json.loads(_text(data), parse_int=_integer)  # orjson has no integers over 64 bits
+        fields["id"] = _read_leniently(data, ValueError())["id"]  # orjson has no integers over 64 bits
     return fields
 
 
@@ -44,6 +44,8 @@ def dump_fields(fields: dict[str, Any]) -> bytes:
 
 def _read_leniently(data: bytes, error: ValueError) -> Any:
     """The value in `data`, which orjson refuses with `error`."""
+    if "limit exceeded" in str(error):
+        raise BadPost("not valid JSON: it is nested too deeply")
     try:
         return json.loads(_ESCAPE.sub(_whole_pairs, _text(data)), parse_int=_integer)
     except UnicodeDecodeError as invalid:

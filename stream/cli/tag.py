@@ -1,4 +1,4 @@
-"""`trimod tag`: the worker's tagger on a file or a pipe, with no broker and no Redis."""
+"""`trimod tag`: the worker's tagger on a file or a pipe, without a broker and Redis."""
 
 import asyncio
 import gc
@@ -38,18 +38,18 @@ FILE_BATCH = 32
 @click.command(epilog="Example: echo 'Auston Matthews is back in #Toronto' | trimod tag -")
 @click.argument("file", type=click.File("rb"), metavar="FILE|-")
 @click.option(
-    "--checkpoint", type=click.Path(path_type=Path), help="Folder of the checkpoint (worker.checkpoint)."
+    "--checkpoint", type=click.Path(path_type=Path), help="Directory of the checkpoint (worker.checkpoint)."
 )
 @click.option(
     "--images-root",
     type=click.Path(path_type=Path),
-    help="Folder that image paths start from (worker.images_root).",
+    help="Directory that image paths are relative to (worker.images_root).",
 )
 @click.option("--device", help="auto, cpu, cuda or cuda:N (worker.device).")
 @click.option(
     "--weights",
     is_flag=True,
-    help="Say what each modality weighs at each token, too (HSN: its gate); CWI and HamLearning weigh none.",
+    help="Also print the weight of each modality at each token (HSN: its gate). CWI and HamLearning have none.",
 )
 @with_settings
 def tag(settings: Settings, file: BinaryIO, weights: bool, **flags: Any) -> None:
@@ -63,17 +63,17 @@ def tag(settings: Settings, file: BinaryIO, weights: bool, **flags: Any) -> None
     lines = read_posts(file, input_name(getattr(file, "name", "-")), plain_text=True)
     check_root(worker.images_root)
     if sys.stderr.isatty():
-        click.echo("loading model ...", err=True)  # it takes seconds, PyTorch's import most of them
+        click.echo("loading model ...", err=True)  # it takes seconds, most of them for importing PyTorch
 
     from models.hashtags.lexicon_storage import no_collection
 
-    with no_collection():  # a quarter of the time that the imports take
+    with no_collection():  # saves a quarter of the time for imports
         from models.inference.tagger import Tagger
 
         tagger = Tagger.load(
             worker.checkpoint, worker.device, worker.threads, worker.image_cache, images_lazily=True
         )
-        gc.freeze()  # a million objects that live until the end: else the exit takes two seconds to look through them
+        gc.freeze()  # a million objects that live until the end; otherwise, collecting them delays the exit by 2 s
     bad = 0
     size = FILE_BATCH if file.seekable() else 1
     with _fetcher(settings.fetch) as fetch:
@@ -114,8 +114,10 @@ def _plain(line: Line) -> Post:
 
 @contextmanager
 def _fetcher(settings: Fetch) -> "Iterator[Callable[[Sequence[Post]], list[Fetched]]]":
-    """What each post's URLs lead to: by one fetcher, with its cache and what it knows of hosts, for the whole run. It
-    is made for the first URL, as most inputs have none."""
+    """A function that fetches the images of posts by URL.
+
+    One fetcher, with its cache and its knowledge of hosts, serves the whole run. It is created for the first URL, since
+    most inputs have none."""
     urls: ImageUrls | None = None
     with asyncio.Runner() as runner, ThreadPoolExecutor(1) as pool:
 
@@ -171,7 +173,7 @@ def _tagged(
 
 
 def _weighed(tagger: "Tagger", prepared: "list[Prepared]") -> list[dict[str, Any]]:
-    """Each post's tokens with what the modalities weigh there."""
+    """Each post's tokens with the weights of the modalities there."""
     return [
         {
             "tokens": [

@@ -29,6 +29,11 @@ def post(**fields: object) -> bytes:
         (b"{", "not valid JSON"),
         (b"[]", "must be a JSON object"),
         (b"[" * 5000, "not valid JSON"),
+        (b'{"id": "1", "text": "hi", "x": ' + b"[" * 2000 + b"]" * 2000 + b"}", "nested too deeply"),
+        (
+            b'{"id": 1e30, "text": "hi", "x": ' + b"[" * 1010 + b"]" * 1010 + b"}",
+            "nested too deeply|field 'id'",
+        ),
         (b'{"text": "hi"}', "field 'id' is missing"),
         (post(id=""), "field 'id'"),
         (post(text=None), "field 'text'"),
