@@ -44,7 +44,7 @@ def image_bytes(data: str) -> bytes:
     if found and not found[1].lower().rstrip().endswith(";base64"):
         return unquote_to_bytes(data[found.end() :])
     encoded = unquote_to_bytes(data[found.end() :] if found else data)
-    encoded = b"".join(encoded.split()).rstrip(b"=").translate(_STANDARD)
+    encoded = encoded.translate(_STANDARD, b" \t\r\n\f\v").rstrip(b"=")
     return base64.b64decode(encoded + b"=" * (-len(encoded) % 4), validate=True)
 
 

@@ -12,8 +12,8 @@ import orjson
 
 from models.core.errors import BadPost
 from models.posts.hints import bytes_hint, envelope_hint
+from models.posts.lines import BYTE_ORDER_MARK
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MAX_DIGITS = 4000
 """Digits of an integer over which it is read as a float: Python refuses more."""
 _ESCAPE = re.compile(r"(\\[^u])|(\\u[dD][89abAB]..\\u[dD][c-fC-F]..)|\\u[dD][89a-fA-F]..")

@@ -63,7 +63,7 @@ def _hashtags(value: Any, notes: FieldNotes) -> list[str] | None:
         return value
     found: list[str] = []
     if isinstance(value, str):
-        found = [part for part in _BETWEEN.split(value) if part]
+        found = [part for part in _BETWEEN.split(value, MAX_ITEMS)[:MAX_ITEMS] if part]
         return found or None
     for item in (value if isinstance(value, list) else [value])[:MAX_ITEMS]:
         text = _name(item, HASHTAG_KEYS)

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""Of UTF-8. It is also inside files that were joined."""
 MAX_LINE = 32 * 2**20
 """Bytes of one post in a file. Of a longer line the rest is skipped; the posts topic takes a quarter of it."""
 
@@ -36,5 +38,5 @@ def read_lines(stream: BinaryIO, number: int = 0) -> Iterator[Line]:
         if cut:
             while (rest := stream.readline(MAX_LINE)) and not rest.endswith(b"\n"):
                 pass
-        if data := data.strip():
+        if data := data.strip().removeprefix(BYTE_ORDER_MARK):
             yield Line(number, data, cut)

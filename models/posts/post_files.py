@@ -17,8 +17,8 @@ from models.core.errors import BadPost, UnreadableFile
 from models.posts.compression import damage_reported, decompressed
 from models.posts.hints import envelope_hint, magic
 from models.posts.json_stream import JsonScanner, read_array, read_objects
-from models.posts.json_values import BYTE_ORDER_MARK, read_fields
-from models.posts.lines import MAX_LINE, Line, read_lines
+from models.posts.json_values import read_fields
+from models.posts.lines import BYTE_ORDER_MARK, MAX_LINE, Line, read_lines
 from models.posts.tables import read_rows, table_header
 
 HEAD = 4096

@@ -30,6 +30,8 @@ _CALENDAR = re.compile(
 """ISO 8601's extended form and RFC 3339, and what Go, Java, Ruby and SQL make of them."""
 _DOTNET = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/", re.ASCII)
 _MONTH = re.compile(r"jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec", re.IGNORECASE)
+_HALF_DAY = re.compile(r"\b[ap]m\b", re.IGNORECASE)
+"""The standard library would ignore it."""
 _LEAP_SECOND = re.compile(r"(\d\d:?\d\d:?)60(?!\d*:)")
 
 
@@ -48,9 +50,11 @@ def epoch_milliseconds(value: Any) -> int | None:
 
 def _read(value: Any) -> int | None:
     if isinstance(value, str):
+        if len(value) > LONGEST:
+            return None
         if value[10:11] == "T" and (found := _from_rfc_3339(value)) is not None:
             return found
-        return _from_text(value.strip()) if len(value) <= LONGEST else None
+        return _from_text(value.strip())
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
@@ -126,7 +130,9 @@ def _from_iso(text: str) -> int | None:
 
 def _from_mail(text: str) -> int | None:
     """RFC 2822, and near it: X's `Wed Aug 27 13:08:45 +0000 2008`, C's `asctime`, JavaScript's `Date.toString`."""
-    parsed = parsedate_tz(re.sub(r"\b(?:GMT|UTC)(?=[+-]\d)", "", text)) if _MONTH.search(text) else None
+    if not _MONTH.search(text) or _HALF_DAY.search(text):
+        return None
+    parsed = parsedate_tz(re.sub(r"\b(?:GMT|UTC)(?=[+-]\d)", "", text))
     if parsed is None:
         return None
     year, month, day, hour, minute, second = parsed[:6]
@@ -134,7 +140,10 @@ def _from_mail(text: str) -> int | None:
 
 
 def _from_extended_json(value: dict[str, Any]) -> int | None:
-    """MongoDB's {"$date": ...} is in milliseconds, however small."""
+    """MongoDB's {"$date": ...}, in milliseconds however small, and Firestore's and Protocol Buffers' seconds."""
+    seconds = value.get("_seconds", value.get("seconds"))
+    if isinstance(seconds, int | str):
+        return int(seconds) * 1000 + int(value.get("_nanoseconds", value.get("nanos", 0))) // 1_000_000
     inner = value.get("$date")
     if isinstance(inner, dict):
         inner = inner.get("$numberLong")

@@ -64,6 +64,8 @@ def decoded(data: bytes) -> list[Any]:
         LINES.rstrip(),
         LINES.replace(b"\n", b"\r\n"),
         b"\n \n" + LINES,
+        LINES[: LINES.index(b"\n") + 1] + BOM + LINES[LINES.index(b"\n") + 1 :],
+        LINES.replace(b"\n", b"\r"),
         ARRAY,
         BOM + ARRAY,
         json.dumps(POSTS, indent=2).encode(),

@@ -91,6 +91,10 @@ def test_hashtags_in_one_string(value: Any, expected: object) -> None:
     assert (expected, ()) == (found.hashtags, found.notes)
 
 
+def test_hashtags_in_a_string_without_end_are_read_in_part() -> None:
+    assert 1000 == len(post(hashtags="a " * 100_000).hashtags or ())
+
+
 def test_documented_forms_are_nothing_to_note() -> None:
     found = post(
         created_at="Wed Aug 27 13:08:45 +0000 2008", author="ann", lang="en", hashtags=["NBA"], image="a.jpg"

@@ -39,7 +39,9 @@ def test_numbers_are_told_apart_by_size(value: Any) -> None:
         "01 Jan 2026 10:00:00 -0000", "Thu Jan 01 10:00:00 +0000 2026", "Thu Jan  1 10:00:00 2026",
         "Thu Jan  1 10:00:00 UTC 2026", "Thu Jan 01 2026 11:00:00 GMT+0100 (Central European Standard Time)",
         "January 1, 2026 10:00:00", "/Date(1767261600000)/", "/Date(1767261600000+0100)/",
-        {"$date": "2026-01-01T10:00:00Z"}, {"$date": NEW_YEAR}, {"$date": {"$numberLong": str(NEW_YEAR)}},
+        {"_seconds": 1767261600, "_nanoseconds": 0}, {"seconds": "1767261600", "nanos": 999}, "1 January 2026 10:00",
+        "Thursday, 01-Jan-26 10:00:00 GMT", {"$date": "2026-01-01T10:00:00Z"},
+        {"$date": NEW_YEAR}, {"$date": {"$numberLong": str(NEW_YEAR)}},
         {"$numberLong": "1767261600"}, {"$numberDouble": "1767261600.0"}, [2026, 1, 1, 10, 0],
         [2026, 1, 1, 10, 0, 0, 0],
     ],
@@ -80,9 +82,10 @@ def test_unusual_times_are_read(value: Any, expected: int) -> None:
     [
         None, True, 0, 0.0, "0", "1970-01-01T00:00:00Z", "", " ", "now", "yesterday", "Z", "10:00",
         "01/02/2026 10:00", "2026-02-29T00:00:00Z", "2026-13-01", "2026-01-01T25:00:00", "0000-00-00 00:00:00",
-        "2026-01-01T00:00:00+99:99", "2026-01-01 10:00:00 PM", "2026-01-01T10:00:00 CET", "٢٠٢٦-01-01T00:00:00Z",
+        "2026-01-01T00:00:00+99:99", "2026-01-01 10:00:00 PM", "Jan 1, 2026 10:00:00 PM",
+        "2026-01-01T10:00:00 CET", "٢٠٢٦-01-01T00:00:00Z",
         "2026-01-01T10:00:60:00", 10**30, 2**67, float("nan"), float("inf"), "1" * 5000, "1" * 99, "NaN", {},
-        {"$date": None}, {"$date": []}, {"$date": {"$numberLong": "x"}}, {"$date": 10**20}, {"seconds": 1}, [], [1],
+        {"$date": None}, {"$date": []}, {"$date": {"$numberLong": "x"}}, {"$date": 10**20}, {"second": 1}, [], [1],
         [2026, 13, 1], ["2026", 1, 1], [2026, 1, 1, 1, 1, 1, 1, 1],
     ],
 )  # fmt: skip
