@@ -16,20 +16,21 @@ from typing import Any, Literal
 
 from rich.progress import Progress
 
-from models.core.errors import BadPost, BrokenImage
+from models.core.errors import BadPost, BrokenImage, UnreadableFile
 from models.core.labels import Span, spans, tags_of
 from models.core.post import Mention, Post
-from models.core.post_json import Post as JsonPost
-from models.core.post_json import expand_image, read_fields, to_post
 from models.inference.tagger import Prepared, Tagger
+from models.posts.image_fields import image_bytes
+from models.posts.lines import Line
+from models.posts.post_files import read_posts
+from models.posts.post_json import Post as JsonPost
+from models.posts.post_json import read_fields, to_post
 from models.vision.decoding import Picture, decode_image
 from training.engine.run_state import alone
 from training.errors import DataError
 from training.evaluation.scoring import Score, score
 
 BATCH = 32
-FIELDS = ("id", "text", "hashtags", "images")
-"""The fields that are read: an invalid time does not prevent labelling."""
 log = logging.getLogger(__name__)
 
 
@@ -68,29 +69,29 @@ def labels_file(out: Path) -> Path:
 
 
 def label(posts: Path, tagger: Tagger, out: Path, progress: Progress) -> list[LabelledLine]:
-    """Tag the posts that are not tagged yet. `posts` has JSON lines with `id`, `text` and optionally `hashtags` and
-    `image` or `images`.
+    """Tag the posts of file `posts` that are not tagged yet; models/posts/post_files.py reads it.
 
-    Images are paths relative to the posts' folder. Missing or broken images are logged, and the post is tagged without
-    them. Raises DataError if the labels in `out` belong to another checkpoint or to other posts. Raises it for invalid
-    posts before any is tagged, because after a fix the labels would belong to other posts.
+    Image paths are relative to the file's directory. An image that is missing or broken is logged, and its post is
+    tagged without it. Raises DataError if `out` has labels of another checkpoint or of other posts. Raises it for an
+    invalid post too, before any is tagged, since the labels of a corrected file would be those of other posts.
     """
     lines = _lines(posts)
-    read = [_post(posts, number, line) for number, line in enumerate(lines, start=1)]
+    read = [_post(posts, line) for line in lines]
     with alone(labels_file(out)):
         return _go_on(posts.parent, lines, read, tagger, out, progress)
 
 
 def _go_on(
     folder: Path,
-    lines: Sequence[str],
+    lines: Sequence[Line],
     posts: Sequence[JsonPost],
     tagger: Tagger,
     out: Path,
     progress: Progress,
 ) -> list[LabelledLine]:
-    """The posts with their tags: stored ones are read, the others are tagged and stored now."""
-    header = {"checkpoint": tagger.version, "posts": hashlib.sha256("".join(lines).encode()).hexdigest()}
+    """The posts with their tags: those that are stored, and the others as they are tagged and stored now."""
+    digest = hashlib.sha256(b"".join(line.data for line in lines)).hexdigest()
+    header = {"checkpoint": tagger.version, "posts": digest}
     stored = labels_file(out)
     done = _resumed(stored, header)
     if len(done) > len(posts):
@@ -145,11 +146,14 @@ def agreement(one: Sequence[LabelledLine], other: Sequence[LabelledLine]) -> dic
     return score([each.entities for each in one], [each.entities for each in other])
 
 
-def _lines(posts: Path) -> list[str]:
+def _lines(posts: Path) -> list[Line]:
     try:
-        return [line for line in posts.read_text(encoding="utf-8").split("\n") if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
+        with posts.open("rb") as stream:
+            return list(read_posts(stream, str(posts)))
+    except OSError as error:
         raise DataError(f"cannot read {posts}: {error}") from None
+    except UnreadableFile as error:
+        raise DataError(str(error)) from None
 
 
 def _resumed(stored: Path, header: dict[str, Any]) -> list[LabelledLine]:
@@ -182,35 +186,26 @@ def _stored(path: Path) -> Iterator[Any]:
         raise DataError(f"no labels in {path}: {error}") from None
 
 
-def _post(posts: Path, number: int, line: str) -> JsonPost:
+def _post(posts: Path, line: Line) -> JsonPost:
     try:
-        fields = read_fields(_whole(line))
-        expand_image(fields)
-        post = to_post({name: fields[name] for name in FIELDS if name in fields})
-    except (ValueError, BadPost) as error:
-        raise DataError(
-            f'{posts}:{number}: is no object with an "id", a "text" and, if at all, "hashtags" and an "image" or '
-            f'"images": {error}'
-        ) from None
-    if any(image.path is None for image in post.images):
-        log.warning("%s:%d: skipped images without a path", posts, number)
+        post = to_post(read_fields(line.data))
+    except BadPost as error:
+        raise DataError(f"{posts}:{line.number}: not a post: {error}") from None
+    if any(image.url is not None for image in post.images):
+        log.warning("%s:%d: images with a URL are not read", posts, line.number)
     return post
-
-
-def _whole(line: str) -> bytes:
-    """The line with a question mark for each lone surrogate, which JSON may contain but UTF-8 may not."""
-    return json.dumps(json.loads(line), ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _pictures(folder: Path, post: JsonPost) -> list[Picture]:
     pictures = []
     for image in post.images:
-        if image.path is None:
+        if image.url is not None:
             continue
         try:
-            pictures.append(decode_image((folder / image.path).read_bytes(), image.alt))
-        except (OSError, BrokenImage) as error:
-            log.warning("%s: labelled without it: %s", folder / image.path, error)
+            data = image_bytes(image.data or "") if image.path is None else (folder / image.path).read_bytes()
+            pictures.append(decode_image(data, image.alt))
+        except (OSError, ValueError, BrokenImage) as error:
+            log.warning("%s: post %s is labelled without an image: %s", image.path or "data", post.id, error)
     return pictures
 
 

@@ -3,6 +3,7 @@
 TrimodError                 printed by `trimod` as one line; exits with `exit_code`
 |-- CheckpointError         a checkpoint is missing, damaged, unsafe or of another format
 |-- BadPost                 JSON that is not a post; the message names the field
+|-- UnreadableFile          a file of posts that is damaged, or in a format that is not supported
 |-- BrokenImage             bytes that are not a supported image; the post is tagged without it
 `-- PretrainedError         a pretrained component in the configuration is not available
 (stream/errors.py and training/errors.py add their own below TrimodError)
@@ -28,6 +29,10 @@ class CheckpointError(TrimodError):
 
 class BadPost(TrimodError):
     """JSON that is not a post; the message names the field."""
+
+
+class UnreadableFile(TrimodError):
+    """A file of posts that is damaged or in a format that is not supported; the message says which."""
 
 
 class BrokenImage(TrimodError):

@@ -9,10 +9,11 @@ device. A post's tags do not depend on the other posts in the batch. `tag` decod
 `prepare` expects decoded ones."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -32,6 +33,7 @@ from models.inference.borders import split_names
 from models.inference.constraints import Handles, constrain, outside
 from models.inference.device import choose_device
 from models.inference.engine import InferenceEngine, Scores
+from models.inference.json_posts import from_json
 from models.inference.selection import select
 from models.inference.torch_engine import TorchEngine
 from models.layers.lora import merge_adapters
@@ -174,14 +176,20 @@ class Tagger:
         """The form under which mentions of the same entity are counted (models/text/canonical.py)."""
         return canonical(mention, lambda hashtag: self.segmenter.segment([hashtag])[0])
 
-    def tag(self, posts: Sequence[Post | str]) -> list[list[Mention]]:
-        """The mentions of each post, in text order; broken images are logged and skipped."""
+    def tag(self, posts: Sequence[Post | str | Mapping[str, Any]]) -> list[list[Mention]]:
+        """The mentions of each post, in text order; broken images are logged and skipped.
+
+        posts: texts, posts, or objects such as {"text": ..., "hashtags": [...], "images": [{"data": ...}]}, as on the
+        posts topic. Raises BadPost for an object without a usable text.
+        """
         if isinstance(posts, str):
             raise TypeError("tag takes a list of posts: tag([text]), not tag(text)")
         prepared = []
         for post in posts:
             if isinstance(post, str):
                 post = Post(post)
+            elif isinstance(post, Mapping):
+                post = from_json(post)
             prepared.append(self.prepare(post, list(_decoded(post))))
         return self.tag_prepared(prepared)
 

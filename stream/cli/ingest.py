@@ -18,13 +18,13 @@ from rich.progress import (
 )
 
 from models.core.errors import TrimodError
+from models.posts.post_files import read_posts
 from stream.cli.options import with_settings
-from stream.cli.terminal import plural
+from stream.cli.terminal import input_name, plural
 from stream.config.settings import Settings
 from stream.kafka.topics import ensure_topics
 from stream.sources.base import SourcePost
 from stream.sources.ingest import Report, ingest_lines
-from stream.sources.jsonl import read_lines
 
 SHOWN = 10
 """Problems that are reported one by one."""
@@ -47,27 +47,40 @@ SHOWN = 10
 def ingest(
     settings: Settings, file: Path, rate: float | None, images_root: Path | None, embed_images: bool
 ) -> None:
-    """Send the posts of FILE, one JSON object per line, to the posts topic. Use - to read a pipe live.
+    """Send the posts of FILE to the posts topic. Use - to read a pipe live.
+
+    FILE has one JSON object per line, a JSON array, or CSV with the columns id and text, and may be compressed
+    (gzip, bzip2, xz, zstd). Other formats and damaged files are rejected before anything is sent; in a pipe,
+    damage is reported where it is.
 
     A post has "id" and "text", and optionally created_at, author, lang, source, hashtags and images. "image"
-    is short for one image path. Invalid lines are sent too: the worker moves them to the dead-letter topic
-    with the reason (trimod dead list). Missing topics are created.
+    is short for one image: a path, a URL or an object. Invalid posts are sent too: the worker moves them to the
+    dead-letter topic with the reason (trimod dead list). Missing topics are created.
     """
     if embed_images and images_root is None:
         raise click.UsageError(
             "--embed-images needs --images-root, the directory that image paths are relative to"
         )
     with _opened(file) as (stream, size), _progress(size) as bar:
+        task = bar.add_task("checking", total=size)
+
+        def position() -> int | None:
+            return stream.tell() if size else None
+
+        posts = read_posts(
+            stream, input_name(str(file)), checking=lambda: bar.update(task, completed=position())
+        )
         ensure_topics(settings.kafka)
-        task = bar.add_task("posts", total=size)
 
         def advance(sourced: SourcePost) -> None:
-            bar.update(task, advance=sourced.size, description=f"{sourced.cursor} lines")
+            bar.update(task, completed=position(), description=f"{sourced.cursor} posts")
 
-        report = ingest_lines(read_lines(stream), settings.kafka, rate, images_root, embed_images, advance)
+        report = ingest_lines(posts, settings.kafka, rate, images_root, embed_images, advance)
     _show(report)
     if report.interrupted:
         raise KeyboardInterrupt
+    if report.damage:
+        raise TrimodError(report.damage)
     if report.problems:
         raise TrimodError(f"{plural(len(report.problems), 'post')} not sent")
 

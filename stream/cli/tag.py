@@ -1,4 +1,4 @@
-"""`trimod tag`: the worker's tagger on a file or a pipe, with no broker and no Redis."""
+"""`trimod tag`: the worker's tagger on a file or a pipe, without a broker and Redis."""
 
 import asyncio
 import gc
@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 import orjson
 
-from models.core.post_json import to_post
+from models.posts.lines import Line
+from models.posts.post_files import read_posts
+from models.posts.post_json import to_post
 from stream.cli.options import with_settings
-from stream.cli.terminal import plural
+from stream.cli.terminal import input_name, plural
 from stream.config.images import Fetch
 from stream.config.loading import with_flags
 from stream.config.settings import Settings
 from stream.errors import BadPost
 from stream.images.local_files import check_root
 from stream.messages.posts import Post, decode_post
-from stream.sources.jsonl import Line, prepare, read_lines
 
 if TYPE_CHECKING:
     from models.inference.tagger import Prepared, Tagger
@@ -31,18 +32,18 @@ if TYPE_CHECKING:
     from stream.images.url_fetcher import ImageUrls
 
 FILE_BATCH = 32
-"""Lines of a file that are tagged together; those of a pipe are tagged as they come."""
+"""Posts of a file that are tagged together; those of a pipe are tagged as they come."""
 
 
 @click.command(epilog="Example: echo 'Auston Matthews is back in #Toronto' | trimod tag -")
 @click.argument("file", type=click.File("rb"), metavar="FILE|-")
 @click.option(
-    "--checkpoint", type=click.Path(path_type=Path), help="Folder of the checkpoint (worker.checkpoint)."
+    "--checkpoint", type=click.Path(path_type=Path), help="Directory of the checkpoint (worker.checkpoint)."
 )
 @click.option(
     "--images-root",
     type=click.Path(path_type=Path),
-    help="Folder that image paths start from (worker.images_root).",
+    help="Directory that image paths are relative to (worker.images_root).",
 )
 @click.option("--device", help="auto, cpu, cuda or cuda:N (worker.device).")
 @click.option(
@@ -53,23 +54,25 @@ FILE_BATCH = 32
 @click.option(
     "--weights",
     is_flag=True,
-    help="Say what each modality weighs at each token, too (HSN: its gate); CWI and HamLearning weigh none.",
+    help="Also print the weight of each modality at each token (HSN: its gate). CWI and HamLearning have none.",
 )
 @with_settings
 def tag(settings: Settings, file: BinaryIO, weights: bool, **flags: Any) -> None:
-    """Tag each line of FILE, a post as JSON or plain text; one JSON object a line comes out.
+    """Tag the posts of FILE and print one JSON object per post.
 
-    A line that is no post is named on stderr and skipped; the exit status is then 1. An image that cannot be
-    had is named there too, and its post tagged without.
+    FILE has one post per line, as a JSON object or as plain text, or any other format that trimod ingest reads.
+    Invalid posts are reported on stderr and skipped; the exit status is then 1. Images that cannot be used are
+    reported there too, and their posts are tagged without them.
     """
     worker = with_flags(settings, "worker", flags).worker
+    lines = read_posts(file, input_name(getattr(file, "name", "-")), plain_text=True)
     check_root(worker.images_root)
     if sys.stderr.isatty():
-        click.echo("loading model ...", err=True)  # it takes seconds, PyTorch's import most of them
+        click.echo("loading model ...", err=True)  # it takes seconds, most of them for importing PyTorch
 
     from models.hashtags.lexicon_storage import no_collection
 
-    with no_collection():  # a quarter of the time that the imports take
+    with no_collection():  # saves a quarter of the time for imports
         from models.inference.tagger import Tagger
 
         tagger = Tagger.load(
@@ -80,8 +83,8 @@ def tag(settings: Settings, file: BinaryIO, weights: bool, **flags: Any) -> None
             images_lazily=True,
             handles=worker.handles,
         )
-        gc.freeze()  # a million objects that live until the end: else the exit takes two seconds to look through them
-    lines, bad = read_lines(file), 0
+        gc.freeze()  # a million objects that live until the end; otherwise, collecting them delays the exit by 2 s
+    bad = 0
     size = FILE_BATCH if file.seekable() else 1
     with _fetcher(settings.fetch) as fetch:
         while batch := list(islice(lines, size)):
@@ -89,38 +92,42 @@ def tag(settings: Settings, file: BinaryIO, weights: bool, **flags: Any) -> None
             fetched = fetch(list(posts.values()))
             bad += len(batch) - len(posts)
             pictures = [
-                _pictures(number, post, worker.images_root, found)
-                for (number, post), found in zip(posts.items(), fetched, strict=True)
+                _pictures(name, post, worker.images_root, found)
+                for (name, post), found in zip(posts.items(), fetched, strict=True)
             ]
             for line in _tagged(tagger, list(posts.values()), pictures, weights):
                 sys.stdout.buffer.write(line + b"\n")
             sys.stdout.buffer.flush()
     if bad:
-        raise click.ClickException(plural(bad, "invalid line"))
+        raise click.ClickException(plural(bad, "invalid post"))
 
 
-def _posts(lines: list[Line]) -> Iterator[tuple[int, Post]]:
-    """Line number and post of each line that is one."""
+def _posts(lines: list[Line]) -> Iterator[tuple[str, Post]]:
+    """Each valid post with the name of its line."""
     for line in lines:
         try:
-            json = line.data[:1] == b"{"
-            yield line.number, decode_post(prepare(line, None, False).value) if json else _plain(line)
+            yield (
+                line.name,
+                _plain(line) if line.unit == "line" and line.data[:1] != b"{" else decode_post(line.data),
+            )
         except BadPost as error:
-            click.echo(f"line {line.number}: {error}", err=True)
+            click.echo(f"{line.name}: {error}", err=True)
 
 
 def _plain(line: Line) -> Post:
     try:
         text = line.data.decode()
     except UnicodeDecodeError as error:
-        raise BadPost(f"is no UTF-8: {error.reason} at byte {error.start}") from None
-    return to_post({"id": f"line {line.number}", "text": text})
+        raise BadPost(f"invalid UTF-8 at byte {error.start}") from None
+    return to_post({"id": line.name, "text": text})
 
 
 @contextmanager
 def _fetcher(settings: Fetch) -> "Iterator[Callable[[Sequence[Post]], list[Fetched]]]":
-    """What each post's URLs lead to: by one fetcher, with its cache and what it knows of hosts, for the whole run. It
-    is made for the first URL, as most inputs have none."""
+    """A function that fetches the images of posts by URL.
+
+    One fetcher, with its cache and its knowledge of hosts, serves the whole run. It is created for the first URL, since
+    most inputs have none."""
     urls: ImageUrls | None = None
     with asyncio.Runner() as runner, ThreadPoolExecutor(1) as pool:
 
@@ -144,7 +151,7 @@ def _fetcher(settings: Fetch) -> "Iterator[Callable[[Sequence[Post]], list[Fetch
                 runner.run(urls.close())
 
 
-def _pictures(number: int, post: Post, root: Path | None, fetched: "Fetched") -> "list[Picture]":
+def _pictures(name: str, post: Post, root: Path | None, fetched: "Fetched") -> "list[Picture]":
     from stream.images.loader import fetch_pictures
     from stream.images.outcomes import USED
 
@@ -152,7 +159,7 @@ def _pictures(number: int, post: Post, root: Path | None, fetched: "Fetched") ->
     for index, outcome in enumerate(outcomes):
         if outcome != USED:
             reason = f"images[{index}] is {outcome.outcome} ({outcome.reason}): tagged without"
-            click.echo(f"line {number}: {reason}", err=True)
+            click.echo(f"{name}: {reason}", err=True)
     return pictures
 
 
@@ -176,7 +183,7 @@ def _tagged(
 
 
 def _weighed(tagger: "Tagger", prepared: "list[Prepared]") -> list[dict[str, Any]]:
-    """Each post's tokens with what the modalities weigh there."""
+    """Each post's tokens with the weights of the modalities there."""
     return [
         {
             "tokens": [

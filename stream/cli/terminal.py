@@ -20,3 +20,8 @@ def visible(text: str) -> str:
     return "".join(
         c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text
     )
+
+
+def input_name(name: str) -> str:
+    """The input file as messages call it."""
+    return "standard input" if name in ("-", "<stdin>") else name

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.posts.lines import read_lines
 from stream.config.base import ROOT
 from stream.config.kafka import Kafka
 from stream.config.local import Local
@@ -29,7 +30,6 @@ from stream.messages.events import EntityEvent
 from stream.messages.receipts import Receipt
 from stream.sources.base import SourcePost
 from stream.sources.ingest import Report, ingest_lines
-from stream.sources.jsonl import read_lines
 
 SAMPLES = ROOT / "deploy" / "samples"
 """Sample posts (posts.jsonl) and the root of their images."""

@@ -4,13 +4,13 @@ Images with a URL were fetched before (stream/images/url_fetcher.py). Missing, b
 inputs: the post is tagged without them. The outcome of every image is counted by reason. Runs in a thread pool.
 """
 
-import base64
 import functools
 import logging
 from collections.abc import Mapping
 from pathlib import Path
 
 from models.core.errors import BrokenImage
+from models.posts.image_fields import image_bytes
 from models.vision.decoding import Picture, decode_image
 from stream.images.local_files import read_below
 from stream.images.outcomes import NO_ROOT, UNDECODABLE, UNREADABLE, USED, ImageOutcome
@@ -42,7 +42,7 @@ def fetch_pictures(
 def _picture(image: PostImage, root: Path | None) -> Picture | ImageOutcome:
     if image.path is None:
         try:
-            data = base64.b64decode(image.data or "", validate=True)
+            data = image_bytes(image.data or "")
         except ValueError:
             return UNDECODABLE
     elif root is None:

@@ -7,7 +7,7 @@ from pydantic import Field
 from models.core.record import Record
 
 DEFAULT_GROUP = "trimod"
-"""Whose receipts those of schema 1 are, which do not say it."""
+"""The group of receipts of schema 1, which do not name it."""
 
 
 class ReceiptMention(Record):
@@ -17,11 +17,11 @@ class ReceiptMention(Record):
 
 
 class Origin(Record):
-    """Where a post was read: its topic, partition and offset."""
+    """The topic, partition and offset of a post."""
 
     topic: str
     topic_id: str
-    """Kafka's UUID of the topic: one that is deleted and made anew starts its offsets again."""
+    """Kafka's UUID of the topic: a topic that is deleted and created again restarts its offsets."""
     partition: int
     offset: int
 

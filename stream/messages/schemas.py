@@ -23,16 +23,16 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "receipt": (Receipt, "topic:partition of the origin"),
 }
 """Name -> (class, the record's key)."""
-ADDED_LATER = {"entity": set[str](), "receipt": {"group"}}
+ADDED_LATER = {"entity": {"start_utf8", "end_utf8", "tagged_at", "lang"}, "receipt": {"group"}}
 """Record -> fields that were added later: optional, because older records are still on the topic. A new optional field
 leaves the number in `schema` as it is; a removed or changed one raises it."""
 DEAD_HEADERS = {
-    "topic": "topic that the post was read from",
+    "topic": "topic from which the post was read",
     "partition": "its partition, in digits",
     "offset": "its offset, in digits",
     "error": "class of the error",
     "message": "why the post could not be tagged",
-    "model_version": "the tagger at work",
+    "model_version": "the model in use",
     "time": "epoch milliseconds, in digits",
 }
 
@@ -59,7 +59,7 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 
 def asyncapi(kafka: Kafka) -> dict[str, Any]:
-    """The AsyncAPI 3 document of the topics that `kafka` names; schemas by reference to the files beside it."""
+    """The AsyncAPI 3 document of the topics in `kafka`; it refers to the schema files beside it."""
     channels = {
         "posts": (kafka.posts_topic, "post", "receive"),
         "entities": (kafka.entities_topic, "entity", "send"),
@@ -92,7 +92,7 @@ def _messages() -> dict[str, Any]:
         for name, (record, key) in RECORDS.items()
     }
     messages["dead"] = {
-        "summary": "A record that could not be tagged: key and value as they came.",
+        "summary": "A record that could not be tagged, with its original key and value.",
         "contentType": "application/octet-stream",
         "headers": {"$ref": "./dead-headers.json"},
         "payload": {},
@@ -101,7 +101,7 @@ def _messages() -> dict[str, Any]:
 
 
 def write(directory: Path) -> list[Path]:
-    """Write every file into `directory`, which is made where missing; the paths."""
+    """Write every file into `directory`, which is created if missing; returns the paths."""
     directory.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, document in {**schemas(), "asyncapi": asyncapi(Kafka())}.items():

@@ -9,7 +9,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from models.posts.field_notes import FIELDS
 from stream.images.outcomes import ImageOutcome
+from stream.messages.posts import Post
 from stream.pipeline.item import ProcessedPost
 from stream.pipeline.model import Model
 
@@ -56,6 +58,12 @@ class Metrics:
             "trimod_images", "Images of posts, by outcome: used, broken or skipped.", ["outcome", "reason"],
             registry=self.registry,
         )  # fmt: skip
+        self._fields = Counter(
+            "trimod_post_fields", "Fields of posts in a form that is not documented: converted, or skipped.",
+            ["field", "outcome"], registry=self.registry,
+        )  # fmt: skip
+        for field in FIELDS:
+            self._fields.labels(field, "skipped")
         self.batch_posts = Histogram(
             "trimod_batch_posts", "Posts per batch.", buckets=POSTS, registry=self.registry
         )
@@ -92,6 +100,11 @@ class Metrics:
             self._posts.labels("dead" if post.error else "tagged", post.error or "").inc()
             for type_, _ in post.counted.mentions:
                 self._entities.labels(type_).inc()
+
+    def fields(self, post: Post) -> None:
+        """Count the fields of a post that were converted or skipped."""
+        for field, outcome in post.notes:
+            self._fields.labels(field, outcome).inc()
 
     def images(self, outcomes: Iterable[ImageOutcome]) -> None:
         """Count the outcomes of a post's images."""

@@ -30,8 +30,9 @@ def tagged_records(
 ) -> tuple[list[OutgoingRecord], Receipt]:
     """The records of a tagged post, and its receipt. It counts under the time `created_at`, in epoch
     milliseconds; `mentions` come with their canonical forms."""
+    tagged_at = now()
     events = [
-        entity_event(post, mention, canonical, created_at, model.name, model.version)
+        entity_event(post, mention, canonical, created_at, model.name, model.version, tagged_at)
         for mention, canonical in mentions
     ]
     receipt = Receipt(
@@ -41,7 +42,7 @@ def tagged_records(
         origin=origin,
         model_version=model.version,
         created_at=created_at,
-        tagged_at=now(),
+        tagged_at=tagged_at,
         mentions=tuple(
             ReceiptMention(event_id=event.event_id, type=event.type, canonical=event.canonical)
             for event in events

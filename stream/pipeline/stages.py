@@ -131,6 +131,7 @@ class Pipeline:
             self._give_up(work, admitted)
             return False
         work.post = admitted
+        self._metrics.fields(admitted)
         return True
 
     async def _download(self, work: Work) -> None:

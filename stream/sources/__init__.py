@@ -1,1 +1,1 @@
-"""Where posts come from: what a source is, files and pipes of JSON lines as one, and sending to the posts topic."""
+"""Where posts come from: the protocol of a source, files and pipes as one, and sending to the posts topic."""

@@ -1,9 +1,9 @@
-"""What a source of posts is: the extension point behind `trimod ingest`.
+"""The protocol of a source of posts: the extension point behind `trimod ingest`.
 
-A source gives its posts one after the other, and a cursor with each: the place right after that post, in the source's
-own words (the number of a line, the time of an event). A cursor may be checkpointed, which is to say stored to be
-started from later, once Kafka has confirmed its post and all posts before it. Then no post is left out: those that were
-sent after the checkpoint come again, with the same ids.
+A source yields its posts one after the other, each with a cursor: the position right after that post, in a form that
+the source defines (the number of a line, the time of an event). Once Kafka has confirmed a post and all posts before
+it, its cursor may be stored as a checkpoint. A source that starts there omits no post: posts that were sent after the
+checkpoint are sent again, with the same ids.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A post as it is sent; `missing_images` of its pictures are not below the images root."""
+    """A post as it is sent; `missing_images` of its images were not found below the images root."""
 
     name: str
     value: bytes
@@ -27,24 +27,24 @@ class SourcePost:
 
     post: Outgoing
     cursor: str
-    """Where to start for the posts after this one."""
+    """The position to start from for the posts after this one."""
     size: int
-    """Bytes that the source gave for it."""
+    """Its bytes in the source."""
     cut: bool = False
-    """Whether it was too large to be read to its end: it cannot be sent."""
+    """Whether it was too large to be read completely; then it cannot be sent."""
 
 
 class Source(Protocol):
-    """Where posts come from; to be started once and stopped once."""
+    """A source of posts. Start it once and stop it once."""
 
     def start(self, cursor: str | None = None) -> None:
-        """Begin right after the post with this cursor, or where the source begins."""
+        """Start right after the post with this cursor, or at the beginning."""
         ...
 
     def posts(self) -> Iterator[SourcePost]:
-        """Each post as soon as it is there; waits for the next one, and ends with the source."""
+        """Each post as soon as it is available; waits for the next one, and ends when the source ends."""
         ...
 
     def stop(self) -> None:
-        """Let go of what `start` took, also after an error or Ctrl-C; no more posts are asked for."""
+        """Release the resources of `start`, also after an error or Ctrl-C. No posts are requested after it."""
         ...

@@ -1,7 +1,8 @@
-"""Posts of a source (stream/sources/base.py) onto the posts topic, as they come; today, lines of JSON.
+"""Sends the posts of a source (stream/sources/base.py) to the posts topic as they come; today, those of files.
 
-A line that is no post is sent too (without a key where it has no id), so that it ends up in the dead-letter topic with
-its reason and nothing is lost. Blank lines are skipped, and a line too large for the topic is named and left out.
+An invalid post is sent too, without a key if it has no id, so that it is in the dead-letter topic with the reason and
+nothing is lost. A post that is too large for the topic is reported and left out. If the source turns out to be damaged,
+the posts before the damage are sent and the reason is reported.
 """
 
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from models.core.errors import UnreadableFile
 from stream.config.kafka import Kafka
 from stream.kafka.sender import open_sender
 from stream.messages.base import MAX_POST_BYTES
@@ -16,18 +18,20 @@ from stream.sources.base import Source, SourcePost
 from stream.sources.jsonl import JsonLines, Line
 
 ENVELOPE = 1024
-"""Bytes that Kafka's own framing of a record, besides its key, may add to it."""
+"""Bytes that Kafka's framing may add to a record, apart from its key."""
 
 
 @dataclass
 class Report:
-    """What became of the lines. `problems` are (which post, why) of every post that was not delivered."""
+    """The outcome. `problems` has (which post, why) of every post that was not delivered."""
 
     sent: int = 0
     seconds: float = 0.0
     missing_images: int = 0
     interrupted: bool = False
     problems: list[tuple[str, str]] = field(default_factory=list)
+    damage: str = ""
+    """Why the source could not be read to its end."""
 
     @property
     def rate(self) -> float:
@@ -43,10 +47,10 @@ def ingest_lines(
     embed_images: bool = False,
     progress: Callable[[SourcePost], None] = lambda sourced: None,
 ) -> Report:
-    """`ingest` with lines of JSON as the source.
+    """`ingest` with the posts of a file as the source.
 
-    images_root: where paths of images lead; with it, missing pictures are counted. embed_images: send the pictures'
-    bytes instead of their paths.
+    images_root: the directory that image paths are relative to; if given, missing images are counted. embed_images:
+    send the bytes of images instead of their paths.
     """
     return ingest(JsonLines(lines, images_root, embed_images), kafka, rate, progress)
 
@@ -59,8 +63,8 @@ def ingest(
 ) -> Report:
     """Send every post of `source` to the posts topic and wait until the broker has confirmed them.
 
-    rate: posts per second at most, evenly. Ctrl-C ends the input, not the sending of what was read. Raises PassingFault
-    where no broker answers.
+    rate: posts per second at most, evenly spaced. Ctrl-C stops the reading, and posts that were read are still sent.
+    Raises PassingFault if no broker answers.
     """
     report = Report()
     with open_sender(kafka) as sender:
@@ -79,6 +83,8 @@ def ingest(
                 progress(sourced)
         except KeyboardInterrupt:
             report.interrupted = True
+        except UnreadableFile as error:
+            report.damage = str(error)
         finally:
             source.stop()
         sender.finish()
@@ -89,7 +95,7 @@ def ingest(
 
 
 def _too_large(sourced: SourcePost) -> str:
-    """Why the topic would not take the post; empty where it would."""
+    """Why the topic would reject the post; empty if it would not."""
     size = len(sourced.post.value) + len(sourced.post.key or b"") + ENVELOPE
     if not sourced.cut and size <= MAX_POST_BYTES:
         return ""
@@ -98,7 +104,7 @@ def _too_large(sourced: SourcePost) -> str:
 
 
 def _pace(rate: float | None) -> Iterator[None]:
-    """Yields at most `rate` times a second, evenly, and does not rush after a pause of the input."""
+    """Yields at most `rate` times a second, evenly spaced, without a burst after a pause of the input."""
     due = time.monotonic()
     while True:
         if rate:

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from models.core.errors import BrokenImage
-from models.core.post_json import MAX_IMAGES
+from models.posts.post_json import MAX_IMAGES
 from models.vision.decoding import decode_image
 from stream.demo.run import SAMPLES
 from stream.errors import BadPost
@@ -17,7 +17,6 @@ from stream.sources.jsonl import prepare, read_lines
 BAD = {
     "bad-no-text": "field 'text' is missing",
     "bad-text-type": "field 'text': Input should be a valid string",
-    "bad-time": "field 'created_at': must be RFC 3339 or epoch milliseconds",
 }
 
 
@@ -53,6 +52,11 @@ def test_bad_posts_are_bad_for_the_reason_they_are_there_for(lines):
             reasons[(line.key or b"").decode()] = str(error)
     assert reasons.pop("").startswith("not valid JSON")
     assert reasons == BAD
+
+
+def test_a_time_that_cannot_be_read_costs_the_time_and_not_the_post(posts):
+    skipped = {post.id: post.notes for post in posts if post.notes}
+    assert {"bad-time": (("created_at", "skipped"),)} == skipped
 
 
 def test_one_post_comes_twice_and_no_other(posts):

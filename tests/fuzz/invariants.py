@@ -12,7 +12,7 @@ from stream.messages.events import EntityEvent
 from stream.messages.receipts import Receipt
 from stream.pipeline.item import ProcessedPost
 from tests.fuzz.cases import TAGGED, Case
-from tests.fuzz.oracle import fields_of
+from tests.fuzz.oracle import fields_of, identifier, text_of
 
 
 class Wrong(AssertionError):
@@ -53,7 +53,7 @@ def _check_tagged(case: Case, done: ProcessedPost, kafka: Kafka) -> None:
     _same("overlap", [], [b for a, b in pairwise(places) if b[0] < a[1]])
     receipt = Receipt.model_validate(json.loads(last.value or b""))
     _same("receipt's topic", (kafka.tagged_topic, b"posts:0"), (last.topic, last.key))
-    _same("receipt's post", str(fields["id"]), receipt.post_id)
+    _same("receipt's post", identifier(fields), receipt.post_id)
     named = [(event.event_id, event.type, event.canonical) for event in found]
     _same("receipt's mentions", named, [(m.event_id, m.type, m.canonical) for m in receipt.mentions])
     _same("events that share an id", len(named), len(set(named)))
@@ -62,10 +62,12 @@ def _check_tagged(case: Case, done: ProcessedPost, kafka: Kafka) -> None:
 
 def _check_event(record: OutgoingRecord, fields: dict[str, Any], kafka: Kafka) -> EntityEvent:
     event = EntityEvent.model_validate(json.loads(record.value or b""))
-    text = fields["text"]
+    text = text_of(fields)
     _same("text at its offsets", text[event.start : event.end], event.text)
     units = text.encode("utf-16-le")[2 * event.start_utf16 : 2 * event.end_utf16]
     _same("text at its UTF-16 offsets", event.text, units.decode("utf-16-le"))
+    units = text.encode()[event.start_utf8 : event.end_utf8]
+    _same("text at its UTF-8 offsets", event.text, units.decode())
     _same("mention is not empty", True, bool(event.text and event.canonical))
     _same("type", True, event.type in TYPES)
     _same("confidence", True, 0 <= event.confidence <= 1)
@@ -73,7 +75,12 @@ def _check_event(record: OutgoingRecord, fields: dict[str, Any], kafka: Kafka) -
     _same(
         "key", (kafka.entities_topic, f"{event.type}:{event.canonical}".encode()), (record.topic, record.key)
     )
-    _same("post", (str(fields["id"]), fields.get("author")), (event.post_id, event.author))
+    _same("post", identifier(fields), event.post_id)
+    _same("time", True, event.tagged_at is not None and -(10**14) < event.created_at < 10**15)
+    for name, most in (("author", 512), ("lang", 64)):
+        given = fields.get(name)
+        if given is None or (isinstance(given, str) and len(given) <= most and given.isprintable()):
+            _same(name, given, getattr(event, name))
     return event
 
 

@@ -16,7 +16,7 @@ from tests.fuzz.unicode_text import nasty, with_nasty
 
 SAMPLES = Path(__file__).resolve().parents[2] / "deploy" / "samples" / "posts.jsonl"
 Fields = dict[str, Any]
-NAMES = ("id", "text", "created_at", "author", "lang", "source", "hashtags", "images")
+NAMES = ("id", "text", "created_at", "author", "lang", "source", "hashtags", "images", "image")
 ODD_VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2**53 + 1, 2**63, 2**64 - 1, 2**64, -(2**63) - 1, 10**30, 10**400, 0.5, -0.0,
     1e308, 5e-324, "", " ", "0", "null", [], {}, [[]], [None], {"": None}, ["a", 1], {"id": "1"}, "x" * 600,
@@ -27,7 +27,10 @@ ODD_TIMES: tuple[Any, ...] = (
     "now", "2026-01-01t00:00:00z", "2026-01-01 00:00:00.123456+05:30", "0001-01-01T00:00:00+14:00",
     "9999-12-31T23:59:59-14:00", "0000-01-01T00:00:00Z", "2026-W01-1T00:00:00Z", "20260101T000000Z",
     "٢٠٢٦-01-01T00:00:00Z", "2026-01-01T00:00:00+99:99", 0, -1, 2**63 - 1, -(2**63), 2**64 - 1, 1.5,
-    "1767225600000", "", "Z", "1" * 5000, "2026-01-01T00:00:00\u0000Z",
+    "1767225600000", "", "Z", "1" * 5000, "2026-01-01T00:00:00\u0000Z", 1767225600, 1767225600.5, 1767225600000000,
+    "1767225600.5", 20260101, "20260101000000", "Wed Aug 27 13:08:45 +0000 2008", "Thu, 01 Jan 2026 10:00:00 GMT",
+    "Thu Jan 01 2026 10:00:00 GMT+0100 (CET)", "2026-01-01T10:00:00,5+01:00[Europe/Paris]", {"$date": "2026-01-01"},
+    {"$date": {"$numberLong": "1767225600000"}}, {"$date": {"$date": 1}}, [2026, 1, 1], [2026, 99, 1], "/Date(1)/",
 )  # fmt: skip
 NUMBERS = (
     "NaN", "Infinity", "-Infinity", "1e400", "-1e400", "1e-400", "01", "+1", "1.", ".5", "0x1", "9" * 320,
@@ -42,8 +45,31 @@ IMAGES: tuple[Any, ...] = (
     {"path": "a\u0000b"}, {"path": "x" * 5000}, {"path": ""}, {"data": "no base64"}, {"data": "é"},
     {"data": ""}, {"data": "aGk"}, {"data": "aGk=\n"}, {"url": "a", "path": "b"}, {}, None, "a.jpg",
     {"data": "R0lGODlh", "alt": 7}, {"data": "R0lGODlh", "alt": "x" * 20_000}, {"data": 7},
-    {"url": None, "data": "/9j/"},
+    {"url": None, "data": "/9j/"}, "https://pbs.twimg.com/a.jpg?a=1&amp;b=2", "//i.redd.it/a.jpg", "", 7,
+    "data:image/gif;base64,R0lGODlh", {"data": "data:image/gif;base64,R0lG\nODlh"}, {"data": "data:,%"},
+    {"url": "data:image/png,\u0000"}, {"path": "https:&#x2F;&#x2F;[::1"}, {"data": "_9j-"}, [["a.jpg"]], {"url": {}},
 )  # fmt: skip
+
+
+LOOSE: dict[str, tuple[Any, ...]] = {
+    "id": (7, 7.0, 2**70, {"$oid": "5f"}, {"$numberLong": "12"}, {"$oid": ["x"]}, {"id": 1}),
+    "author": (7, 1.5, ["ann"], {"username": "ann", "id": 7}, {"user": {}}, [[]], "\ud83d", float("nan")),
+    "source": (7, {"name": "x"}, [None], {"id": None}, "\udfff", float("-inf")),
+    "lang": (["en"], {"code": "en"}, "x" * 99, ["en", 7], 0),
+    "hashtags": (
+        "#NBA #東京",
+        [{"text": "NBA"}],
+        [{"tag": None}],
+        ["a", None],
+        {"name": "x"},
+        [7, 1.5, "\ud83d"],
+        "#",
+    ),
+    "created_at": ODD_TIMES,
+    "image": IMAGES,
+    "score": (float("nan"), float("inf"), 10**400, 2**64),
+}
+"""Field -> values that other systems put there."""
 
 
 def post_case(seed: int, index: int) -> Case:
@@ -165,7 +191,29 @@ def _nested(draw: random.Random) -> bytes:
 
 def _images(draw: random.Random) -> bytes:
     images = draw.choices(IMAGES, k=draw.choice((1, 2, 4, 5)))
-    return _dumped(draw, _base(draw) | {"images": images})
+    fields = {"images": images, "image": images[0]}
+    for name in draw.choice((("images",), ("image",), ("image", "images"))):
+        fields[name] = draw.choice((fields[name], images[0], images))
+    return _dumped(draw, _base(draw) | fields)
+
+
+def _loose(draw: random.Random) -> bytes:
+    """Fields in the forms of other systems."""
+    fields = _base(draw)
+    for name in draw.sample(sorted(LOOSE), k=draw.randint(1, 3)):
+        fields[name] = draw.choice(LOOSE[name])
+    return draw.choice((b"", b"", b"\xef\xbb\xbf")) + _dumped(draw, fields)
+
+
+def _enveloped(draw: random.Random) -> bytes:
+    """Not a post, but in it there is one; with or without Confluent's first bytes."""
+    fields = _base(draw)
+    whole = draw.choice((
+        {"schema": {}, "payload": fields}, {"schema": {}, "payload": {"before": None, "after": fields, "op": "c"}},
+        {"before": None, "after": fields, "op": "u"}, {"data": fields}, {"data": [fields]}, [fields],
+        json.dumps(fields),
+    ))  # fmt: skip
+    return draw.choice((b"", b"", b"\0\0\0\0\7")) + _dumped(draw, whole)
 
 
 def _image_bytes(draw: random.Random) -> bytes:
@@ -232,7 +280,7 @@ def _poison(draw: random.Random) -> bytes:
     return _dumped(draw, fields | {"text": f"{fields['text']} {POISON_MARK}"})
 
 
-ALWAYS_BAD = frozenset({"cut", "no object", "surrogate", "random bytes"})
+ALWAYS_BAD = frozenset({"cut", "no object", "random bytes", "enveloped"})
 """What these make is never a post, whatever else it is."""
 MUTATIONS: dict[str, tuple[float, Callable[[random.Random], bytes | None]]] = {
     "untouched": (6, _untouched),
@@ -244,6 +292,8 @@ MUTATIONS: dict[str, tuple[float, Callable[[random.Random], bytes | None]]] = {
     "key twice": (4, _twice),
     "nested": (1.5, _nested),
     "images": (5, _images),
+    "other forms": (6, _loose),
+    "enveloped": (1, _enveloped),
     "image bytes": (1.5, _image_bytes),
     "surrogate": (3, _surrogate),
     "encoding": (2, _encoded),

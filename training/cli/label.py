@@ -10,7 +10,7 @@ from models import DEFAULT_CHECKPOINT
 @click.command(
     epilog="Example: trimod label ../shared/data/mvsa/posts.jsonl --out runs/silver/train.txt --least 0.8"
 )
-@click.argument("posts", type=click.Path(path_type=Path), metavar="POSTS.jsonl")
+@click.argument("posts", type=click.Path(path_type=Path), metavar="POSTS")
 @click.option(
     "--checkpoint", type=click.Path(path_type=Path), default=DEFAULT_CHECKPOINT,
     help="Checkpoint that tags the posts  [default: the shipped one]",
@@ -41,10 +41,10 @@ def label(
     agreement: Path | None,
     device: str,
 ) -> None:
-    """Tag POSTS.jsonl and write the result as a CoNLL file.
+    """Tag the posts of file POSTS and write the result as a CoNLL file.
 
-    Each line of POSTS.jsonl is an object with id, text and optionally hashtags and image (a path). The labels are
-    silver labels: predicted by the checkpoint, not checked by a person.
+    POSTS has any format that trimod ingest reads, such as one JSON object per line, with id, text and optionally
+    hashtags and image (a path). The labels are silver labels: predicted by the checkpoint, not checked by a person.
     """
     from models.inference.tagger import Tagger
     from training import labelling

@@ -1,5 +1,6 @@
 """ingest, tail, lag, dead and top against real servers, called as users call them."""
 
+import gzip
 import io
 import select
 import signal
@@ -70,6 +71,36 @@ def test_ingest_sends_every_line_in_order_and_names_what_it_cannot(
     assert lines[:-1] == [record.value for record in found if record.key == b"same"]
     assert [b"garbage"] == [record.value for record in found if record.key is None]
     assert (1, True, True) == (code, "sent 3001 posts" in out, "post large (line 2)" in err)
+
+
+@pytest.mark.parametrize("piped", [False, True])
+def test_ingest_reads_other_formats(settings: Settings, tmp_path: Path, piped: bool) -> None:
+    path = tmp_path / "posts.json.gz"
+    path.write_bytes(gzip.compress(b'[\n  {"id": 1, "image": "https://i.redd.it/a.jpg"},\n  {"id": 2}\n]\n'))
+    name, stdin = ("-", path.read_bytes()) if piped else (str(path), b"")
+    code, out, err = trimod(settings, "ingest", name, stdin=stdin)
+    assert (0, True, "") == (code, out.startswith("sent 2 posts"), err)
+    values = [record.value for record in records(settings.kafka, settings.kafka.posts_topic)]
+    expected = [{"id": 1, "images": [{"url": "https://i.redd.it/a.jpg"}]}, {"id": 2}]
+    assert expected == sorted(map(orjson.loads, values), key=lambda post: int(post["id"]))
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ('{"id": 1}\n'.encode("utf-16"), "UTF-16"),
+        (gzip.compress(b'{"id": 1}\n{"id": 2}\n')[:-5], "truncated"),
+        (b'[{"id": 1}, {"id": 2}', "the file is truncated"),
+        (b"Auston Matthews is back\n", "neither JSON nor a table header"),
+    ],
+)
+def test_ingest_rejects_a_file_before_anything_is_sent(
+    settings: Settings, tmp_path: Path, data: bytes, reason: str
+) -> None:
+    path = tmp_path / "posts"
+    path.write_bytes(data)
+    code, out, err = trimod(settings, "ingest", str(path))
+    assert (1, "", True, True) == (code, out, reason in err, err.startswith(f"trimod: {path}: "))
 
 
 def test_the_largest_post_that_ingest_takes_is_taken_by_the_broker(kafka: Kafka) -> None:

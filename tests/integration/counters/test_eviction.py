@@ -58,7 +58,7 @@ def test_a_redis_that_evicts_is_said_at_the_start_and_what_it_evicted_is_noticed
             wait_until(lambda: "maxmemory-policy is volatile-lru" in running[0].log, LONG, "the log says it")
             assert "maxmemory-policy is volatile-lru" in str(health(running[0])["redis"])
             assert 'trimod_redis_may_evict{policy="volatile-lru"} 1.0' in running[0].get("/metrics")
-            send(kafka, [post(n, "in Rome", created_at=1_000 * 60 * n) for n in range(8)])
+            send(kafka, [post(n, "in Rome", created_at=1_000_000_000_000 + 60_000 * n) for n in range(8)])
             send(kafka, [post(n, "in Rome") for n in range(8, 48)])
             wait_until(lambda: sum(committed(kafka).values()) == 48, LONG, "all is committed")
             assert "trusted" == health(running[0])["counters"]

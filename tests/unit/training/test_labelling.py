@@ -1,5 +1,7 @@
 """`trimod label`: what it writes can be trained on, an interrupted run goes on, and agreement is F1."""
 
+import base64
+import gzip
 import json
 from pathlib import Path
 
@@ -149,7 +151,7 @@ def test_labels_are_read_back(tmp_path: Path) -> None:
 
 def test_a_line_that_is_no_post_is_named(checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / "posts.jsonl").write_text('{"id": 1, "text": "a"}\n{"id": 2}\n')
-    with pytest.raises(DataError, match=r"posts\.jsonl:2: is no object"):
+    with pytest.raises(DataError, match=r"posts\.jsonl:2: not a post: field 'text' is missing"):
         run(tmp_path / "posts.jsonl", "--checkpoint", checkpoint, "--out", tmp_path / "out.txt")
     assert not labels_file(
         tmp_path / "out.txt"
@@ -188,7 +190,7 @@ def test_images_are_read_as_everywhere(
     run(posts, "--checkpoint", checkpoint, "--out", out)
     assert [[""], ["Riga"], []] == alts
     assert ["7", "7", ""] == [post.image_id for post in read_conll(out)]
-    assert [f"{posts}:2: skipped images without a path"] == caplog.messages
+    assert [f"{posts}:2: images with a URL are not read"] == caplog.messages
 
 
 def test_hashtags_are_read_as_everywhere(
@@ -218,3 +220,33 @@ def test_images_that_are_null_do_not_hide_the_short_form(
     posts.write_text(json.dumps({"id": 1, "text": "a", "image": "images/7.jpg", "images": None}) + "\n")
     run(posts, "--checkpoint", checkpoint, "--out", tmp_path / "train.txt")
     assert ["7"] == [post.image_id for post in read_conll(tmp_path / "train.txt")]
+
+
+def test_files_are_read_as_by_ingest(posts: Path, checkpoint: Path, tmp_path: Path) -> None:
+    lines = [json.loads(line) for line in posts.read_text().splitlines()]
+    run(posts, "--checkpoint", checkpoint, "--out", tmp_path / "lines.txt")
+    posts.write_bytes(gzip.compress(json.dumps(lines, indent=1).encode()))
+    run(posts, "--checkpoint", checkpoint, "--out", tmp_path / "array.txt")
+    assert (tmp_path / "lines.txt").read_bytes() == (tmp_path / "array.txt").read_bytes()
+
+
+def test_a_file_that_cannot_be_read_is_an_error(checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "posts.jsonl").write_text("id,text\n1,a\n", encoding="utf-16")
+    with pytest.raises(DataError, match=r"posts\.jsonl: this is UTF-16"):
+        run(tmp_path / "posts.jsonl", "--checkpoint", checkpoint, "--out", tmp_path / "out.txt")
+
+
+def test_images_in_data_are_labelled_with(
+    posts: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = base64.b64encode((posts.parent / "images" / "7.jpg").read_bytes()).decode()
+    posts.write_text(json.dumps({"id": 1, "text": "a", "image": f"data:image/jpeg;base64,{data}"}) + "\n")
+    seen: list[int] = []
+    tagged = labelling._tagged
+    monkeypatch.setattr(
+        labelling,
+        "_tagged",
+        lambda tagger, given: (seen.extend(len(pictures) for _, pictures in given), tagged(tagger, given))[1],
+    )
+    run(posts, "--checkpoint", checkpoint, "--out", posts.parent / "train.txt")
+    assert [1] == seen

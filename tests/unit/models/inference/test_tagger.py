@@ -1,5 +1,7 @@
 """The tagger: offsets into the post's own text, tags that do not depend on the batch, windows over long posts."""
 
+import base64
+import io
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,11 +12,12 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from models.architectures.registry import create
 from models.architectures.trimod import TriMod
 from models.core.batch import collate
-from models.core.errors import CheckpointError
+from models.core.errors import BadPost, CheckpointError
 from models.core.post import Mention, Post
 from models.core.visual_context import Pixels, VisualContext
 from models.inference.device import choose_device
@@ -207,3 +210,52 @@ def test_one_text_instead_of_a_list_is_refused(tagger: Tagger) -> None:
 def test_a_device_that_is_not_there_is_named(device: str) -> None:
     with pytest.raises(CheckpointError, match=device):
         choose_device(device)
+
+
+def png() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(out, "PNG")
+    return out.getvalue()
+
+
+PNG = base64.b64encode(png()).decode()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"id": "1", "text": "Toronto Maple Leafs won"},
+        {"text": "Toronto Maple Leafs won", "author": 7, "lang": ["en"], "created_at": "yesterday"},
+        {
+            "text": "Toronto Maple Leafs won",
+            "images": [{"path": "a.jpg"}, {"url": "https://x.y/a.jpg"}, {"data": "?"}],
+        },
+    ],
+)
+def test_objects_like_the_json_posts_are_tagged(tagger: Tagger, fields: dict[str, object]) -> None:
+    assert tagger.tag(["Toronto Maple Leafs won"]) == tagger.tag([fields])
+
+
+def test_hashtags_and_images_of_such_objects_are_used(
+    tagger: Tagger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[Post, list[str]]] = []
+    prepare = tagger.prepare
+    monkeypatch.setattr(
+        tagger,
+        "prepare",
+        lambda post, pictures: (
+            seen.append((post, [picture.alt for picture in pictures])),
+            prepare(post, pictures),
+        )[1],
+    )
+    images = [{"data": f"data:image/png;base64,{PNG}", "alt": "a rink"}, "a.jpg", {"data": "AAAA"}]
+    tagger.tag([{"text": "won", "hashtags": [{"text": "NBA"}], "images": images}])
+    [(post, alts)] = seen
+    assert (("NBA",), ["a rink"]) == (post.hashtags, alts)
+
+
+@pytest.mark.parametrize("fields", [{}, {"id": "1"}, {"text": 7}, {"text": None}])
+def test_an_object_without_a_text_is_an_error(tagger: Tagger, fields: dict[str, object]) -> None:
+    with pytest.raises(BadPost, match="field 'text'"):
+        tagger.tag([fields])

@@ -1,5 +1,6 @@
 """`trimod tag`: the worker's settings hold for it too, and it says what it did without."""
 
+import gzip
 from collections.abc import Collection
 from concurrent.futures import Executor
 from pathlib import Path
@@ -8,6 +9,7 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
+from models.core.errors import UnreadableFile
 from models.inference.tagger import Tagger
 from stream.cli.tag import tag
 from stream.config.images import Fetch
@@ -109,3 +111,55 @@ def test_handles_reach_the_tagger(monkeypatch: pytest.MonkeyPatch) -> None:
     for asked in ([], ["--handles", "tag"], ["--set", "worker.handles=tag"]):
         CliRunner().invoke(tag, ["-", "--device", "cpu", *asked], input="hi\n", catch_exceptions=False)
     assert ["skip", "tag", "tag"] == given
+
+
+@pytest.mark.usefixtures("checkpoint")
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'\xef\xbb\xbf{"id": 1, "text": "in Toronto"}\n{"id": 2, "text": "NaN", "score": NaN}\n',
+        b'[{"id": 1, "text": "in Toronto"}, {"id": 2, "text": "NaN"}]',
+        gzip.compress(b'{"id": 1, "text": "in Toronto"}\n{"id": 2, "text": "NaN"}\n'),
+        b"id,text\n1,in Toronto\n2,NaN\n",
+    ],
+)
+def test_every_format_of_ingest_is_read(data: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "posts"
+    file.write_bytes(data)
+    for name, given in ((str(file), b""), ("-", data)):
+        done = CliRunner().invoke(tag, [name, "--device", "cpu"], input=given)
+        assert 0 == done.exit_code, done.output
+        tagged = [orjson.loads(line) for line in done.stdout.splitlines()]
+        assert [("1", "in Toronto"), ("2", "NaN")] == [(post["id"], post["text"]) for post in tagged]
+
+
+@pytest.mark.usefixtures("checkpoint")
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ("in Toronto\n".encode("utf-16"), "UTF-16"),
+        (b'event: update\ndata: {"id": 1}\n', "server-sent events"),
+        (gzip.compress(b"in Toronto\n")[:-5], "truncated"),
+    ],
+)
+def test_what_cannot_be_read_is_rejected_before_anything_is_tagged(
+    data: bytes, reason: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "posts"
+    file.write_bytes(data)
+    done = CliRunner().invoke(tag, [str(file), "--device", "cpu"])
+    assert isinstance(done.exception, UnreadableFile)
+    assert (True, "") == (reason in str(done.exception), done.stdout)
+
+
+@pytest.mark.usefixtures("checkpoint")
+def test_invalid_posts_are_named_and_skipped() -> None:
+    lines = b'{"id": 1, "text": "in Toronto"}\n{"id": 2}\n\xff\n'
+    done = CliRunner().invoke(tag, ["-", "--device", "cpu"], input=lines)
+    assert (1, 1) == (done.exit_code, len(done.stdout.splitlines()))
+    expected = [
+        "line 2: field 'text' is missing",
+        "line 3: invalid UTF-8 at byte 0",
+        "Error: 2 invalid posts",
+    ]
+    assert expected == done.stderr.splitlines()

@@ -3,6 +3,7 @@
 import base64
 import io
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,20 @@ def test_a_path_that_leads_out_or_nowhere_is_unreadable(tmp_path: Path, path: st
 @pytest.mark.parametrize("data", ["no base64!", "a", "é", "aGk", ""])
 def test_data_that_are_no_base64_are_a_broken_image_and_no_bad_post(data: str) -> None:
     assert ([], [UNDECODABLE]) == fetch_pictures(post({"data": data}), None, {})
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda data: f"data:image/png;base64,{data}",
+        lambda data: f"data:;base64,{data.rstrip('=')}",
+        lambda data: data.replace("+", "-").replace("/", "_").rstrip("="),
+        lambda data: "\r\n".join(data[place : place + 76] for place in range(0, len(data), 76)),
+    ],
+)
+def test_data_may_be_a_data_uri_and_any_base64(write: Callable[[str], str]) -> None:
+    found, outcomes = fetch_pictures(post({"data": write(encoded(png("red")))}), None, {})
+    assert ([USED], [(255, 0, 0)]) == (outcomes, [tuple(picture.pixels[0, 0]) for picture in found])
 
 
 def test_pictures_by_url_stand_where_their_images_stand() -> None:

@@ -20,6 +20,14 @@ def test_a_post_may_be_sent_with_id_and_text_only() -> None:
     assert ["id", "text"] == schemas()["post"]["required"]
 
 
+def test_the_short_form_of_images_is_in_the_schema() -> None:
+    post = schemas()["post"]
+    image = {"$ref": "#/$defs/PostImage"}
+    assert [{"type": "string"}, image, {"type": "null"}] == post["properties"]["image"]["anyOf"]
+    assert [{"type": "string"}, image] == post["properties"]["images"]["anyOf"][0]["items"]["anyOf"]
+    assert "notes" not in post["properties"]
+
+
 def test_references_lead_to_files_that_are_written(tmp_path: Path) -> None:
     written = {path.name for path in write(tmp_path)}
     page = (tmp_path / "asyncapi.json").read_text()

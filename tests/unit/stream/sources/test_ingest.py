@@ -2,10 +2,12 @@
 
 import base64
 import io
+import json
 import os
 from pathlib import Path
 
 import orjson
+import pytest
 
 from stream.sources import jsonl
 from stream.sources.jsonl import Line, Outgoing, prepare, read_lines
@@ -31,6 +33,38 @@ def test_what_is_no_post_is_sent_without_a_key() -> None:
 def test_the_short_form_of_an_image() -> None:
     sent = prepare(Line(1, b'{"id": "a", "image": "x.jpg"}'), None, False)
     assert {"id": "a", "images": [{"path": "x.jpg"}]} == orjson.loads(sent.value)
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ('"https://pbs.twimg.com/media/x.jpg"', {"url": "https://pbs.twimg.com/media/x.jpg"}),
+        ('{"url": "https://pbs.twimg.com/1.jpg"}', {"url": "https://pbs.twimg.com/1.jpg"}),
+        ('{"path": "x.jpg", "alt": "y"}', {"path": "x.jpg", "alt": "y"}),
+        ('"data:image/png;base64,aGk="', {"data": "data:image/png;base64,aGk="}),
+    ],
+)
+def test_the_short_form_may_be_a_url_or_an_object(image: str, expected: dict[str, str]) -> None:
+    line = f'{{"id": "a", "text": "NaN is not in JSON", "score": NaN, "image": {image}}}'.encode()
+    sent = prepare(Line(1, line), None, False)
+    assert [expected] == json.loads(sent.value)["images"]
+
+
+def test_strange_values_are_sent_as_they_are() -> None:
+    line = rb'{"id": 18446744073709551616, "text": "\ud83d", "n": 99999999999999999999, "image": "x.jpg"}'
+    sent = prepare(Line(1, line), None, False)
+    assert b"18446744073709551616" == sent.key
+    assert 99999999999999999999 == json.loads(sent.value)["n"]
+
+
+def test_images_of_any_form_are_looked_up(tmp_path: Path) -> None:
+    (tmp_path / "x.jpg").write_bytes(b"picture")
+    post = b'{"id": "a", "images": ["x.jpg", "none.jpg", "https://i.redd.it/a.jpg", {"path": "x.jpg"}, "fifth.jpg"]}'
+    assert 1 == prepare(Line(1, post), tmp_path, False).missing_images
+    data = base64.b64encode(b"picture").decode()
+    sent = prepare(Line(1, post), tmp_path, True)
+    expected = [{"data": data}, {"path": "none.jpg"}, {"url": "https://i.redd.it/a.jpg"}, {"data": data}]
+    assert expected == orjson.loads(sent.value)["images"]
 
 
 def test_images_are_embedded_or_counted_as_missing(tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 """A source and its cursor; and that `ingest` knows nothing of a source but the protocol. No broker."""
 
+import gzip
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from models.core.errors import UnreadableFile
+from models.posts.post_files import read_posts
 from stream.config.kafka import Kafka
 from stream.messages.base import MAX_POST_BYTES
 from stream.sources import ingest as sending
@@ -42,6 +45,25 @@ def test_a_source_goes_on_after_a_cursor_with_no_post_left_out_or_twice(done: in
     assert everything[done:] == list(again.posts())
 
 
+@pytest.mark.parametrize(
+    ("data", "names"),
+    [
+        (b'[{"id": 0},\n {"id": 1}]', ["post 0 (item 1)", "post 1 (item 2)"]),
+        (b'{\n"id": 0}\n{"id": 1\n}', ["post 0 (item 1)", "post 1 (item 2)"]),
+        (b"id,text\n0,a\n\n1,b\n", ["post 0 (row 1)", "post 1 (row 2)"]),
+        (gzip.compress(b'{"id": 0}\n\n{"id": 1}\n'), ["post 0 (line 1)", "post 1 (line 3)"]),
+    ],
+)
+def test_other_formats_continue_after_a_cursor_too(data: bytes, names: list[str]) -> None:
+    first = JsonLines(read_posts(io.BytesIO(data), "feed"), None, False)
+    first.start()
+    everything = list(first.posts())
+    assert names == [sourced.post.name for sourced in everything]
+    again = JsonLines(read_posts(io.BytesIO(data), "feed"), None, False)
+    again.start(everything[0].cursor)
+    assert everything[1:] == list(again.posts())
+
+
 def test_a_line_that_was_cut_is_marked() -> None:
     source = JsonLines(iter([Line(1, b"x", True)]), None, False)
     source.start()
@@ -67,7 +89,7 @@ class Sender:
 class Firehose:
     """A source that writes down how it is used, and breaks off with `end`."""
 
-    def __init__(self, log: list[str], end: type[BaseException] | None) -> None:
+    def __init__(self, log: list[str], end: type[BaseException] | BaseException | None) -> None:
         self.log, self.end = log, end
 
     def start(self, cursor: str | None = None) -> None:
@@ -109,3 +131,10 @@ def test_a_source_that_breaks_is_stopped(sender: Sender) -> None:
     with pytest.raises(RuntimeError):
         ingest(Firehose(sender.log, RuntimeError), Kafka())
     assert ["started at None", "sent a to posts", "stopped"] == sender.log
+
+
+def test_posts_before_damage_are_sent_and_the_damage_is_reported(sender: Sender) -> None:
+    """In a pipe: a file is checked first."""
+    report = ingest(Firehose(sender.log, UnreadableFile("the file is truncated")), Kafka())
+    assert ["started at None", "sent a to posts", "stopped", "finished"] == sender.log
+    assert (1, "the file is truncated") == (report.sent, report.damage)
