@@ -119,7 +119,7 @@ def test_handles_reach_the_tagger(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         b'\xef\xbb\xbf{"id": 1, "text": "in Toronto"}\n{"id": 2, "text": "NaN", "score": NaN}\n',
         b'[{"id": 1, "text": "in Toronto"}, {"id": 2, "text": "NaN"}]',
-        gzip.compress(b'{"id": 1, "text": "in Toronto"}\n{"id": 2, "text": "NaN"}\n'),
+        gzip.compress(b'{"id": 1, "text": "in Toronto"}\n{"id": 2, "text": "NaN"}\n', mtime=0),
         b"id,text\n1,in Toronto\n2,NaN\n",
     ],
 )
@@ -139,7 +139,7 @@ def test_every_format_of_ingest_is_read(data: bytes, tmp_path: Path) -> None:
     [
         ("in Toronto\n".encode("utf-16"), "UTF-16"),
         (b'event: update\ndata: {"id": 1}\n', "server-sent events"),
-        (gzip.compress(b"in Toronto\n")[:-5], "truncated"),
+        (gzip.compress(b"in Toronto\n", mtime=0)[:-5], "truncated"),
     ],
 )
 def test_what_cannot_be_read_is_rejected_before_anything_is_tagged(
