@@ -93,7 +93,7 @@ def continue_from(
             weights = {name: tensor for name, tensor in weights.items() if not name.startswith(HEADS)}
         unknown = model.load_state_dict(weights, strict=False).unexpected_keys
     except (ValueError, RuntimeError) as error:
-        raise DataError(f"--start-from {begun.path}: {one_line(error)[:300]}") from None
+        raise DataError(f"--start-from {warm.path}: {one_line(error)[:300]}") from None
     if unknown:
-        raise DataError(f"--start-from {begun.path}: this model does not have the weights {unknown[0]}, ...")
+        raise DataError(f"--start-from {warm.path}: this model does not have the weights {unknown[0]}, ...")
     return Components(preset.model, model, before.words, characters, segmenter)
