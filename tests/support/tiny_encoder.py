@@ -24,10 +24,11 @@ def tiny_encoder(folder: Path, kind: str, words: list[str], seed: int = 1) -> Pa
     vocabulary = {piece: index for index, piece in enumerate(dict.fromkeys(pieces))}
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
     config = {"vocab_size": len(vocabulary), "max_position_embeddings": 300, **sizes}
-    if kind == "bert":
-        BertModel(BertConfig(**config), add_pooling_layer=False).save_pretrained(folder)
-    else:
-        MPNetModel(MPNetConfig(**config), add_pooling_layer=False).save_pretrained(folder)
+    kinds = {"bert": (BertModel, BertConfig), "mpnet": (MPNetModel, MPNetConfig)}
+    model, configuration = kinds[kind]
+    encoder = model(configuration(**config), add_pooling_layer=False)
+    torch.nn.init.normal_(encoder.get_input_embeddings().weight)  # pieces as unlike as a trained table's
+    encoder.save_pretrained(folder)
     wordpieces = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
     wordpieces.normalizer = BertNormalizer(lowercase=True)
     wordpieces.pre_tokenizer = BertPreTokenizer()
