@@ -61,6 +61,7 @@ def run(out: Path, corpus: Path, given: MaskedLanguageRecipe) -> dict[str, torch
     return load_file(out / WEIGHTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("adapters", [0, 8])
 def test_it_learns_what_the_posts_say(tmp_path: Path, corpus: Path, encoder: str, adapters: int) -> None:
     """A name occurs twice in its post, so a masked one can be told from the other: below the words' frequencies."""
