@@ -92,7 +92,7 @@ class MaskedLanguage(Task[Batch]):
         self.model: MaskedLanguageModel = MaskedLanguageModel(
             recipe.text_encoder, recipe.adapters, recipe.read_case
         )
-        self.model.head.start_from(self._counts())
+        self.model.head.start_from(self._counts(), self.model.table)
         self.model.to(device)
         if self.bfloat16:
             cast_frozen(self.model)
