@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 PARTS = {
     "captioner": "training.cli.train_captioner:captioner",
     "committee": "training.cli.train_ensemble:committee",
+    "mlm": "training.cli.train_mlm:mlm",
     "quantized": "training.cli.train_quantized:quantized",
     "segmenter": "training.cli.train_segmenter:segmenter",
     "vectors": "training.cli.train_vectors:vectors",
@@ -95,6 +96,9 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option("--start-from", type=folder, help="Checkpoint for a warm start; its labels may differ."),
         click.option(
+            "--start-encoder", type=folder, help="Folder of `train mlm`: the text encoder starts with its weights.",
+        ),
+        click.option(
             "--teacher", "teachers", multiple=True, metavar="[SET=]PATH",
             help="Checkpoint to distil from, besides the tags: on all posts, or only on those of data folder SET. "
             "Repeat for an ensemble of teachers. With a teacher, tags of --more are not read.",
@@ -160,7 +164,17 @@ def _run(
 
     data = {
         key: given.pop(key)
-        for key in ("folders", "more", "visual", "renamed", "vectors", "captioner", "start_from", "teachers")
+        for key in (
+            "folders",
+            "more",
+            "visual",
+            "renamed",
+            "vectors",
+            "captioner",
+            "start_from",
+            "start_encoder",
+            "teachers",
+        )
     }
     data["renamed"] = tuple(_renamed(pair) for pair in data["renamed"])
     data["teachers"] = tuple(_teacher(given, data["folders"]) for given in data["teachers"])

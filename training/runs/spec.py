@@ -12,6 +12,7 @@ from models.text.post_encoder import PostEncoder
 from training.data.datasets import Sample, files_read
 from training.data.long_posts import in_windows
 from training.engine.trainer import ValidationSet
+from training.pretraining.encoder_file import WEIGHTS
 from training.provenance import data_hashes, sha256_of
 from training.runs.distillation import Teacher
 
@@ -42,6 +43,8 @@ class Run:
     checkpoint; None: the one of `start_from`, if any."""
     start_from: Path | None = None
     """The checkpoint of a warm start: training begins with its weights, vocabularies, segmenter and captioner."""
+    start_encoder: Path | None = None
+    """A folder of `trimod train mlm`, whose weights the model's text encoder starts with."""
     teachers: tuple[Teacher, ...] = ()
     """Teachers, whose mean prediction is learned in addition to the tags; for `more` folders, instead of them."""
     teacher_share: float = 0.5
@@ -76,6 +79,7 @@ class Run:
             "segmenter": sha256_of(part_file(self.segmenter_folder, "segmenter")),
             "captioner": self.captioner and sha256_of(part_file(self.captioner, "captioner")),
             "started_from": self.start_from and sha256_of(self.start_from / MANIFEST),
+            **({"started_encoder": sha256_of(self.start_encoder / WEIGHTS)} if self.start_encoder else {}),
             "teachers": [[each.folder, sha256_of(each.path / MANIFEST)] for each in self.teachers],
             "teacher_share": self.teacher_share if self.teachers else None,
         }

@@ -29,6 +29,7 @@ from training.engine.fast_dropout import quicken_dropout
 from training.engine.precision import in_bfloat16
 from training.engine.trainer import Best, ValidationSet, train
 from training.errors import DataError
+from training.pretraining.encoder_file import start_encoder
 from training.provenance import origins, sha256_of, typed
 from training.runs.components import _captioner, load_segmenter
 from training.runs.distillation import TeacherSignal, taught
@@ -92,6 +93,10 @@ def _check(preset: Preset, run: Run) -> None:
         raise DataError("--data: folder names must differ, because scores are reported by name")
     if run.start_from and run.vectors:
         raise DataError("--vectors: not allowed with --start-from, whose checkpoint brings its own")
+    if run.start_from and run.start_encoder:
+        raise DataError(
+            "--start-encoder: not allowed with --start-from, whose checkpoint brings its own encoder"
+        )
     if preset.hyper.get("mismatch_penalty") and not preset.noise.other_image:
         raise DataError(
             "mismatch_penalty needs posts with another post's image: also set other_image above 0"
@@ -187,6 +192,9 @@ def _parts(
 ) -> Components:
     """An untrained model with its vocabularies, or the one to start from, with the labels of the data."""
     if warm is None:
-        return untrained(preset, training, labels, load_segmenter(run.segmenter_folder), run.vectors)
+        parts = untrained(preset, training, labels, load_segmenter(run.segmenter_folder), run.vectors)
+        if run.start_encoder:
+            start_encoder(parts.model, run.start_encoder)
+        return parts
     segmenter = load_segmenter(run.segmenter) if run.segmenter else warm.parts.segmenter
     return continue_from(warm, preset, labels, segmenter, vocabularies(training)[1])

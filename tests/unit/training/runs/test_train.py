@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from models import DEFAULT_CHECKPOINT
 from models.architectures.registry import MODELS
@@ -16,12 +17,16 @@ from models.checkpoints.format import load_checkpoint
 from models.core.inputs import Inputs
 from models.core.post import Post
 from models.inference.tagger import Tagger
+from models.layers.transformer import Transformer
 from models.vision.image_reader import ImageReader, grid_boxes
 from tests.support.tiny_checkpoint import tiny_checkpoint
+from tests.support.tiny_encoder import tiny_encoder
 from training.data.datasets import Sample, read_folder
 from training.data.image_features import read_features
 from training.data.vocabulary import vocabularies
 from training.errors import DataError
+from training.pretraining.encoder_file import WEIGHTS, write_encoder
+from training.provenance import sha256_of
 from training.runs.distillation import Teacher
 from training.runs.presets import PRESETS, changed
 from training.runs.spec import Run
@@ -63,6 +68,36 @@ def test_a_preset_trains_to_a_checkpoint_that_tags(tmp_path: Path, segmenter: Pa
     assert {"data", "data text only"} == set(metrics["valid"])
     assert ["data/captions.mine.json", "data/train.txt", "data/valid.txt"] == sorted(metrics["data"])
     assert SMALL["epochs"] >= len(metrics["epochs"]) > 0
+
+
+def test_training_starts_with_an_encoder_that_was_trained_further(tmp_path: Path, segmenter: Path) -> None:
+    """At a rate of zero the exported encoder is the one given; the identity of the run includes it."""
+    encoder = str(tiny_encoder(tmp_path / "encoder", "bert", ["ann", "riga", "visits"]))
+    transformer = Transformer(encoder, read_case=True)
+    with torch.no_grad():
+        for parameter in transformer.parameters():
+            parameter.add_(torch.randn_like(parameter) * parameter.requires_grad)
+    (tmp_path / "mlm").mkdir()
+    write_encoder(tmp_path / "mlm", transformer, encoder, 0, {})
+    run = Run("trimod-small", (folder(tmp_path / "data"),), "none", segmenter=segmenter)
+    run = replace(run, start_encoder=tmp_path / "mlm")
+    still = {
+        "text_encoder": encoder,
+        "encoder_rate": 0.0,
+        "rate": 0.0,
+        "heads": 2,
+        "epochs": 1,
+        "least_confidence": 0.0,
+    }
+    checkpoint = train_preset(changed(PRESETS["trimod-small"], **still), run, "cpu", tmp_path / "out")
+    stored = load_checkpoint(checkpoint)
+    given = load_file(tmp_path / "mlm" / WEIGHTS)
+    name = "encoder.encoder.layer.1.output.dense.weight"
+    [found] = [tensor for key, tensor in stored.tensors.items() if key.endswith(name)]
+    torch.testing.assert_close(given[name], found.float(), atol=2e-3, rtol=2e-3)  # stored in float16
+    assert sha256_of(tmp_path / "mlm" / WEIGHTS) == stored.metrics["started_encoder"]
+    with pytest.raises(DataError, match="--start-encoder: not allowed with --start-from"):
+        train_preset(PRESETS["trimod-small"], replace(run, start_from=checkpoint), "cpu", tmp_path / "no")
 
 
 def test_training_goes_on_from_a_checkpoint_with_other_labels(tmp_path: Path, segmenter: Path) -> None:
