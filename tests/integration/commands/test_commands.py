@@ -76,7 +76,9 @@ def test_ingest_sends_every_line_in_order_and_names_what_it_cannot(
 @pytest.mark.parametrize("piped", [False, True])
 def test_ingest_reads_other_formats(settings: Settings, tmp_path: Path, piped: bool) -> None:
     path = tmp_path / "posts.json.gz"
-    path.write_bytes(gzip.compress(b'[\n  {"id": 1, "image": "https://i.redd.it/a.jpg"},\n  {"id": 2}\n]\n', mtime=0))
+    path.write_bytes(
+        gzip.compress(b'[\n  {"id": 1, "image": "https://i.redd.it/a.jpg"},\n  {"id": 2}\n]\n', mtime=0)
+    )
     name, stdin = ("-", path.read_bytes()) if piped else (str(path), b"")
     code, out, err = trimod(settings, "ingest", name, stdin=stdin)
     assert (0, True, "") == (code, out.startswith("sent 2 posts"), err)

@@ -2,6 +2,7 @@
 
 import bz2
 import csv
+import functools
 import gzip
 import io
 import json
@@ -21,6 +22,9 @@ from models.core.errors import UnreadableFile
 from models.posts import json_stream, post_files
 from models.posts.lines import Line
 from models.posts.post_files import read_posts
+
+gzipped = functools.partial(gzip.compress, mtime=0)
+"""Without the time, which would differ in the test ids of two processes."""
 
 POSTS = [{"id": str(n), "text": f'He said "{{[ {n}" in\nZürich \\'} for n in range(3)]
 LINES = "".join(json.dumps(post, ensure_ascii=False) + "\n" for post in POSTS).encode()
@@ -82,10 +86,10 @@ def decoded(data: bytes) -> list[Any]:
         table(quoting=csv.QUOTE_ALL, lineterminator="\n"),
         table("\t"),
         table(";"),
-        gzip.compress(LINES, mtime=0),
-        gzip.compress(LINES[:40]) + gzip.compress(LINES[40:]),
-        gzip.compress(ARRAY, mtime=0),
-        gzip.compress(BOM + table()),
+        gzipped(LINES),
+        gzipped(LINES[:40]) + gzipped(LINES[40:]),
+        gzipped(ARRAY),
+        gzipped(BOM + table()),
         bz2.compress(LINES),
         bz2.compress(LINES[:40]) + bz2.compress(LINES[40:]),
         lzma.compress(PRETTY),
@@ -99,9 +103,7 @@ def test_a_file_of_posts_is_read(data: bytes) -> None:
     assert POSTS == [json.loads(line.data) for line in read_posts(Pipe(data), "feed")]
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"\n \n", b"[]", b"[\n]", b"id,text\n", BOM, gzip.compress(b"", mtime=0), zstd(b"")]
-)
+@pytest.mark.parametrize("data", [b"", b"\n \n", b"[]", b"[\n]", b"id,text\n", BOM, gzipped(b""), zstd(b"")])
 def test_an_empty_file_has_no_posts(data: bytes) -> None:
     assert [] == read(data)
 
@@ -124,8 +126,8 @@ def test_an_empty_file_has_no_posts(data: bytes) -> None:
         (b"PK\x03\x04\x14\x00", "a zip archive"),
         (b"Obj\x01\x04\x14avro.codec", "an Avro file"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "not UTF-8"),
-        (gzip.compress(gzip.compress(LINES, mtime=0)), "gzip data"),
-        (gzip.compress(b"posts.jsonl" + b"\0" * 89 + LINES), "binary data"),
+        (gzipped(gzipped(LINES)), "gzip data"),
+        (gzipped(b"posts.jsonl" + b"\0" * 89 + LINES), "binary data"),
         (b"Auston Matthews is back\n" + LINES, "line 1 is neither JSON nor a table header: 'Auston"),
         (b"2026-01-01 10:00:00 INFO connected\n", "neither JSON nor"),
         (b"id,body\n1,x\n", "neither JSON nor a table header"),
@@ -135,13 +137,13 @@ def test_an_empty_file_has_no_posts(data: bytes) -> None:
         (b'{"id": 1, "text": "x"', "line 1 is not valid JSON"),
         (b'{"data": [{"id": "1", "text": "x"}], "meta": {}}', "in field 'data'"),
         (b'{"schema": {}, "payload": {"id": "1", "text": "x"}}\n', "Kafka Connect"),
-        (gzip.compress(LINES, mtime=0)[:-6], "truncated"),
+        (gzipped(LINES)[:-6], "truncated"),
         (bz2.compress(LINES)[:-6], "truncated"),
         (lzma.compress(LINES)[:-9], "truncated"),
         (zstd(LINES)[:-3], "truncated"),
         (zstd(LINES) + zstd(LINES)[:9], "truncated"),
-        (gzip.compress(LINES, mtime=0)[:-8] + b"12345678", "CRC"),
-        (gzip.compress(LINES, mtime=0) + b"rest", "damaged"),
+        (gzipped(LINES)[:-8] + b"12345678", "CRC"),
+        (gzipped(LINES) + b"rest", "damaged"),
         (ARRAY[:-1], "the array has no end"),
         (ARRAY[:-9], "item 3"),
         (ARRAY + b" x", "after the end of the array"),
@@ -160,7 +162,7 @@ def test_anything_else_is_rejected_before_the_first_post(data: bytes, reason: st
 
 
 def test_a_pipe_is_read_up_to_the_damage() -> None:
-    found = read_posts(Pipe(gzip.compress(LINES, mtime=0)[:-6]), "feed")
+    found = read_posts(Pipe(gzipped(LINES)[:-6]), "feed")
     assert POSTS == [json.loads(next(found).data) for _ in POSTS]
     with pytest.raises(UnreadableFile, match="truncated"):
         next(found)
@@ -216,7 +218,7 @@ def test_lines_of_text_are_read_if_wanted(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [LINES.decode().encode("utf-16"), ARRAY[:-1], gzip.compress(LINES, mtime=0)[:-6], b"<!DOCTYPE html>"]
+    "data", [LINES.decode().encode("utf-16"), ARRAY[:-1], gzipped(LINES)[:-6], b"<!DOCTYPE html>"]
 )
 def test_what_is_not_text_is_rejected_also_then(data: bytes) -> None:
     with pytest.raises(UnreadableFile):
