@@ -24,6 +24,7 @@ from models.core.post_json import Post as JsonPost
 from models.core.post_json import expand_image, read_fields, to_post
 from models.inference.tagger import Prepared, Tagger
 from models.vision.decoding import Picture, decode_image
+from models.vision.file_names import existing
 from training.engine.run_state import alone
 from training.errors import DataError
 from training.evaluation.scoring import Score, score
@@ -68,21 +69,26 @@ def labels_file(out: Path) -> Path:
     return out.with_name(f"{out.name}.jsonl")
 
 
-def label(posts: Path, tagger: Tagger, out: Path, progress: Progress) -> list[LabelledLine]:
+def label(
+    posts: Path, tagger: Tagger, out: Path, progress: Progress, images_root: Path | None = None
+) -> list[LabelledLine]:
     """Tag what is not tagged yet of `posts`: JSON lines of `id`, `text` and, where there are any, `hashtags` and
     `image` or `images`.
 
-    An image is a path from the posts' folder; one that is missing or broken is logged, and its post tagged without.
-    Raises DataError for labels in `out` that are another checkpoint's or other posts', and for a line that is no post:
-    before any is tagged, since labels of mended posts would be other posts'.
+    An image is a path from `images_root`, by default the posts' folder; one that is missing or broken is logged, and
+    its post tagged without. Raises DataError for labels in `out` that are another checkpoint's or other posts', and for
+    a line that is no post: before any is tagged, since labels of mended posts would be other posts'.
     """
+    if images_root is not None and not images_root.is_dir():
+        raise DataError(f"--images-root: {images_root} is not a directory")
     lines = _lines(posts)
     read = [_post(posts, number, line) for number, line in enumerate(lines, start=1)]
     with alone(labels_file(out)):
-        return _go_on(posts.parent, lines, read, tagger, out, progress)
+        return _go_on(images_root, posts.parent, lines, read, tagger, out, progress)
 
 
 def _go_on(
+    images_root: Path | None,
     folder: Path,
     lines: Sequence[str],
     posts: Sequence[JsonPost],
@@ -92,6 +98,9 @@ def _go_on(
 ) -> list[LabelledLine]:
     """The posts with their tags: those that are stored, and the others as they are tagged and stored now."""
     header = {"checkpoint": tagger.version, "posts": hashlib.sha256("".join(lines).encode()).hexdigest()}
+    if images_root is not None:  # another folder's images give other labels
+        header["images_root"] = str(images_root.resolve())
+        folder = images_root
     stored = labels_file(out)
     done = _resumed(stored, header)
     if len(done) > len(posts):
@@ -166,7 +175,7 @@ def _resumed(stored: Path, header: dict[str, Any]) -> list[LabelledLine]:
     first, *done = _stored(stored)
     if first != header:
         raise DataError(
-            f"{stored} is another checkpoint's or of other posts: remove it, or give another --out"
+            f"{stored} is another checkpoint's, or of other posts or images: remove it, or give another --out"
         )
     return done
 
@@ -209,7 +218,7 @@ def _pictures(folder: Path, post: JsonPost) -> list[Picture]:
         if image.path is None:
             continue
         try:
-            pictures.append(decode_image((folder / image.path).read_bytes(), image.alt))
+            pictures.append(decode_image(existing(folder / image.path).read_bytes(), image.alt))
         except (OSError, BrokenImage) as error:
             log.warning("%s: labelled without it: %s", folder / image.path, error)
     return pictures
