@@ -31,8 +31,8 @@ def explain(error: BaseException, kafka: Kafka) -> TrimodError:
         return PassingFault(in_use(kafka))
     if _fenced(error):
         return SettingsError(
-            "bad setting 'worker.instance_id': another worker has joined the group with the same name. Give each worker "
-            "its own, or leave it empty"
+            "bad setting 'worker.instance_id': another worker has joined the group with the same name. Give each "
+            "worker its own, or leave it empty"
         )
     if _is(error, kafka_errors.GroupAuthorizationFailedError):
         return AccessDenied(

@@ -9,7 +9,16 @@ import pytest
 from stream.config.settings import Settings
 from tests.integration.worker.test_faults_that_pass import ready
 from tests.support.worker_processes import (
-    LONG, WorkerProcess, committed, expected_totals, post, receipts, redis_totals, send, wait_until, workers,
+    LONG,
+    WorkerProcess,
+    committed,
+    expected_totals,
+    post,
+    receipts,
+    redis_totals,
+    send,
+    wait_until,
+    workers,
 )  # fmt: skip
 
 pytestmark = pytest.mark.integration

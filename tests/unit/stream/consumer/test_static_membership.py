@@ -1,4 +1,4 @@
-"""A worker that was forgotten by the group asks who has its name before it joins again: aiokafka, run without a broker."""
+"""A worker that the group has forgotten asks who has its name before it joins again (without a broker)."""
 
 import asyncio
 from types import SimpleNamespace
