@@ -26,6 +26,7 @@ from models.posts.post_files import read_posts
 from models.posts.post_json import Post as JsonPost
 from models.posts.post_json import read_fields, to_post
 from models.vision.decoding import Picture, decode_image
+from models.vision.file_names import existing
 from training.engine.run_state import alone
 from training.errors import DataError
 from training.evaluation.scoring import Score, score
@@ -68,20 +69,26 @@ def labels_file(out: Path) -> Path:
     return out.with_name(f"{out.name}.jsonl")
 
 
-def label(posts: Path, tagger: Tagger, out: Path, progress: Progress) -> list[LabelledLine]:
+def label(
+    posts: Path, tagger: Tagger, out: Path, progress: Progress, images_root: Path | None = None
+) -> list[LabelledLine]:
     """Tag the posts of file `posts` that are not tagged yet; models/posts/post_files.py reads it.
 
-    Image paths are relative to the file's directory. An image that is missing or broken is logged, and its post is
-    tagged without it. Raises DataError if `out` has labels of another checkpoint or of other posts. Raises it for an
-    invalid post too, before any is tagged, since the labels of a corrected file would be those of other posts.
+    Image paths are relative to `images_root`, by default the file's directory. An image that is missing or broken is
+    logged, and its post is tagged without it. Raises DataError if `out` has labels of another checkpoint, or of other
+    posts or images. Raises it for an invalid post too, before any is tagged, since the labels of a corrected file would
+    be those of other posts.
     """
+    if images_root is not None and not images_root.is_dir():
+        raise DataError(f"--images-root: {images_root} is not a directory")
     lines = _lines(posts)
     read = [_post(posts, line) for line in lines]
     with alone(labels_file(out)):
-        return _go_on(posts.parent, lines, read, tagger, out, progress)
+        return _go_on(images_root, posts.parent, lines, read, tagger, out, progress)
 
 
 def _go_on(
+    images_root: Path | None,
     folder: Path,
     lines: Sequence[Line],
     posts: Sequence[JsonPost],
@@ -92,6 +99,9 @@ def _go_on(
     """The posts with their tags: those that are stored, and the others as they are tagged and stored now."""
     digest = hashlib.sha256(b"".join(line.data for line in lines)).hexdigest()
     header = {"checkpoint": tagger.version, "posts": digest}
+    if images_root is not None:  # another folder's images give other labels
+        header["images_root"] = str(images_root.resolve())
+        folder = images_root
     stored = labels_file(out)
     done = _resumed(stored, header)
     if len(done) > len(posts):
@@ -169,7 +179,7 @@ def _resumed(stored: Path, header: dict[str, Any]) -> list[LabelledLine]:
     first, *done = _stored(stored)
     if first != header:
         raise DataError(
-            f"{stored} belongs to another checkpoint or to other posts: remove it, or choose another --out"
+            f"{stored} belongs to another checkpoint, or to other posts or images: remove it, or choose another --out"
         )
     return done
 
@@ -202,10 +212,15 @@ def _pictures(folder: Path, post: JsonPost) -> list[Picture]:
         if image.url is not None:
             continue
         try:
-            data = image_bytes(image.data or "") if image.path is None else (folder / image.path).read_bytes()
-            pictures.append(decode_image(data, image.alt))
+            given = (
+                image_bytes(image.data or "")
+                if image.path is None
+                else existing(folder / image.path).read_bytes()
+            )
+            pictures.append(decode_image(given, image.alt))
         except (OSError, ValueError, BrokenImage) as error:
-            log.warning("%s: post %s is labelled without an image: %s", image.path or "data", post.id, error)
+            where = folder / image.path if image.path else "data"
+            log.warning("%s: post %s is labelled without an image: %s", where, post.id, error)
     return pictures
 
 

@@ -10,7 +10,7 @@ TYPES = ("PER", "LOC", "ORG", "MISC")
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One picture of a post, as the bytes of a JPEG, PNG, WebP or GIF file, and its alt text."""
+    """One picture of a post, as the bytes of a JPEG, PNG, WebP, GIF or AVIF file, and its alt text."""
 
     data: bytes
     alt: str = ""

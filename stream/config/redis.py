@@ -9,6 +9,21 @@ from stream.config.base import Section, bad
 from stream.config.secured import TLS_KEYS, Secured, check_secrets, only_with
 from stream.errors import SettingsError
 
+_CLUSTER = (
+    "All keys of redis.prefix are in one hash slot. "
+    "For a Redis Cluster, set redis://host:port/0 of the node that has this slot"
+)
+_OTHERS = {
+    "sentinel": (
+        "Sentinel URLs are not supported. Set redis://host:port/db of a name or proxy that leads to the current "
+        "master, such as HAProxy or a Kubernetes service"
+    ),
+    "cluster": f"cluster URLs are not supported. {_CLUSTER}",
+    "unix": "Unix sockets are not supported. Set redis://host:port/db",
+    "valkey": "for Valkey, write redis:// or rediss://",
+}
+"""What other schemes contain, and what to do."""
+
 
 def _redis_parts(url: str) -> SplitResult:
     """No word of the URL is repeated in an error: a password that is not percent-encoded may be anywhere in it."""
@@ -20,6 +35,11 @@ def _redis_parts(url: str) -> SplitResult:
             return parts
     except ValueError:  # no port, no address
         pass
+    for kind, what in _OTHERS.items():
+        if kind in url.partition(":")[0].lower():
+            raise SettingsError(f"bad setting 'redis.url': {what}")
+    if "," in url:
+        raise SettingsError("bad setting 'redis.url': expected one address, got several. " + _CLUSTER)
     raise SettingsError(
         "bad setting 'redis.url': expected redis://host:port/db or rediss://host:port/db, without options "
         "(redis.username and redis.password take any characters; in the URL, percent-encode them)"

@@ -1,26 +1,34 @@
 """Arguments for the clients of Faust, aiokafka and kafka-python, and a check of the broker before they are created.
 
 The clients retry for long and then only report that they could not connect: they do not distinguish a wrong password
-from an unavailable broker. So `check_broker` asks first, with one connection, TLS and SASL.
+from an unavailable broker, and fail somewhere on a broker that is too old. So `check_broker` asks first, with one
+connection, TLS and SASL.
 """
 
+import socket
 import ssl
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from kafka.errors import IllegalSaslStateError, UnsupportedSaslMechanismError, for_code
+from kafka.errors import IllegalSaslStateError, KafkaError, UnsupportedSaslMechanismError, for_code
 from kafka.net.sasl import get_sasl_mechanism
 from kafka.protocol.metadata import ApiVersionsRequest
 from kafka.protocol.parser import KafkaProtocol
 from kafka.protocol.sasl import SaslAuthenticateRequest, SaslHandshakeRequest
 
 from stream.config.kafka import Kafka
-from stream.connections.tls import tls_link, why_refused
-from stream.errors import AccessDenied
+from stream.connections.tls import TIMEOUT, tls_link, why_refused
+from stream.errors import AccessDenied, SettingsError
 
 if TYPE_CHECKING:
     from faust.types.auth import CredentialsT
 from stream.connections.credentials import secret
 from stream.connections.tls import tls_context
+
+OLDEST = "2.8"
+"""Oldest supported version of Kafka: the first whose topics have UUIDs."""
+METADATA, WITH_UUIDS = 3, 10
+"""The request that describes topics, and its first version with their UUIDs (KIP-516)."""
 
 
 class _AccessRefused(Exception):
@@ -31,7 +39,7 @@ def _refused(server: str, why: str) -> AccessDenied:
     return AccessDenied(f"no secured link to Kafka at {server.strip()}: {why}")
 
 
-def _ask(link: ssl.SSLSocket, protocol: KafkaProtocol, request: Any) -> Any:
+def _ask(link: socket.socket, protocol: KafkaProtocol, request: Any) -> Any:
     protocol.send_request(request)
     link.sendall(protocol.send_bytes())
     while True:
@@ -64,11 +72,26 @@ def _log_in(link: ssl.SSLSocket, protocol: KafkaProtocol, host: str, options: di
 
 
 def _check_access(host: str, port: int, options: dict[str, Any]) -> None:
+    protocol = KafkaProtocol(client_id="trimod-check")
+    if options["security_protocol"] == "PLAINTEXT":
+        with closing(socket.create_connection((host, port), timeout=TIMEOUT)) as plain:
+            _check_version(_ask(plain, protocol, ApiVersionsRequest(version=0)), f"{host}:{port}")
+        return
     with tls_link(host, port, options["ssl_context"]) as link:
-        protocol = KafkaProtocol(client_id="trimod-check")
-        _ask(link, protocol, ApiVersionsRequest(version=0))
+        answer = _ask(link, protocol, ApiVersionsRequest(version=0))
         if options["security_protocol"] == "SASL_SSL":
             _log_in(link, protocol, host, options)
+    _check_version(answer, f"{host}:{port}")
+
+
+def _check_version(answer: Any, server: str) -> None:
+    """Raise SettingsError if the broker's answer to ApiVersions is that of an old one."""
+    newest = {each.api_key: each.max_version for each in answer.api_keys}.get(METADATA, -1)
+    if newest < WITH_UUIDS:
+        raise SettingsError(
+            f"Kafka at {server} is older than {OLDEST} (it has version {newest} of Metadata requests): {OLDEST} or "
+            "newer is needed"
+        )
 
 
 def aiokafka_options(kafka: Kafka) -> dict[str, Any]:
@@ -92,12 +115,11 @@ def kafka_python_options(kafka: Kafka) -> dict[str, Any]:
 
 
 def check_broker(kafka: Kafka) -> None:
-    """Raise AccessDenied if the first broker that answers refuses access, or fails the identity check.
+    """Raise AccessDenied if the first broker that answers refuses access, or fails the identity check; SettingsError if
+    it is too old.
 
-    Does nothing on a plain link, or if no broker answers: the client will notice and retry.
+    Does nothing if no broker answers, or not like Kafka: the client will notice and retry.
     """
-    if kafka.security_protocol == "PLAINTEXT":
-        return
     options = kafka_python_options(kafka)
     for server in kafka.bootstrap_servers.split(","):
         host, _, port = server.strip().rpartition(":")
@@ -106,7 +128,7 @@ def check_broker(kafka: Kafka) -> None:
         except ssl.SSLError as error:
             if why := why_refused(error):
                 raise _refused(server, f"{why} (kafka.ca_file, kafka.certificate_file)") from None
-        except OSError:
+        except (OSError, KafkaError):
             continue
         except _AccessRefused as error:
             raise _refused(server, str(error)) from None

@@ -31,6 +31,8 @@ ANSWER_TIMEOUT = 15.0
 OLDEST = "6.2"
 """Oldest supported version of Redis: count.lua needs `ZADD ... GT`."""
 
+MASTER = "set the address of the master that it watches, or of a name or proxy that leads to it"
+
 _REFUSED = (exceptions.AuthenticationError, exceptions.AuthorizationError, exceptions.NoPermissionError)
 _AWAY = (
     exceptions.ConnectionError,  # includes a Redis that still loads its data
@@ -82,12 +84,17 @@ def is_too_old(version: str) -> bool:
 
 
 async def check_version(settings: RedisSettings) -> None:
-    """Raise SettingsError if Redis is too old, AccessDenied if it refuses access, PassingFault if it is unavailable."""
+    """Raise SettingsError if Redis is too old, a Sentinel, or a cluster node without our keys. Raise AccessDenied if it
+    refuses access, PassingFault if it is unavailable."""
     await asyncio.to_thread(_check_tls, settings)
     url, client = settings.url, connect(settings)
     try:
         with redis_faults(url):
-            version = str((await client.info("server")).get("redis_version", ""))
+            server = await client.info("server")
+            version = str(server.get("redis_version", ""))
+            if server.get("redis_mode") == "sentinel":
+                raise SettingsError(f"bad setting 'redis.url': {address(url)} is a Sentinel: {MASTER}")
+            await client.exists(f"{{{settings.prefix}}}:any")
     finally:
         await client.aclose()
     if is_too_old(version):
@@ -125,8 +132,33 @@ def redis_faults(url: str) -> Iterator[None]:
         if why := why_refused(error):
             raise _refused(url, why) from error
         raise PassingFault(f"Redis at {address(url)} is away: {one_line(error)}") from error
+    except exceptions.MovedError as error:
+        raise SettingsError(
+            f"bad setting 'redis.url': {address(url)} is a node of a Redis Cluster that does not have our keys "
+            f"(hash slot {error.slot_id}, from redis.prefix). Set it to the node that has them, now "
+            f"{error.host}:{error.port}"
+        ) from error
+    except exceptions.AskError as error:
+        raise PassingFault(
+            f"Redis at {address(url)} is moving our keys to another node: ASK {error}"
+        ) from error
     except exceptions.ResponseError as error:
         # MISCONF: Redis cannot save to disk and takes no writes until it can; redis-py has no class for it.
         if str(error).startswith("MISCONF"):
             raise PassingFault(f"Redis at {address(url)} accepts no writes: {one_line(error)}") from error
+        if why := _wrong_address(str(error)):
+            raise SettingsError(
+                f"bad setting 'redis.url': {address(url)}: {one_line(error)} ({why})"
+            ) from error
         raise BrokenWorker(f"Redis at {address(url)} failed: {one_line(error)}") from error
+
+
+def _wrong_address(message: str) -> str:
+    """What an error says about redis.url; empty if nothing."""
+    if "DB index" in message:
+        return "it does not have this database"
+    if "SELECT is not allowed in cluster mode" in message:
+        return "a Redis Cluster has only database 0"
+    if "unknown command" in message:
+        return f"Redis {OLDEST} or newer is needed; of a Sentinel, {MASTER}"
+    return ""

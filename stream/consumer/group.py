@@ -15,6 +15,8 @@ from stream.config.kafka import Kafka
 from stream.errors import AccessDenied, BrokenWorker, PassingFault, SettingsError
 from stream.kafka.topics import admin_client, patiently
 
+FENCED = 82
+"""Kafka's error code FENCED_INSTANCE_ID."""
 OURS = "faust"
 """Protocol of our workers: the name of Faust's assignor."""
 SHOWN = 3
@@ -27,6 +29,11 @@ def explain(error: BaseException, kafka: Kafka) -> TrimodError:
         return error
     if _is(error, kafka_errors.InconsistentGroupProtocolError):
         return PassingFault(in_use(kafka))
+    if _fenced(error):
+        return SettingsError(
+            "bad setting 'worker.instance_id': another worker has joined the group with the same name. Give each "
+            "worker its own, or leave it empty"
+        )
     if _is(error, kafka_errors.GroupAuthorizationFailedError):
         return AccessDenied(
             f"Kafka denies access to group {kafka.group}: allow READ on it (kafka.username), or set kafka.group"
@@ -54,7 +61,7 @@ def may_be_in_use(error: BaseException) -> bool:
     """Whether an error while joining may mean that others use the group: then `who_is_in` finds out.
 
     Kafka 4 answers with UNKNOWN_SERVER_ERROR if a consumer of the new protocol is in the group, because it cannot read
-    Faust's subscription. Other errors without a class in aiokafka 0.14 (a fenced instance id) look the same."""
+    Faust's subscription. Other errors without a class in aiokafka 0.14 look the same."""
     unknown = repr(kafka_errors.UnknownError())
     return _is(error, kafka_errors.InconsistentGroupProtocolError) or error.args == (unknown,)
 
@@ -68,6 +75,12 @@ def who_is_in(kafka: Kafka) -> str:
             return _new_kind(admin, kafka.group)
         protocol = found["protocol_data"] or found["protocol_type"]
         return "" if protocol == OURS else f"protocol {protocol}, {_members(found['members'])}"
+
+
+def described(kafka: Kafka) -> dict[str, Any]:
+    """What Kafka knows of the group, with its `members`. Raises PassingFault."""
+    with admin_client(kafka) as admin:
+        return _described(admin, kafka.group)
 
 
 def members(kafka: Kafka) -> int:
@@ -94,6 +107,11 @@ def _members(members: list[dict[str, Any]]) -> str:
     names = [f"{each['client_id']} at {each['client_host'].lstrip('/')}" for each in members[:SHOWN]]
     more = f" and {len(members) - SHOWN} more" if len(members) > SHOWN else ""
     return f"members {', '.join(names)}{more}"
+
+
+def _fenced(error: BaseException) -> bool:
+    """Whether `error` is or wraps a FencedInstanceIdError (stream/consumer/static_membership.py)."""
+    return getattr(error, "errno", None) == FENCED or "FencedInstanceIdError(" in str(error)
 
 
 def _is(error: BaseException, kind: type[Exception]) -> bool:

@@ -35,7 +35,7 @@ from stream.images.url_policy import UrlRules
 
 MAX_REDIRECTS = 3
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-TYPES = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
+TYPES = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/avif"})
 TIMEOUTS = ClientTimeout(total=None, connect=2.0, sock_connect=2.0, sock_read=2.0)
 """Seconds: for lookup, connection and TLS together, and for every read."""
 MAX_LINE = 8190

@@ -1,12 +1,14 @@
 """Reads pictures by path, only from below one root directory.
 
 Posts come from strangers, so a path must not lead out of the root: not by `..`, by an absolute path or by a symbolic
-link. Used by workers for `{"path"}` images and by `ingest --embed-images`.
+link. Used by workers for `{"path"}` images and by `ingest --embed-images`. A name in another Unicode form is the same
+name (models/vision/file_names.py).
 """
 
 from pathlib import Path
 
 from models.core.errors import BrokenImage
+from models.vision.file_names import existing
 from stream.errors import SettingsError
 from stream.messages.base import MAX_POST_BYTES
 
@@ -23,7 +25,7 @@ def check_root(root: Path | None) -> None:
 def find_below(root: Path, path: str) -> Path:
     """The file `path` below `root`. Raises BrokenImage naming the path and the reason."""
     try:
-        found = (root / path).resolve()
+        found = existing(root / path).resolve()
         if not found.is_relative_to(root.resolve()):
             raise BrokenImage(f"image path {path!r} leads out of the images root")
         if not found.is_file():

@@ -15,6 +15,7 @@ from stream.consumer.counter_audit import CounterAudit
 from stream.consumer.intake import Intake
 from stream.consumer.offsets import Offsets
 from stream.consumer.progress import Lifecycle, ProgressReporter
+from stream.consumer.static_membership import StaticMembership
 from stream.consumer.topic_identity import PostsTopic
 from stream.counters.eviction import Eviction
 from stream.counters.group_types import GroupLabels
@@ -119,6 +120,8 @@ def wire(
     switch = ModelSwitch(source, pipeline, metrics)
     # the consumer group
     offsets = Offsets(app, kafka.isolation_level)
+    if settings.worker.instance_id:
+        StaticMembership(app, kafka)
     topic = PostsTopic(kafka, backoff, background)
     committer = Committer(partitions, offsets, backoff)
     counter_audit = CounterAudit(partitions, counters, integrity, backoff)

@@ -8,6 +8,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from training.cli.options import type_pair
+
 
 @click.command(
     epilog="Example: trimod evaluate deploy/checkpoints/trimod --data valid.txt --captions captions.blip2.json --raw"
@@ -28,6 +30,10 @@ from rich.table import Table
     metavar="SEED",
     help="Control experiment: give each post a random image from --images instead of its own.",
 )
+@click.option(
+    "--rename", "renames", multiple=True, metavar="TYPE=TYPE",
+    help="Entity type of the file and its name in the model, e.g. person=PER, or O to drop it; repeatable.",
+)  # fmt: skip
 @click.option("--raw", is_flag=True, help="Join the tokens with spaces and tag the text as a worker does.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
@@ -37,15 +43,20 @@ def evaluate(
     captions: Path | None,
     images: Path | None,
     random_images: int | None,
+    renames: tuple[str, ...],
     raw: bool,
     device: str,
     as_json: bool,
 ) -> None:
-    """Print precision, recall and F1 (exact spans, in percent) of CHECKPOINT on a labelled file."""
+    """Print precision, recall and F1 (exact spans, in percent) of CHECKPOINT on a labelled file.
+
+    It is an error if the model has none of the file's entity types; --rename maps them.
+    """
     from models.inference.tagger import Tagger
     from training.data.conll import read_conll
     from training.data.datasets import captions_of
     from training.engine.progress import TrainingProgress
+    from training.evaluation.entity_types import check_types, renamed
     from training.evaluation.evaluate import ImageSource
     from training.evaluation.evaluate import evaluate as run
 
@@ -53,7 +64,10 @@ def evaluate(
         raise click.UsageError("--random-images: add --images FOLDER, from which the images are drawn")
     posts = read_conll(data)
     known = captions_of(posts, captions) if captions else {}
+    names = dict(map(type_pair, renames))
     tagger = Tagger.load(checkpoint, device)
+    posts = renamed(posts, names, tagger.labels)
+    check_types(posts, tagger.labels)
     with TrainingProgress(transient=True) as progress:
         source = ImageSource(images, random_images) if images else None
         report = run(tagger, posts, known, source, raw, progress)

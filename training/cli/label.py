@@ -31,6 +31,10 @@ from models import DEFAULT_CHECKPOINT
     "--agreement", type=click.Path(path_type=Path), metavar="OTHER",
     help="The --out file of another checkpoint on the same posts: report the agreement (F1) of the two.",
 )  # fmt: skip
+@click.option(
+    "--images-root", type=click.Path(path_type=Path),
+    help="Directory that image paths are relative to  [default: the directory of POSTS.jsonl]",
+)  # fmt: skip
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 def label(
     posts: Path,
@@ -39,6 +43,7 @@ def label(
     least: float,
     drop: str,
     agreement: Path | None,
+    images_root: Path | None,
     device: str,
 ) -> None:
     """Tag the posts of file POSTS and write the result as a CoNLL file.
@@ -52,7 +57,7 @@ def label(
 
     tagger = Tagger.load(checkpoint, device)
     with TrainingProgress(transient=True) as progress:
-        labelled = labelling.label(posts, tagger, out, progress)
+        labelled = labelling.label(posts, tagger, out, progress, images_root)
     written = labelling.write_conll(labelled, out, least, "mention" if drop == "mention" else "post")
     click.echo(
         f"{out}: {written.posts} posts with {written.mentions} mentions; dropped: {written.unsure} unsure {drop}s, "

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from training.cli.options import type_pair
+
 if TYPE_CHECKING:
     from training.runs.distillation import Teacher
 
@@ -136,13 +138,6 @@ def _changes(changes: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _renamed(pair: str) -> tuple[str, str]:
-    there, equals, here = pair.partition("=")
-    if not (there and equals and here):
-        raise click.UsageError(f"--rename: expected TYPE=TYPE, got {pair!r}")
-    return there, here
-
-
 def _teacher(given: str, folders: Sequence[Path]) -> "Teacher":
     from training.runs.distillation import Teacher
 
@@ -176,7 +171,7 @@ def _run(
             "teachers",
         )
     }
-    data["renamed"] = tuple(_renamed(pair) for pair in data["renamed"])
+    data["renamed"] = tuple(type_pair(pair) for pair in data["renamed"])
     data["teachers"] = tuple(_teacher(given, data["folders"]) for given in data["teachers"])
     if segmenter is not None:
         data["segmenter"] = segmenter

@@ -15,6 +15,7 @@ from torch import Tensor
 from models.core.visual_context import NOTHING_SEEN, Pixels, VisualContext
 from models.text.tokenizer import words_of
 from training.data.conll import LabelledPost, read_conll
+from training.data.image_ids import without_ending
 from training.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -59,9 +60,12 @@ def _read_captions(path: Path) -> dict[str, str]:
 def captions_of(posts: Sequence[LabelledPost], path: Path) -> dict[str, str]:
     """Image ids to captions, from a file for `posts`; logs how many of their images lack a caption.
 
-    Raises DataError if the file is invalid, or has no caption for any of their images.
+    An id that is the name of a file (`7.jpg`) also finds the caption of `7`. Raises DataError if the file is
+    invalid, or has no caption for any of their images.
     """
     captions = _read_captions(path)
+    named = {post.image_id for post in posts} - captions.keys()
+    captions |= {name: captions[stem] for name in named if (stem := without_ending(name)) in captions}
     ids = {post.image_id for post in posts if post.image_id}
     if not ids:
         raise DataError(f"captions {path}: {NO_IMAGES}")

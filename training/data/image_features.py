@@ -20,12 +20,12 @@ from models.checkpoints.tensor_files import save_tensors
 from models.core.errors import BrokenImage
 from models.core.visual_context import Pixels, VisualContext
 from models.vision.decoding import Picture, decode_image
+from models.vision.file_names import existing
 from models.vision.image_reader import ImageReader
+from training.data.image_ids import ENDINGS, has_ending, without_ending
 
 TOGETHER = 32
 """Images read and stored together."""
-ENDINGS = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
-
 State = list[int] | None
 """Size and modification time of an image file; None if it is missing."""
 
@@ -49,9 +49,12 @@ def read_features(store: Path, images: Mapping[str, Path], reader: ImageReader) 
 
 
 def image_file(folder: Path, name: str) -> Path:
-    """The file of an image by its id; with the first of ENDINGS if there is none."""
-    files = [folder / f"{name}{ending}" for ending in ENDINGS]
-    return next((file for file in files if file.is_file()), files[0])
+    """The file of an image by its id, which may include the ending of a file; with the first of ENDINGS if there is
+    none."""
+    given = [folder / name] if has_ending(name) else []
+    stems = dict.fromkeys((name, without_ending(name)))
+    files = [*given, *(folder / f"{stem}{ending}" for stem in stems for ending in ENDINGS)]
+    return next((file for each in files if (file := existing(each)).is_file()), files[0])
 
 
 def _state(file: Path) -> State:

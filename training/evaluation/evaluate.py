@@ -22,7 +22,8 @@ from models.inference.tagger import Prepared, Tagger
 from models.text.tokenizer import Token, words_of
 from models.vision.decoding import Picture, decode_image
 from training.data.conll import LabelledPost
-from training.data.image_features import ENDINGS, image_file
+from training.data.image_features import image_file
+from training.data.image_ids import ENDINGS
 from training.errors import DataError
 from training.evaluation.scoring import score
 
@@ -47,12 +48,22 @@ class ImageSource:
             raise DataError(f"no images in {self.folder}")
         if self.random_seed is None:
             wanted = [image_file(self.folder, post.image_id) for post in posts]
-            if not any(file.is_file() for file in wanted):
-                raise DataError(f"{self.folder} has none of the posts' images, such as {wanted[0].name}")
+            self._check(wanted)
         else:
             chosen = random.Random(self.random_seed)
             wanted = [chosen.choice(files) for _ in posts]
         return map(_decoded, wanted)
+
+    def _check(self, wanted: Sequence[Path]) -> None:
+        """Raise DataError if all are missing; log how many are."""
+        missing = [file for file in wanted if not file.is_file()]
+        if len(missing) == len(wanted):
+            raise DataError(f"{self.folder} has none of the posts' images, such as {missing[0].name}")
+        if missing:
+            log.warning(
+                "%s: the images of %d of %d posts are missing, such as %s",
+                self.folder, len(missing), len(wanted), missing[0].name,
+            )  # fmt: skip
 
 
 def evaluate(

@@ -250,3 +250,32 @@ def test_images_in_data_are_labelled_with(
     )
     run(posts, "--checkpoint", checkpoint, "--out", posts.parent / "train.txt")
     assert [1] == seen
+
+
+def test_images_from_another_folder(
+    posts: Path, checkpoint: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "images").rename(tmp_path / "elsewhere")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "elsewhere").rename(tmp_path / "root" / "images")
+    run(
+        posts, "--checkpoint", checkpoint, "--out", tmp_path / "train.txt", "--images-root", tmp_path / "root"
+    )
+    [missing] = [message for message in caplog.messages if "labelled without an image" in message]
+    assert missing.startswith(str(tmp_path / "root" / "images" / "missing.jpg"))
+
+
+def test_labels_with_images_of_another_folder_are_not_continued(
+    posts: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "train.txt"
+    run(posts, "--checkpoint", checkpoint, "--out", out)
+    with pytest.raises(DataError, match="of other posts or images"):
+        run(posts, "--checkpoint", checkpoint, "--out", out, "--images-root", tmp_path / "images")
+
+
+def test_an_images_root_that_is_not_there(posts: Path, checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"--images-root: .*none is not a directory"):
+        run(
+            posts, "--checkpoint", checkpoint, "--out", tmp_path / "o.txt", "--images-root", tmp_path / "none"
+        )

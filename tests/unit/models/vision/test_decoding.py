@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageDraw, ImageOps, PngImagePlugin
 from timm.data import create_transform
 
 from models.core.errors import BrokenImage
+from models.vision import avif
 from models.vision.decoding import MAX_BYTES, decode_image
 
 RED = (220, 20, 30)
+NOT_AN_IMAGE = "image is not a JPEG, PNG, WebP, GIF or AVIF"
 
 
 def scene(width=320, height=200):
@@ -41,7 +43,7 @@ def far(left, right):
     return np.abs(left.astype(float) - right.astype(float)).mean()
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF"])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "AVIF", "MPO"])
 def test_every_format_gives_rgb_pixels(format):
     picture = decode_image(saved(Image.new("RGB", (50, 80), RED), format))
     assert (224, 224, 3) == picture.pixels.shape
@@ -93,11 +95,13 @@ def test_half_transparent_red_shows_pink():
     assert far(np.full((224, 224, 3), (255, 127, 127)), decode_image(data).pixels) < 2
 
 
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation_is_obeyed(orientation):
+def test_exif_orientation_is_obeyed(format, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    lying = saved(scene(), exif=exif)
+    quality = {} if format == "PNG" else {"quality": 100}
+    lying = saved(scene(), format, exif=exif, **quality)
     upright = saved(ImageOps.exif_transpose(Image.open(io.BytesIO(lying))), exif=Image.Exif())
     assert far(decode_image(upright).pixels, decode_image(lying).pixels) < 1.0
 
@@ -108,7 +112,7 @@ def test_damaged_exif_costs_no_picture():
     assert far(decode_image(saved(scene(), "JPEG")).pixels, decode_image(data).pixels) == 0
 
 
-@pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG"])
+@pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "AVIF"])
 def test_first_frame_of_an_animation(format):
     frames = [Image.new("RGB", (50, 50), colour) for colour in (RED, "blue", "green")]
     data = saved(frames[0], format, save_all=True, append_images=frames[1:], duration=50)
@@ -156,6 +160,143 @@ def test_a_large_progressive_photograph_is_decoded():
     assert (224, 224, 3) == decode_image(photograph).pixels.shape
 
 
+@pytest.mark.parametrize(
+    ("size", "options"),
+    [
+        ((8064, 6048), {}),
+        ((8064, 6048), {"progressive": True}),
+        ((6048, 8064), {"quality": 95, "subsampling": 0, "progressive": True}),
+        ((9000, 9000), {"restart_marker_blocks": 50}),
+        ((12_000, 9000), {"progressive": True}),
+        ((16_320, 12_240), {}),
+    ],
+    ids=str,
+)
+def test_jpegs_of_large_cameras_are_decoded_at_a_smaller_scale(size, options):
+    picture = decode_image(saved(Image.new("RGB", size, RED), "JPEG", **options))
+    assert far(np.full_like(picture.pixels, RED), picture.pixels) < 3
+
+
+def test_a_thumbnail_is_not_a_scan_of_the_picture():
+    """With the thumbnail's scan counted, this would be a picture of two scans: all coefficients in memory."""
+    thumbnail = saved(Image.new("RGB", (160, 120)), "JPEG")
+    exif = b"Exif\0\0" + thumbnail
+    photograph = saved(Image.new("RGB", (16_320, 12_240), RED), "JPEG", subsampling=0, exif=exif)
+    assert 2 == photograph.count(b"\xff\xda")
+    assert (224, 224, 3) == decode_image(photograph).pixels.shape
+
+
+def test_a_progressive_jpeg_that_would_fill_the_memory_is_refused_undecoded():
+    data = saved(Image.new("RGB", (10_000, 8000), RED), "JPEG", subsampling=0, progressive=True)
+    with pytest.raises(BrokenImage, match="of 240000000 coefficients; at most 200000000 are read"):
+        decode_image(data)
+
+
+def test_a_jpeg_of_more_pixels_than_any_camera_has_is_refused_undecoded():
+    data = bytearray(saved(Image.new("L", (64, 64)), "JPEG"))
+    header = data.index(b"\xff\xc0")
+    data[header + 5 : header + 9] = struct.pack(">HH", 20_000, 20_000)
+    with pytest.raises(BrokenImage, match="20000 x 20000 pixels; at most 250000000 are read of a JPEG"):
+        decode_image(bytes(data))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "LA"])
+def test_colour_modes_of_avif(mode):
+    picture = decode_image(saved(Image.new("RGBA", (60, 60), "white").convert(mode), "AVIF"))
+    assert far(np.full_like(picture.pixels, 255), picture.pixels) < 3
+
+
+def test_a_large_avif_looks_like_the_same_png():
+    image = scene(3200, 2400)
+    expected = decode_image(saved(image, "PNG")).pixels
+    assert far(expected, decode_image(saved(image, "AVIF", quality=90)).pixels) < 2.0
+
+
+def sized(data, width, height):
+    """An AVIF whose header claims another size than its frame has."""
+    start = data.index(b"ispe") + 8
+    return data[:start] + struct.pack(">II", width, height) + data[start + 8 :]
+
+
+def test_too_many_pixels_of_an_avif_are_refused_by_the_header():
+    with pytest.raises(BrokenImage, match=r"8000 x 6000 pixels; at most 40000000 are decoded"):
+        decode_image(sized(saved(scene(), "AVIF"), 8000, 6000))
+
+
+def test_an_avif_that_hides_its_size_cannot_fill_the_memory():
+    """2 kB that claimed 100 x 100 pixels took 2.4 GB: the header of an AVIF does not bound its frame."""
+    limit = 80 * 2**20
+    honest = saved(Image.new("RGB", (100, 100), RED), "AVIF")
+    hiding = sized(saved(Image.new("L", (7000, 7000)), "AVIF", speed=10), 100, 100)
+    assert avif.avif_to_png(honest, 10**6, limit).startswith(b"\x89PNG")
+    with pytest.raises(avif.AvifError):
+        avif.avif_to_png(hiding, 10**6, limit)
+
+
+@pytest.mark.parametrize(
+    ("brands", "kind"),
+    [
+        (b"heic\0\0\0\0mif1heic", "HEIC"),
+        (b"mif1\0\0\0\0mif1heix", "HEIC"),
+        (b"isom\0\0\x02\0isomavc1", "a video or unknown"),
+        (b"qt  \0\0\0\0qt  ", "a video or unknown"),
+    ],
+)
+def test_others_in_the_container_of_avif_are_named(brands, kind):
+    data = struct.pack(">I", 8 + len(brands)) + b"ftyp" + brands + bytes(100)
+    with pytest.raises(BrokenImage, match=f"image is {kind}, not a JPEG, PNG, WebP, GIF or AVIF: convert it"):
+        decode_image(data)
+
+
+def with_text(**options):
+    info = PngImagePlugin.PngInfo()
+    for number in range(options.pop("count", 1)):
+        getattr(info, options.get("kind", "add_text"))(
+            f"k{number}", "x" * options["length"], zip=options["zip"]
+        )
+    return saved(scene(), pnginfo=info)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        with_text(length=5_000_000, zip=True),
+        with_text(length=5_000_000, zip=False),
+        with_text(length=5_000_000, zip=True, kind="add_itxt"),
+        with_text(length=1_000_000, zip=True, count=80),
+        saved(scene(), icc_profile=b"x" * 5_000_000),
+        saved(scene())[:-12] + b"\0\0\0\x04tEXtk\0abSUMS" + saved(scene())[-12:],
+        saved(scene())[:33] + b"\0\0\0\x04tEXtk\0abSUMS" + saved(scene())[33:],
+    ],
+    ids=["zTXt", "tEXt", "iTXt", "many", "profile", "damaged behind", "damaged before"],
+)
+def test_text_and_profiles_cost_no_png(data):
+    assert 0 == far(decode_image(saved(scene())).pixels, decode_image(data).pixels)
+
+
+def test_text_does_not_lift_the_limit_of_pixels():
+    header = huge_png(8000, 6000)
+    text = with_text(length=5_000_000, zip=True)
+    start = text.index(b"zTXt") - 4
+    with pytest.raises(BrokenImage, match=r"8000 x 6000 pixels; at most 40000000"):
+        decode_image(header[:33] + text[start:])
+
+
+def test_sixteen_bits_a_channel():
+    """8 bits are kept of a PNG's 16; written by hand, since Pillow writes none."""
+    rows = (b"\0" + struct.pack(">3H", 0xDC00, 0x1400, 0x1E00) * 40) * 40
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", 40, 40, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    )
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in chunks
+    )
+    assert far(np.full((224, 224, 3), RED), decode_image(data).pixels) < 1
+
+
 def test_a_picture_that_unpacks_to_a_thousand_times_its_size_is_decoded_within_bounds():
     """Below the cap of pixels a solid picture is as good as any: its memory is what the cap says."""
     for format in ("PNG", "GIF", "WEBP"):
@@ -177,10 +318,10 @@ def test_text_that_poses_as_a_picture_is_broken(head, text):
     ("data", "reason"),
     [
         (b"", "image is empty"),
-        (b"<html>404</html>", "image is not a JPEG, PNG, WebP or GIF"),
+        (b"<html>404</html>", NOT_AN_IMAGE),
         (bytes(MAX_BYTES + 1), f"image has {MAX_BYTES + 1} bytes; at most {MAX_BYTES} are accepted"),
-        (saved(scene(), "BMP"), "image is not a JPEG, PNG, WebP or GIF"),
-        (saved(scene(), "TIFF"), "image is not a JPEG, PNG, WebP or GIF"),
+        (saved(scene(), "BMP"), NOT_AN_IMAGE),
+        (saved(scene(), "TIFF"), NOT_AN_IMAGE),
     ],
 )
 def test_reasons(data, reason):
@@ -189,7 +330,7 @@ def test_reasons(data, reason):
     assert reason == str(caught.value)
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF"])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "AVIF"])
 def test_a_truncated_file_is_broken_in_one_line(format):
     data = saved(scene(), format)
     with pytest.raises(BrokenImage) as caught:

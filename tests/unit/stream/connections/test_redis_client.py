@@ -4,7 +4,7 @@ import pytest
 from redis import exceptions
 
 from stream.connections.redis_client import is_too_old, redis_faults
-from stream.errors import AccessDenied, BrokenWorker, PassingFault
+from stream.errors import AccessDenied, BrokenWorker, PassingFault, SettingsError
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,12 @@ def test_versions_before_6_2_are_too_old(version: str, too_old: bool) -> None:
         (exceptions.ReadOnlyError("a replica"), PassingFault),
         (exceptions.ResponseError("MISCONF Redis cannot write to the append-only file"), PassingFault),
         (exceptions.ResponseError("WRONGTYPE"), BrokenWorker),
+        (exceptions.MovedError("7825 127.0.0.1:27301"), SettingsError),
+        (exceptions.AskError("7825 127.0.0.1:27301"), PassingFault),
+        (exceptions.ClusterDownError("The cluster is down"), PassingFault),
+        (exceptions.ResponseError("DB index is out of range"), SettingsError),
+        (exceptions.ResponseError("SELECT is not allowed in cluster mode"), SettingsError),
+        (exceptions.ResponseError("unknown command 'HGETALL', with args beginning with:"), SettingsError),
         (exceptions.NoPermissionError("this user has no permissions"), AccessDenied),
     ],
 )

@@ -9,6 +9,7 @@ import torch
 from models.core.batch import Encoded, collate
 from training.data.batching import possible_labels
 from training.data.datasets import further, read_folder
+from training.data.image_features import image_file
 from training.errors import DataError
 
 LABELS = ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
@@ -72,3 +73,20 @@ def test_a_folder_without_the_captions_says_what_to_give(tmp_path: Path) -> None
     (tmp_path / "train.txt").write_text("Ann\tB-PER\n")
     with pytest.raises(DataError, match=r"has no captions\.blip2\.json: add it, or pass --visual none"):
         read_folder(tmp_path, "train", "captions:blip2")
+
+
+@pytest.mark.parametrize(
+    ("asked", "there"),
+    [
+        ("17_06_7.jpg", "17_06_7.jpg"),
+        ("17_06_7", "17_06_7.jpg"),
+        ("17_06_7.jpg", "17_06_7.png"),
+        ("17.06.7", "17.06.7.jpeg"),
+        ("a.JPG", "a.jpg"),
+        ("caf\xe9.jpg", "cafe\u0301.jpg"),
+        ("7.jpg", "7.jpg.jpg"),
+    ],
+)
+def test_an_image_is_found_with_and_without_its_ending(tmp_path: Path, asked: str, there: str) -> None:
+    (tmp_path / there).write_bytes(b"")
+    assert there == image_file(tmp_path, asked).name

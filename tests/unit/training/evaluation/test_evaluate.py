@@ -85,6 +85,90 @@ def test_captions_are_found_by_image_id(arguments: list[str], tmp_path: Path) ->
     assert 1 == report([*arguments, "--captions", str(tmp_path / "captions.json")])["posts_with_image_words"]
 
 
+@pytest.mark.parametrize("name", ["1.jpg", "1.PNG", "1.jpeg", "1.webp", "1"])
+def test_an_image_id_may_be_the_name_of_its_file(arguments: list[str], tmp_path: Path, name: str) -> None:
+    (tmp_path / "valid.txt").write_text(CONLL.replace("IMGID:1", f"IMGID:{name}"))
+    given = report([*arguments, "--captions", str(tmp_path / "captions.json")])
+    assert 1 == given["posts_with_image_words"]
+    (tmp_path / "captions.json").write_text(json.dumps({name: "a hockey player"}))
+    assert given == report([*arguments, "--captions", str(tmp_path / "captions.json")])
+
+
+def test_missing_images_are_reported(
+    arguments: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "images" / "1.jpg")
+    report([*arguments, "--images", str(tmp_path / "images")])
+    assert ["the images of 1 of 2 posts are missing, such as 2.jpg"] == [
+        message.partition(": ")[2] for message in caplog.messages
+    ]
+
+
+PEOPLE = "Toronto\tB-person\nwon\tO\n\nin\tO\nRiga\tB-location\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "lacking"),
+    [
+        (PEOPLE, "location \\(1\\), person \\(1\\)"),
+        (PEOPLE.replace("person", "Person"), "Person \\(1\\), location \\(1\\)"),
+        ("Riga\tB-GPE\nOld\tB-GPE\nTown\tI-GPE\n", "GPE \\(2\\)"),
+        ("Riga\tB-per\n", "per \\(1\\)"),
+    ],
+)
+def test_types_that_the_model_lacks_are_an_error_and_not_zero(
+    arguments: list[str], tmp_path: Path, content: str, lacking: str
+) -> None:
+    (tmp_path / "valid.txt").write_text(content)
+    with pytest.raises(
+        DataError, match=f"types {lacking}; it has LOC, MISC, ORG, PER. Map them, e.g. --rename"
+    ):
+        report(arguments)
+
+
+def test_renamed_types_are_scored(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "valid.txt").write_text(PEOPLE)
+    names = ["--rename", "person=PER", "--rename", "location=LOC"]
+    renamed = report([*arguments, *names])
+    (tmp_path / "valid.txt").write_text(PEOPLE.replace("person", "PER").replace("location", "LOC"))
+    assert renamed == report(arguments)
+
+
+def test_a_type_can_be_dropped(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "valid.txt").write_text(PEOPLE)
+    scores = report([*arguments, "--rename", "person=PER", "--rename", "location=O"])["scores"]
+    assert isinstance(scores, dict)
+    assert 1 == scores["overall"]["support"]
+
+
+def test_some_types_that_the_model_lacks_count_as_missed_and_are_reported(
+    arguments: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "valid.txt").write_text(PEOPLE.replace("person", "PER"))
+    scores = report(arguments)["scores"]
+    assert isinstance(scores, dict)
+    assert 2 == scores["overall"]["support"]
+    [message] = caplog.messages
+    assert message.startswith("the model does not have the types location (1); it has LOC, MISC, ORG, PER.")
+    assert message.endswith("they count as missed")
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["animal=MISC"], "--rename animal: the file does not have that type; it has location, person"),
+        (["person=HUMAN"], "the model does not have HUMAN; it has LOC, MISC, ORG, PER"),
+    ],
+)
+def test_names_that_fit_neither_side(
+    arguments: list[str], tmp_path: Path, names: list[str], told: str
+) -> None:
+    (tmp_path / "valid.txt").write_text(PEOPLE)
+    with pytest.raises(DataError, match=told):
+        report([*arguments, *(part for name in names for part in ("--rename", name))])
+
+
 def test_random_images_need_a_folder(arguments: list[str]) -> None:
     result = CliRunner().invoke(evaluate, [*arguments, "--random-images", "1"])
     assert 2 == result.exit_code
