@@ -61,24 +61,28 @@ def _plain(character: str) -> str:
 
 _APOSTROPHES = {"\u02bb": "’", "\u02bc": "’"}
 """Modifier letters that are typed as apostrophes: Hawaiʻi, Oʼahu."""
-_COMPATIBLE = {
-    character: plain
-    for first, last in _RANGES
-    for character in map(chr, range(first, last + 1))
-    if (plain := _plain(character)) != character
-} | {"\u2800": " ", **_APOSTROPHES}
+_COMPATIBLE = (
+    {
+        character: plain
+        for first, last in _RANGES
+        for character in map(chr, range(first, last + 1))
+        if (plain := _plain(character)) != character
+    }
+    | dict.fromkeys("\x1c\x1d\x1e\x1f\u2800", " ")
+    | _APOSTROPHES
+)
 _SMALL_CAPITALS = "".join(
     character for character in _COMPATIBLE if "SMALL CAPITAL" in unicodedata.name(character, "")
 )
 _BORROWED = {"ғ": "f", "ǫ": "q"}
 """Letters of other alphabets that stand in for small capitals which Unicode lacks."""
 
-_NAMED = r"(?:amp|lt|gt|quot|nbsp|copy|reg)(?![A-Za-z0-9=;])"
+_NAMED = r"(?:amp|lt|gt|quot|nbsp|copy|reg|shy|laquo|raquo)(?![A-Za-z0-9=;])"
 _CONTROL = "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufff9-\ufffb"
 _COMPATIBLE_CLASS = "[" + "".join(map(re.escape, _COMPATIBLE)) + "]"
 _SPECIAL = regex.compile(
     rf"""
-      (?P<emoji>(?!{_COMPATIBLE_CLASS}(?!\ufe0f))(?=[\p{{Extended_Pictographic}}\p{{RI}}])\X|[\d\#*]\ufe0f?\u20e3)
+      (?P<emoji>\p{{RI}}{{1,2}}|(?!{_COMPATIBLE_CLASS}(?!\ufe0f))(?=\p{{Extended_Pictographic}})\X|[\d\#*]\ufe0f?\u20e3)
     | (?P<invisible>[\p{{Default_Ignorable_Code_Point}}{_CONTROL}]+)
     | (?P<entity>&(?:amp;)*(?:\#(?:\d{{1,7}}|[xX][0-9a-fA-F]{{1,6}});?|[A-Za-z][A-Za-z0-9]{{1,31}};|{_NAMED}))
     | (?P<compatible>{_COMPATIBLE_CLASS})
@@ -87,7 +91,8 @@ _SPECIAL = regex.compile(
     regex.VERBOSE,
 )
 _INVISIBLE = regex.compile(rf"[\p{{Default_Ignorable_Code_Point}}{_CONTROL}]+")
-_PLAIN = re.compile(r"[^&\x00-\x08\x0e-\x1b\x7f]*")
+_ESCAPED_AGAIN = re.compile("&(?:amp;)+(?=.)")
+_PLAIN = re.compile(r"[^&\x00-\x08\x0e-\x1f\x7f]*")
 """ASCII that is read as it is."""
 
 
@@ -147,6 +152,7 @@ def _seen(kind: str, found: str) -> str:
 
 def _unescaped(entity: str) -> str:
     """An entity's characters; an unknown one is read as it is."""
+    entity = _ESCAPED_AGAIN.sub("&", entity)
     while (seen := html.unescape(entity)) != entity:
         entity = seen
     plain = "".join(_COMPATIBLE.get(character, character) for character in seen)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import regex
 
-from models.text.addresses import CASHTAG, EMAIL, HANDLE, HASHTAG, LISTS, NUMBER_TAG, URL
+from models.text.addresses import CASHTAG, EMAIL, HANDLE, HASHTAG, LISTS, NO_KEYCAP, NUMBER_TAG, SCHEME, URL
 from models.text.names import POSSESSIVE_NAMES, is_compound
 from models.text.reading import LINE_ENDS, Reading, read
 
@@ -89,21 +89,23 @@ _SHARED = {"Latin": "µ", "Arabic": "\u0640"}
 """Letters that Unicode gives to no script, by the one that they are written in."""
 _KNOWN = "".join(rf"\p{{{script}}}" for script in (*_SPACED, *_UNSPACED))
 _CLITIC = r"['’](?:s|m|d|t|re|ve|ll)(?![\p{Latin}\p{N}_])"
-_INNER = r"\p{M}\p{N}_\u200c\u200d"
+_INNER = r"\p{Mn}\p{Mc}\u0488\u0489\p{N}_\u200c\u200d"
+_JOINT = rf"[-‐‑&](?=\w)(?!{SCHEME}|www\.)"
+_WORD_END = rf"(?<!_){NO_KEYCAP}"
 
 
 def _word(script: str) -> str:
     """Words of a script, with digits; also joined by an apostrophe, a hyphen or `&`."""
     letters = rf"\p{{{script}}}{_SHARED.get(script, '')}"
     run = rf"[{letters}{_INNER}]"
-    return rf"[\p{{N}}_]*[{letters}]{run}*(?:(?:(?!{_CLITIC})['’]|[-‐‑&](?=\w)){run}+)*"
+    return rf"(?:\p{{N}}[\p{{N}}_]*)?[{letters}]{run}*(?:(?:(?!{_CLITIC})['’]|{_JOINT}){run}+)*{_WORD_END}"
 
 
 _WORDS = "|".join(
     [
         *map(_word, _SPACED),
         *(rf"[\p{{{script}}}\p{{M}}\u30fc\uff70]+" for script in _UNSPACED),
-        rf"[{_INNER}]+(?:[-‐‑&](?=\w)[\p{{Latin}}{_INNER}]+)*",
+        rf"[{_INNER}]+(?:{_JOINT}[\p{{Latin}}{_INNER}]+)*{NO_KEYCAP}",
         rf"(?:(?![\p{{Han}}{_KNOWN}])[\p{{L}}{_INNER}])+",
     ]
 )
@@ -117,14 +119,19 @@ _TOKEN = regex.compile(
     | (?P<HASHTAG>{HASHTAG})
     | (?P<NUMBER_TAG>{NUMBER_TAG})
     | (?P<CASHTAG>{CASHTAG})
-    | (?P<EMOJI>(?![©®™](?!\ufe0f))(?=[\p{{Extended_Pictographic}}\p{{RI}}])\X|[\d\#*]\ufe0f?\u20e3)
+    | (?P<EMOJI>
+        \p{{RI}}{{1,2}}
+      | (?![©®™](?!\ufe0f))(?=\p{{Extended_Pictographic}})\X
+      | [\d\#*]?\ufe0f?\u20e3
+      | \p{{Emoji_Modifier}}
+      )
     | (?P<WORD>
         \p{{Han}}                                # no spaces to cut at: one ideograph
       | {_CLITIC}
       | [!-/:-@\[-^`{{-~“”…](?!\p{{M}})        # most punctuation marks
       | (?:\p{{L}}\.){{2,}}                      # U.S.
       | \d+(?:[.,:/]\d+)+                        # 3.5, 10:30
-      | (?=\p{{L}}+['’]s)(?:{POSSESSIVE_NAMES})
+      | (?=\p{{L}}{{1,16}}['’]s)(?:{POSSESSIVE_NAMES})
       | {_WORDS}
       | (?!\s)\X                                 # any other mark
       )

@@ -1,5 +1,7 @@
 """The tokenizer cuts as the Twitter sets do, and never loses where a token stands."""
 
+from time import process_time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -135,3 +137,67 @@ def test_names_that_end_in_s(text: str, expected: list[str]) -> None:
 
 def test_a_number_is_no_hashtag() -> None:
     assert ["4ever"] == hashtags_in(["#", "1", "#2024", "#4ever"])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("_Joe Biden_", ["_", "Joe", "Biden", "_"]),  # Markdown
+        ("__London__ snake_case", ["__", "London", "__", "snake_case"]),
+        ("東京_Paris_", ["東", "京", "_", "Paris", "_"]),
+        ("T_T 1_000", ["T_T", "1_000"]),
+        ("London\x1eParis\x1c", ["London", "Paris"]),  # information separators
+        ("London&shy &laquo", ["London", "«"]),
+        ("&amp;amp;lt;b &amp;amp;", ["<", "b", "&"]),
+    ],
+)
+def test_what_surrounds_a_word(text: str, words: list[str]) -> None:
+    assert [token.seen for token in tokenize(text)] == words
+
+
+@pytest.mark.parametrize(
+    ("text", "emoji"),
+    [
+        ("Ob1\ufe0f\u20e3am", ["1\ufe0f\u20e3"]),
+        ("#London1\u20e3", ["1\u20e3"]),
+        ("Obama\u20e3", ["\u20e3"]),
+        ("in\U0001f3fd London \U0001f3fd", ["\U0001f3fd", "\U0001f3fd"]),
+        ("🇺🇸🇬🇧🇺", ["🇺🇸", "🇬🇧", "🇺"]),
+    ],
+)
+def test_parts_of_emoji_are_emoji(text: str, emoji: list[str]) -> None:
+    assert [token.text for token in tokenize(text) if token.kind is Kind.EMOJI] == emoji
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "url"),
+    [
+        ("London-https://t.co/x", ["London", "-"], "https://t.co/x"),
+        ("Obama&https://t.co/x", ["Obama", "&"], "https://t.co/x"),
+        ("Obama.https://t.co/x", ["Obama", "."], "https://t.co/x"),
+        ("A&www.x.com/London", ["A", "&"], "www.x.com/London"),
+    ],
+)
+def test_a_url_joined_to_a_word_is_not_part_of_it(text: str, before: list[str], url: str) -> None:
+    *words, last = tokenize(text)
+    assert ([token.text for token in words], last.text, last.kind) == (before, url, Kind.URL)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *(".", "-", ":", "%", "+", "東"),
+        *("あア", "1あ", "a..", "a+", "a%", "éa.", "🇺🇸", "a-", "a@"),
+        *("a.", "mailto:", "mailto:a@b.co?"),
+    ],
+)
+def test_cost_is_linear_in_the_length(unit: str) -> None:
+    begun = process_time()
+    tokenize(unit * (40_000 // len(unit)))
+    assert process_time() - begun < 4
+
+
+def test_an_entity_escaped_very_often_costs_little() -> None:
+    begun = process_time()
+    assert [token.seen for token in tokenize("&" + "amp;" * 100_000 + "quot;")] == ['"']
+    assert process_time() - begun < 4
