@@ -23,7 +23,7 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "receipt": (Receipt, "topic:partition of the origin"),
 }
 """Name -> (class, the record's key)."""
-LATER = {"receipt": {"group"}}
+LATER = {"receipt": {"group", "reason"}}
 """Fields that records of an earlier schema, which are still on the topic, do not have."""
 DEAD_HEADERS = {
     "topic": "topic that the post was read from",
