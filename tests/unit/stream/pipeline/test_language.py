@@ -1,6 +1,7 @@
 """Posts in languages that are not wanted are told from others, by `lang` or by their text."""
 
 import contextlib
+import time
 
 import orjson
 import pytest
@@ -135,6 +136,18 @@ def test_what_is_the_same_in_all_languages_is_removed(text: str, expected: str) 
 def test_the_length_of_a_text_does_not_matter() -> None:
     assert not wants(GERMAN * 1500)
     assert 500 >= len(prose(GERMAN * 1500))
+
+
+@pytest.mark.parametrize(
+    "pattern", ["@", "a-", "a.", "-", "a@", ".", "&", "#", "aa", "www.", "a@.", "@a.", "😀"]
+)
+def test_no_text_takes_long(pattern: str) -> None:
+    """Text that nearly matches a pattern everywhere: less than 100 ms each."""
+    text = pattern * (2000 // len(pattern))
+    began = time.process_time()
+    for _ in range(10):
+        wants(text)
+    assert 1 > time.process_time() - began
 
 
 def test_of_the_sample_posts_those_in_other_languages_are_not_wanted() -> None:
