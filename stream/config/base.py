@@ -21,6 +21,13 @@ def _unset(value: Any) -> Any:
 OptionalPath = Annotated[Path | None, BeforeValidator(_unset)]
 
 
+def split_names(value: Any) -> Any:
+    """Names as the environment and flags write them: one text, with commas."""
+    if isinstance(value, str):
+        return [name.strip() for name in value.split(",") if name.strip()]
+    return value
+
+
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 

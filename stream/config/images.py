@@ -1,7 +1,7 @@
 """Settings of fetching images by URL."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import (
     AfterValidator,
@@ -10,14 +10,7 @@ from pydantic import (
     PlainSerializer,
 )
 
-from stream.config.base import Section
-
-
-def _split(value: Any) -> Any:
-    """Names as the environment and flags write them: one text, with commas."""
-    if isinstance(value, str):
-        return [name.strip() for name in value.split(",") if name.strip()]
-    return value
+from stream.config.base import Section, split_names
 
 
 def _host(name: str) -> str:
@@ -28,7 +21,7 @@ def _host(name: str) -> str:
 
 HostName = Annotated[str, AfterValidator(_host)]
 Names = Annotated[
-    tuple[HostName, ...], BeforeValidator(_split), PlainSerializer(",".join, when_used="json")
+    tuple[HostName, ...], BeforeValidator(split_names), PlainSerializer(",".join, when_used="json")
 ]  # as one text, so that a worker's environment can carry it
 
 

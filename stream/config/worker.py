@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from models import DEFAULT_POINTER
 from stream.config.base import OptionalPath, Section, bad
+from stream.config.languages import Languages
 
 SHORTEST_TOKEN = 16
 """Characters: a shorter token can be guessed over a network."""
@@ -30,6 +31,10 @@ class Worker(Section):
     """Name for static membership in the group; empty for none. Each worker needs a different name."""
     images_root: OptionalPath = None
     """Directory of images given as `{"path"}`, shared by all workers. Without it, such images are skipped."""
+    languages: Languages = ("en",)
+    """Languages that are tagged, as ISO 639 codes such as `en`; `["*"]` for all. A post in another language is skipped:
+    it gets a receipt without mentions. Its `lang` decides, otherwise its text if that is long enough to tell. The
+    included checkpoints know English only."""
     max_batch_tokens: int = Field(4096, ge=16)
     """Maximum number of tokens in a batch, without padding."""
     max_batch_images: int = Field(32, ge=1)

@@ -109,7 +109,8 @@ def _own_folder(say: Say) -> Iterator[Path]:
 
 
 def _own_settings(settings: Settings, folder: Path) -> Settings:
-    """Two workers over eight partitions on free ports; the user chooses model and device."""
+    """Two workers over eight partitions on free ports; the user chooses model and device. Samples in all languages are
+    tagged."""
     kafka_port = free_port(consecutive=2)
     local = Local(
         directory=folder,
@@ -119,7 +120,9 @@ def _own_settings(settings: Settings, folder: Path) -> Settings:
         workers=2,
         metrics_port=0,
     )
-    worker = settings.worker.model_copy(update={"images_root": SAMPLES, "metrics_port": 0})
+    worker = settings.worker.model_copy(
+        update={"images_root": SAMPLES, "metrics_port": 0, "languages": ("*",)}
+    )
     return Settings(kafka=Kafka(partitions=8), worker=worker, local=local)
 
 

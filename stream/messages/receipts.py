@@ -10,6 +10,10 @@ DEFAULT_GROUP = "trimod"
 """The group of receipts of schema 1, which do not name it."""
 
 
+SkipReason = Literal["language"]
+"""Why a post was not tagged: it is in a language that `worker.languages` does not contain."""
+
+
 class ReceiptMention(Record):
     event_id: str
     type: str
@@ -45,3 +49,5 @@ class Receipt(Record):
     tagged_at: int
     """Epoch milliseconds at which the worker tagged the post."""
     mentions: tuple[ReceiptMention, ...] = Field(strict=False)
+    reason: SkipReason | None = None
+    """Why the post was not tagged; absent or null if it was."""

@@ -23,7 +23,7 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "receipt": (Receipt, "topic:partition of the origin"),
 }
 """Name -> (class, the record's key)."""
-ADDED_LATER = {"entity": {"start_utf8", "end_utf8", "tagged_at", "lang"}, "receipt": {"group"}}
+ADDED_LATER = {"entity": {"start_utf8", "end_utf8", "tagged_at", "lang"}, "receipt": {"group", "reason"}}
 """Record -> fields that were added later: optional, because older records are still on the topic. A new optional field
 leaves the number in `schema` as it is; a removed or changed one raises it."""
 DEAD_HEADERS = {

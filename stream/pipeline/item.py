@@ -15,7 +15,7 @@ from stream.errors import BadPost
 from stream.images.loader import Fetched
 from stream.kafka.publisher import OutgoingRecord
 from stream.messages.posts import Post, decode_post
-from stream.messages.receipts import Origin, Receipt
+from stream.messages.receipts import Origin, Receipt, SkipReason
 from stream.pipeline.model import ActiveModel, Model, PreparedPost, Tagged
 from stream.pipeline.partition import Partition
 from stream.pipeline.records import dead_record, now, tagged_records
@@ -54,13 +54,14 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class ProcessedPost:
-    """The outcome of a post: what to send and what to count. It is a dead letter if `error` is set. Without records it
-    is not a post: the offsets up to it are passed."""
+    """The outcome of a post: what to send and what to count. It is a dead letter if `error` is set, and was not tagged
+    for the reason `skipped`. Without records it is not a post: the offsets up to it are passed."""
 
     work: Work
     records: Sequence[OutgoingRecord]
     counted: CountUpdate
     error: str | None = None
+    skipped: SkipReason | None = None
 
     @property
     def offset(self) -> int:
@@ -83,7 +84,7 @@ def give_up(kafka: Kafka, model: Model, work: Work, failed: Failed) -> Processed
 
 
 def _done(work: Work, records: list[OutgoingRecord], receipt: Receipt) -> ProcessedPost:
-    return ProcessedPost(work, records, CountUpdate.of(receipt))
+    return ProcessedPost(work, records, CountUpdate.of(receipt), skipped=receipt.reason)
 
 
 def conclude(kafka: Kafka, model: Model, work: Work, outcome: Tagged | Failed) -> ProcessedPost:
@@ -94,7 +95,9 @@ def conclude(kafka: Kafka, model: Model, work: Work, outcome: Tagged | Failed) -
     assert post is not None  # only decoded posts are tagged
     created_at = work.timestamp if post.created_at is None else post.created_at
     try:
-        records, receipt = tagged_records(kafka, model, post, work.origin, created_at, outcome.mentions)
+        records, receipt = tagged_records(
+            kafka, model, post, work.origin, created_at, outcome.mentions, outcome.skipped
+        )
     except Exception as error:  # a mention that does not fit the contract costs its post, not the worker
         return give_up(kafka, model, work, Failed.of(error))
     return _done(work, records, receipt)

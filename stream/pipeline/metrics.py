@@ -48,7 +48,8 @@ class Metrics:
     def __init__(self, model: Model) -> None:
         self.registry = CollectorRegistry()
         self._posts = Counter(
-            "trimod_posts", "Finished posts: tagged, or dead with the class of the error.", ["outcome", "error"],
+            "trimod_posts", "Finished posts: tagged, skipped (error: the reason), or dead (error: its class).",
+            ["outcome", "error"],
             registry=self.registry,
         )  # fmt: skip
         self._entities = Counter(
@@ -84,6 +85,7 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
         self._posts.labels("tagged", "")
+        self._posts.labels("skipped", "language")
 
     def gauges(self, name: str, documentation: str, label: str, read: Callable[[], dict[str, float]]) -> None:
         """Register gauges, one per key of what `read` returns."""
@@ -97,7 +99,8 @@ class Metrics:
     def done(self, posts: Iterable[ProcessedPost]) -> None:
         """Count posts that are published and counted."""
         for post in posts:
-            self._posts.labels("dead" if post.error else "tagged", post.error or "").inc()
+            outcome = "dead" if post.error else "skipped" if post.skipped else "tagged"
+            self._posts.labels(outcome, post.error or post.skipped or "").inc()
             for type_, _ in post.counted.mentions:
                 self._entities.labels(type_).inc()
 

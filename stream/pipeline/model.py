@@ -8,6 +8,7 @@ from models.core.errors import CheckpointError
 from models.core.post import Mention, Post
 from models.vision.decoding import Picture
 from stream.errors import FailedOnPost
+from stream.messages.receipts import SkipReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,10 @@ AnyTagger = PostTagger[Any]
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """A post's mentions, each with its canonical form."""
+    """A post's mentions, each with its canonical form. None if the post was skipped, for the reason `skipped`."""
 
     mentions: list[tuple[Mention, str]]
+    skipped: SkipReason | None = None
 
 
 def tag_prepared(tagger: AnyTagger, batch: Sequence[PreparedPost]) -> list[Tagged]:

@@ -12,7 +12,7 @@ from stream.kafka.publisher import OutgoingRecord
 from stream.messages.base import encode
 from stream.messages.events import entity_event
 from stream.messages.posts import Post
-from stream.messages.receipts import Origin, Receipt, ReceiptMention
+from stream.messages.receipts import Origin, Receipt, ReceiptMention, SkipReason
 from stream.pipeline.model import Model
 from stream.pipeline.tagging import Failed
 
@@ -27,9 +27,10 @@ def tagged_records(
     origin: Origin,
     created_at: int,
     mentions: Sequence[tuple[Mention, str]],
+    reason: SkipReason | None = None,
 ) -> tuple[list[OutgoingRecord], Receipt]:
     """The records of a tagged post, and its receipt. It counts under the time `created_at`, in epoch
-    milliseconds; `mentions` come with their canonical forms."""
+    milliseconds; `mentions` come with their canonical forms. A skipped post has none, but a `reason`."""
     tagged_at = now()
     events = [
         entity_event(post, mention, canonical, created_at, model.name, model.version, tagged_at)
@@ -47,6 +48,7 @@ def tagged_records(
             ReceiptMention(event_id=event.event_id, type=event.type, canonical=event.canonical)
             for event in events
         ),
+        reason=reason,
     )
     records = [
         OutgoingRecord(kafka.entities_topic, f"{event.type}:{event.canonical}".encode(), encode(event))

@@ -26,6 +26,7 @@ from stream.images.url_fetcher import ImageUrls
 from stream.pipeline.batcher import Batcher
 from stream.pipeline.item import ProcessedPost, Work, admit, conclude
 from stream.pipeline.journal import Journal
+from stream.pipeline.language import LanguageFilter
 from stream.pipeline.metrics import Metrics
 from stream.pipeline.model import ActiveModel, PreparedPost, Tagged
 from stream.pipeline.partition import Partition
@@ -75,6 +76,7 @@ class Pipeline:
         self._downloads: set[asyncio.Task[None]] = set()
         self._to_prepare: asyncio.Queue[Work] = asyncio.Queue(2 * HANDFUL)
         worker = settings.worker
+        self._languages = LanguageFilter(worker.languages)
         self._batcher: Batcher[Work] = Batcher(worker.max_batch_tokens, worker.max_batch_images)
         self._cpu = ThreadPoolExecutor(PREPARERS, thread_name_prefix="prepare")
         self._decode_pool = WatchedPool(self._cpu, activity, "decoding an image")
@@ -124,7 +126,7 @@ class Pipeline:
             await self._to_prepare.put(work)
 
     def _admit(self, work: Work) -> bool:
-        """Whether it is a valid post that does not kill workers."""
+        """Whether it is a valid post to be tagged: it does not kill workers, and is in a wanted language."""
         refused = self._suspects.killed_by(work)
         admitted = refused or admit(work)
         if isinstance(admitted, Failed):
@@ -132,6 +134,9 @@ class Pipeline:
             return False
         work.post = admitted
         self._metrics.fields(admitted)
+        if not self._languages.wants(admitted):
+            self._finish(work, Tagged([], skipped="language"))
+            return False
         return True
 
     async def _download(self, work: Work) -> None:

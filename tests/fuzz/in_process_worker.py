@@ -21,6 +21,7 @@ from stream.images.outcomes import HOST_AWAY, NotFetched
 from stream.images.url_policy import UrlRules
 from stream.pipeline.batcher import Batcher
 from stream.pipeline.item import Work, admit, conclude
+from stream.pipeline.language import LanguageFilter
 from stream.pipeline.model import ActiveModel, Tagged
 from stream.pipeline.preparing import prepare_post
 from stream.pipeline.tagging import Failed, tag_batch
@@ -72,6 +73,7 @@ class Line:
     def __init__(self, tagger: Tagger) -> None:
         self._active = ActiveModel(tagger)
         self._settings = Settings()
+        self._languages = LanguageFilter(self._settings.worker.languages)
         self._busy = ActivityTracker(time.monotonic)
         self._rules = UrlRules(self._settings.fetch.hosts)
         self._partition: Any = SimpleNamespace(id=TopicPartition("posts", 0))
@@ -96,6 +98,7 @@ class Line:
                 passing.failed = admitted
             else:
                 work.post = admitted
+                self._languages.wants(admitted)  # all are tagged: it must only not break
                 self._prepare(passing)
         except Exception:
             passing.result.problem = traceback.format_exc()

@@ -62,7 +62,7 @@ def settings(kafka: Kafka, redis_url: str, tmp_path: Path) -> Settings:
     return Settings(
         kafka=kafka,
         redis=Redis(url=redis_url, prefix=kafka.group),
-        worker=Worker(device="cpu", threads=1),
+        worker=Worker(device="cpu", threads=1, languages=("*",)),
         local=Local(directory=tmp_path / "local", metrics_port=0),
     )
 

@@ -37,7 +37,7 @@ def settings(directory: Path, images: Path) -> Settings:
     port = free_port(consecutive=2)
     return Settings(
         kafka=Kafka(session_timeout=6.0),
-        worker=Worker(device="cpu", threads=1, images_root=images.resolve()),
+        worker=Worker(device="cpu", threads=1, languages=("*",), images_root=images.resolve()),
         local=Local(directory=directory, kafka_port=port, redis_port=free_port(), metrics_port=0),
     )
 

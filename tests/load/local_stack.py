@@ -136,7 +136,9 @@ def _child(child: Child, port: int, arguments: Sequence[str]) -> Child:
 def _settings(directory: Path, worker: dict[str, object]) -> Settings:
     return Settings(
         kafka=Kafka(session_timeout=6.0),
-        worker=Worker.model_validate({"device": "cpu", "threads": 1, "image_cache": 256, **worker}),
+        worker=Worker.model_validate(
+            {"device": "cpu", "threads": 1, "languages": "*", "image_cache": 256, **worker}
+        ),
         fetch=Fetch(hosts=(URL_HOST,), allow_http=True, cache=64),
         local=Local(
             directory=directory,

@@ -146,6 +146,7 @@ def _settings(directory: Path, bootstrap_servers: str, redis_url: str) -> Settin
         worker=Worker(
             device="cpu",
             threads=1,
+            languages=("*",),  # its posts are in none
             max_batch_tokens=BATCH_TOKENS,
             stall_limit=STALL_LIMIT,
             hang_limit=HANG_LIMIT,

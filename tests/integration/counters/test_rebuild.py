@@ -50,6 +50,7 @@ def make_receipts(count: int, topic_id: str = "uuid") -> list[Receipt]:
                 created_at=now - rng.randrange(5_000_000),
                 tagged_at=now + number,
                 mentions=mentions,
+                reason=None if mentions or number % 2 else "language",
             )
         )
     return receipts

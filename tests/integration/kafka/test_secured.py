@@ -129,7 +129,7 @@ def fresh(world: World, link: str, tmp_path: Path, **worker: Any) -> Settings:
     return Settings(
         kafka=kafka,
         redis=Redis(**world.redis_link(), prefix="trimod"),
-        worker=Worker(device="cpu", threads=1, **worker),
+        worker=Worker(device="cpu", threads=1, languages=("*",), **worker),
         local=Local(directory=tmp_path / "local", metrics_port=0),
     )
 
