@@ -20,8 +20,8 @@ from functools import cache
 from typing import Any
 
 import regex
-from models.core.post_json import Post
 
+from models.posts.post_json import Post
 from stream.config.languages import ANY, codes
 
 SURE = 0.4

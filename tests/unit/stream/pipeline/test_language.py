@@ -5,8 +5,8 @@ import time
 
 import orjson
 import pytest
-from models.core.post_json import Post
 
+from models.posts.post_json import Post
 from stream.config.base import ROOT
 from stream.pipeline.language import LanguageFilter, prose
 
