@@ -270,7 +270,7 @@ def test_labels_with_images_of_another_folder_are_not_continued(
 ) -> None:
     out = tmp_path / "train.txt"
     run(posts, "--checkpoint", checkpoint, "--out", out)
-    with pytest.raises(DataError, match="of other posts or images"):
+    with pytest.raises(DataError, match="to other posts or images"):
         run(posts, "--checkpoint", checkpoint, "--out", out, "--images-root", tmp_path / "images")
 
 
