@@ -32,7 +32,7 @@ MIN_LETTERS = 12
 """Letters that a text needs, where a letter of a script other than Latin counts twice, and Han, kana and Hangul three
 times."""
 MAX_CHARACTERS = 500
-"""Characters that are read: enough to tell, and it bounds the time (about 0.4 ms)."""
+"""Characters that are read: enough to tell, and it bounds the time (0.2 ms for a tweet, at most 1 ms)."""
 NO_EVIDENCE = frozenset(("zxx", "pcm"))
 """Labels that never count against a text: "not a language", and Nigerian Pidgin, as which English slang is seen."""
 
@@ -91,7 +91,7 @@ def _weight(text: str) -> int:
 
 @cache
 def _detector() -> Any:
-    """py3langid's identifier; about 95 MB."""
+    """py3langid's identifier: about 60 MB beside a tagger, loaded in one second."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
