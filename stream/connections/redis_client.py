@@ -135,7 +135,8 @@ def redis_faults(url: str) -> Iterator[None]:
     except exceptions.MovedError as error:
         raise SettingsError(
             f"bad setting 'redis.url': {address(url)} is a node of a Redis Cluster that does not have our keys "
-            f"(hash slot {error.slot_id}, from redis.prefix). Set it to the node that has them, now {error.host}:{error.port}"
+            f"(hash slot {error.slot_id}, from redis.prefix). Set it to the node that has them, now "
+            f"{error.host}:{error.port}"
         ) from error
     except exceptions.AskError as error:
         raise PassingFault(
