@@ -13,7 +13,7 @@ from stream.local.server import LOOPBACK
 
 ASK_EVERY = 1.0
 """Seconds between two requests to one worker."""
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after its start until the reason is reported why a worker is not ready."""
 TIMEOUT = 0.5
 """Seconds for an answer."""

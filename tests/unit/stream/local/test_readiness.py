@@ -122,13 +122,13 @@ def test_why_a_worker_is_not_ready_is_reported_once_after_some_time(
     assert [] == news(found, clock)
     worker.age = PATIENCE + 1
     expected = reason if isinstance(body, dict) else "the worker is starting"
-    assert [f"worker 0 is not ready after 31 s: {expected} (log: w.log)"] == news(found, clock)
+    assert [f"worker 0 is not ready after 61 s: {expected} (log: w.log)"] == news(found, clock)
     assert [] == news(found, clock)
 
 
 def test_a_worker_that_does_not_listen_yet_is_loading() -> None:
     found, clock = readiness(child(age=PATIENCE + 1), 0)
-    assert ["worker 0 is not ready after 31 s: it is loading (log: w.log)"] == news(found, clock)
+    assert ["worker 0 is not ready after 61 s: it is loading (log: w.log)"] == news(found, clock)
 
 
 def test_workers_are_not_asked_all_the_time(health: Health) -> None:
