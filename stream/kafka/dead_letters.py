@@ -6,15 +6,17 @@ ID of a dead letter is its position in the dead-letter topic, `PARTITION:OFFSET`
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kafka import TopicPartition
+from models.core.post_json import read_fields
 
-from models.core.errors import TrimodError
+from models.core.errors import BadPost, TrimodError
 from stream.config.kafka import Kafka
 from stream.kafka.reader import TopicReader, open_topic
 from stream.kafka.sender import open_sender
+from stream.messages.posts import decode_post
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,34 @@ def replay(kafka: Kafka, letters: Iterable[DeadLetter]) -> int:
             f"not sent back: {len(sender.failures)} dead letters; first failure: {name}: {reason}"
         )
     return sender.sent
+
+
+def corrected(letter: DeadLetter, value: bytes) -> DeadLetter:
+    """`letter` with a corrected post, to be sent to the same topic under the same key.
+
+    Raises TrimodError if `value` is not a post, or has another id than the original, if that can be read: a post with
+    another id is another post.
+    """
+    try:
+        post = decode_post(value)
+    except BadPost as error:
+        raise TrimodError(f"not sent back: the corrected post is still invalid: {error}") from None
+    before = _post_id(letter.value)
+    if before not in (None, post.id):
+        raise TrimodError(
+            f"not sent back: the corrected post has the id {post.id!r}, and dead letter {letter.name} has {before!r}: "
+            "keep the id (use `trimod ingest` for another post)"
+        )
+    return replace(letter, value=value, size=len(value))
+
+
+def _post_id(value: bytes | None) -> str | None:
+    """The id in the bytes of a bad post; None if it cannot be read."""
+    try:
+        found = read_fields(value or b"").get("id")
+    except BadPost:
+        return None
+    return str(found) if isinstance(found, str | int) and str(found) else None
 
 
 def all_dead(kafka: Kafka) -> Iterator[DeadLetter]:

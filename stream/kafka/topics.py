@@ -1,6 +1,7 @@
 """Creates missing topics, and describes the four topics and their Kafka UUIDs.
 
-Existing topics are not changed, with any number of partitions: they belong to the operator. Every call has a time
+Existing topics are not changed, with any number of partitions: they belong to the operator, who can add partitions
+(stream/kafka/topic_layout.py). Every call has a time
 limit. If a broker does not answer, the PassingFault contains its address.
 """
 
@@ -83,7 +84,8 @@ def admin_client(kafka: Kafka) -> Iterator[KafkaAdminClient]:
         client.close()
 
 
-def _describe(client: KafkaAdminClient, names: Sequence[str]) -> list[dict[str, Any]]:
+def describe(client: KafkaAdminClient, names: Sequence[str]) -> list[dict[str, Any]]:
+    """The broker's metadata of these topics, in order; a missing one has an `error_code`."""
     found = {topic["name"]: topic for topic in client.describe_topics(list(names))}
     return [found[name] for name in names]
 
@@ -91,7 +93,7 @@ def _describe(client: KafkaAdminClient, names: Sequence[str]) -> list[dict[str, 
 def topic_uuid(kafka: Kafka, topic: str) -> str:
     """The UUID that Kafka gave the topic: it changes if the topic is deleted and recreated."""
     with admin_client(kafka) as client:
-        (found,) = _describe(client, [topic])
+        (found,) = describe(client, [topic])
     if found["error_code"]:
         raise TrimodError(
             f"no topic {topic} at {kafka.bootstrap_servers}: create it with `trimod topics --create`"
@@ -109,7 +111,7 @@ def _records(client: KafkaAdminClient, topic: dict[str, Any]) -> int:
 def describe_topics(kafka: Kafka) -> list[TopicInfo]:
     """The existing ones of the four topics, in order."""
     with admin_client(kafka) as client:
-        topics = [topic for topic in _describe(client, topic_names(kafka)) if not topic["error_code"]]
+        topics = [topic for topic in describe(client, topic_names(kafka)) if not topic["error_code"]]
         return [
             TopicInfo(
                 topic["name"], str(topic["topic_id"]), len(topic["partitions"]), _records(client, topic)
@@ -118,7 +120,8 @@ def describe_topics(kafka: Kafka) -> list[TopicInfo]:
         ]
 
 
-def _options(kafka: Kafka, name: str) -> dict[str, Any]:
+def topic_options(kafka: Kafka, name: str) -> dict[str, Any]:
+    """Partitions, replicas and configuration of one of the four topics when it is created."""
     configs = {"max.message.bytes": str(MAX_DEAD_BYTES if name == kafka.dead_topic else MAX_POST_BYTES)}
     if name in (kafka.tagged_topic, kafka.dead_topic):
         configs["retention.ms"] = "-1"  # counters are rebuilt from receipts; dead letters wait for a fix
@@ -132,11 +135,11 @@ def _options(kafka: Kafka, name: str) -> dict[str, Any]:
 def ensure_topics(kafka: Kafka) -> list[str]:
     """Create the missing ones of the four topics; returns their names once all accept records."""
     with admin_client(kafka) as client:
-        missing = [topic["name"] for topic in _describe(client, topic_names(kafka)) if topic["error_code"]]
+        missing = [topic["name"] for topic in describe(client, topic_names(kafka)) if topic["error_code"]]
         if not missing:
             return []
         answer = client.create_topics(
-            {name: _options(kafka, name) for name in missing}, raise_errors=False, wait_for_metadata=True
+            {name: topic_options(kafka, name) for name in missing}, raise_errors=False, wait_for_metadata=True
         )
         errors = {
             each["name"]: for_code(each["error_code"]) for each in answer["topics"] if each["error_code"]
@@ -144,7 +147,7 @@ def ensure_topics(kafka: Kafka) -> list[str]:
         for name, error in errors.items():
             if error is not TopicAlreadyExistsError:  # this one: another process was faster
                 raise TrimodError(f"cannot create topic {name}: {error.description}")
-        for topic in _describe(client, missing):
+        for topic in describe(client, missing):
             _records(client, topic)  # a leader is elected before it is ready: this waits until it answers
         return [name for name in missing if name not in errors]
 

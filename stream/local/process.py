@@ -13,6 +13,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+SHOWN = 200
+"""Maximum characters of a log line in a message."""
 LEASH = Path(__file__).with_name("parent_death.py")
 
 
@@ -64,12 +66,14 @@ class Child:
         return time.monotonic() - self._started_at
 
     def why_it_ended(self) -> str:
-        """One line: the signal that killed it, or its exit code and the last lines of its log."""
+        """One line: the signal that killed it, or its exit code and the last line of its log."""
         code = self.exit_code
         if code is not None and code < 0:
             return f"{self.name} was killed ({_signal_name(-code)})"
-        lines = " | ".join(self.last_lines()) or "no output"
-        return f"{self.name} exited with code {code}: {lines} (log: {self.log})"
+        (line,) = self.last_lines(1) or ["no output"]
+        line = "".join(each if each.isprintable() else " " for each in line)
+        shown = line if len(line) <= SHOWN else f"{line[:SHOWN]}..."
+        return f"{self.name} exited with code {code}: {shown} (log: {self.log})"
 
     def last_lines(self, count: int = 3) -> list[str]:
         """The last non-blank lines that this run of the process has logged."""
@@ -79,6 +83,13 @@ class Child:
             lines = log.read().decode("utf-8", "replace").splitlines()
             return [line.strip() for line in lines if line.strip()][-count:]
         return []
+
+    def output(self) -> str:
+        """The beginning of what this run of the process has logged, at most 64 kB."""
+        with contextlib.suppress(FileNotFoundError), self.log.open("rb") as log:
+            log.seek(self._log_start)
+            return log.read(64 * 1024).decode("utf-8", "replace")
+        return ""
 
     def terminate(self) -> None:
         """Send SIGTERM without waiting. Only once: a second SIGTERM makes a worker exit immediately."""

@@ -222,6 +222,50 @@ def test_dead_letters_are_listed_shown_and_sent_back_as_they_were(settings: Sett
     )
 
 
+def test_the_list_of_dead_letters_fits_80_columns(settings: Settings) -> None:
+    for number in range(12):
+        bury(settings.kafka, b"x" * 50, b"k" * 40, "social.media.posts.from.everywhere", 10**9 + number)
+    producer = KafkaProducer(bootstrap_servers=settings.kafka.bootstrap_servers)
+    message = ("message", b"post 'text' is\n\x1b[31m too long " * 9)
+    producer.send(settings.kafka.dead_topic, b"", b"", headers=[("error", b"KillsWorker" * 3), message])
+    producer.flush()
+    producer.close()
+    code, out, _ = trimod(settings, "dead", "list")
+    lines = out.splitlines()
+    assert (0, 14, True) == (code, len(lines), all(len(line) <= 80 for line in lines))
+    assert ["id", *(f"0:{number}" for number in (12, *range(12)))] == [line.split()[0] for line in lines]
+    assert "social.media.posts.\N{HORIZONTAL ELLIPSIS}  BadPost" in lines[2]
+    assert "\x1b" not in out
+
+
+def test_a_dead_letter_is_corrected_and_sent_back(settings: Settings, tmp_path: Path) -> None:
+    bad, file = b'{"id": "a", "text": 5, "x": "\xc3\xbc"}\r\n', tmp_path / "post.json"
+    bury(settings.kafka, bad, b"k", settings.kafka.posts_topic, 1)
+    bury(settings.kafka, b"\xff\0", None, settings.kafka.posts_topic, 2)
+    for name, expected in (("0:0", bad), ("0:1", b"\xff\0")):
+        command = [TRIMOD, "dead", "show", name, "--raw"]
+        done = subprocess.run(command, env=environ(settings), capture_output=True, timeout=60)
+        assert (0, expected) == (done.returncode, done.stdout)
+    for content, told in (
+        (bad, "not sent back: the corrected post is still invalid: "),
+        (b'{"id": "b", "text": "in Rome"}', "keep the id"),
+        (b"", "still invalid"),
+    ):
+        file.write_bytes(content)
+        code, out, err = trimod(settings, "dead", "replay", "0:0", "--file", str(file))
+        assert (1, "", True) == (code, out, told in err)
+    good = b'{"id": "a", "text": "in Rome"}\n'
+    file.write_bytes(good)
+    assert (0, "sent back 1 post\n", "") == trimod(settings, "dead", "replay", "0:0", "--file", str(file))
+    code, out, _ = trimod(settings, "dead", "replay", "0:1", "--file", "-", stdin=b'{"id": 7, "text": "t"}')
+    assert (0, "sent back 1 post\n") == (code, out)
+    sent = records(settings.kafka, settings.kafka.posts_topic)
+    assert {(b"k", good), (None, b'{"id": 7, "text": "t"}')} == {(each.key, each.value) for each in sent}
+    for arguments in (("--all",), ("0:0", "0:1"), ()):
+        code, _, err = trimod(settings, "dead", "replay", *arguments, "--file", str(file))
+        assert (2, True) == (code, "give its ID" in err)
+
+
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [

@@ -130,3 +130,15 @@ def test_the_signal_that_killed_a_child_is_told_in_one_line(tmp_path: Path) -> N
         time.sleep(0.02)
     child.kill()
     assert "script was killed (SIGKILL)" == child.why_it_ended()
+
+
+def test_a_long_log_is_one_short_line(tmp_path: Path) -> None:
+    """It was 300 characters of the log, of three lines."""
+    log = tmp_path / "log"
+    code = "import sys; print('one'); print('two'); sys.exit('\\x1b[31m' + 'x' * 500)"
+    child = Child("script", [sys.executable, "-c", code], log)
+    child.start()
+    while child.alive:
+        time.sleep(0.05)
+    line = "[31m" + "x" * 500
+    assert f"script exited with code 1:  {line[:199]}... (log: {log})" == child.why_it_ended()

@@ -76,7 +76,7 @@ def test_a_post_in_another_language_has_a_receipt_with_the_reason_and_is_counted
     assert ["language", None, "language", None] == [receipt["reason"] for receipt in receipts]
     assert [0, 1, 0, 5] == [len(receipt["mentions"]) for receipt in receipts]
     first = receipts[0]
-    assert ("0", "s", 5, "1") == tuple(
+    assert ("0", "s", 5000, "1") == tuple(
         first[key] for key in ("post_id", "source", "created_at", "model_version")
     )
     assert {"tagged": 2, "skipped language": 2} == finished
