@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kafka import TopicPartition
-from models.core.post_json import read_fields
 
 from models.core.errors import BadPost, TrimodError
+from models.posts.post_json import read_fields
 from stream.config.kafka import Kafka
 from stream.kafka.reader import TopicReader, open_topic
 from stream.kafka.sender import open_sender
