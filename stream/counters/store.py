@@ -182,6 +182,20 @@ class Counters:
         found = await self._read(lambda base: self.client.hgetall(f"{base}:tallies"))
         return {str(name): int(n) for name, n in found.items()}
 
+    async def newest(self, type_: str | None) -> int | None:
+        """Epoch second at which the newest bucket of a type (of any, if None) begins; None if there is no bucket."""
+
+        async def read(base: str) -> int | None:
+            found = [
+                key.removeprefix(f"{base}:").split(":", 1)
+                for key in await self.client.zrange(f"{base}:expiring", 0, -1)
+            ]
+            names = {name for name, *_ in self._buckets}
+            ends = [rest.rpartition(":") for name, rest in (each for each in found if each[0] in names)]
+            return max((int(start) for kind, _, start in ends if type_ in (None, kind)), default=None)
+
+        return await self._read(read)
+
     async def totals(self) -> dict[str, dict[str, int]]:
         """Type -> canonical -> mentions ever: everything, for checks; users need `top`."""
         return {type_: dict(rows) for type_, rows in (await self.top(None, None, None)).items()}
