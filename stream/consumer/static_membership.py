@@ -22,7 +22,7 @@ ASK_AGAIN = 1.0
 log = logging.getLogger("trimod.worker")
 
 
-class FencedInstanceIdError(kafka_errors.BrokerResponseError):
+class FencedInstanceIdError(kafka_errors.BrokerResponseError):  # type: ignore[misc]
     """The broker's error 82, for which aiokafka has no class; also raised by this file."""
 
     errno = FENCED

@@ -185,14 +185,13 @@ class Counters:
     async def newest(self, type_: str | None) -> int | None:
         """Epoch second at which the newest bucket of a type (of any, if None) begins; None if there is no bucket."""
 
+        names = {name for name, *_ in self._buckets}
+
         async def read(base: str) -> int | None:
-            found = [
-                key.removeprefix(f"{base}:").split(":", 1)
-                for key in await self.client.zrange(f"{base}:expiring", 0, -1)
-            ]
-            names = {name for name, *_ in self._buckets}
-            ends = [rest.rpartition(":") for name, rest in (each for each in found if each[0] in names)]
-            return max((int(start) for kind, _, start in ends if type_ in (None, kind)), default=None)
+            keys: list[str] = await self.client.zrange(f"{base}:expiring", 0, -1)  # type: ignore[assignment]
+            parts = (key.removeprefix(f"{base}:").partition(":") for key in keys)
+            buckets = (rest.rpartition(":") for name, _, rest in parts if name in names)
+            return max((int(start) for kind, _, start in buckets if type_ in (None, kind)), default=None)
 
         return await self._read(read)
 
