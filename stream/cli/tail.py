@@ -2,7 +2,10 @@
 
 import select
 import sys
+import unicodedata
+from collections.abc import Collection
 from contextlib import closing
+from itertools import islice
 
 import click
 from pydantic import ValidationError
@@ -31,6 +34,22 @@ def describe(value: bytes) -> str:
     return f"{kind}  {mention}{counted}  {click.style(details, dim=True)}"
 
 
+def chosen(value: bytes, types: Collection[str], text: str) -> bool:
+    """Whether a record is an event of one of `types` (any if empty) whose mention or canonical form contains `text`."""
+    if not types and not text:
+        return True
+    try:
+        event = EntityEvent.model_validate_json(value)
+    except ValidationError:
+        return False
+    of_type = not types or _folded(event.type) in {_folded(type_) for type_ in types}
+    return of_type and any(_folded(text) in _folded(form) for form in (event.text, event.canonical))
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
 def _pipe_closed() -> bool:
     """Whether the reader of our pipe has gone: otherwise `tail | head` would wait for one more event."""
     poll = select.poll()
@@ -38,17 +57,37 @@ def _pipe_closed() -> bool:
     return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
-@click.command(epilog="Example: trimod tail --from-beginning --max 20")
+@click.command(epilog="Example: trimod tail --from-beginning --type PER --text swift --max 20")
 @click.option("--json", "as_json", is_flag=True, help="Print the original events, one JSON object per line.")
 @click.option("--from-beginning", is_flag=True, help="Include events that are already in the topic.")
-@click.option("--max", "limit", type=click.IntRange(min=1), metavar="N", help="Stop after N events.")
+@click.option(
+    "--type",
+    "types",
+    multiple=True,
+    metavar="TYPE",
+    help="Only events of this type, such as PER; repeatable.",
+)
+@click.option(
+    "--text",
+    default="",
+    help="Only events whose mention or counted form contains this, in upper or lower case.",
+)
+@click.option("--max", "limit", type=click.IntRange(min=1), metavar="N", help="Stop after N events shown.")
 @with_settings
-def tail(settings: Settings, as_json: bool, from_beginning: bool, limit: int | None) -> None:
+def tail(
+    settings: Settings,
+    as_json: bool,
+    from_beginning: bool,
+    types: tuple[str, ...],
+    text: str,
+    limit: int | None,
+) -> None:
     """Show entity events as they arrive, one per line, until --max or Ctrl-C.
 
     A line has the type, the mention (and the form it is counted as), the confidence, the weight of each
     modality and the post id.
     """
-    with closing(follow(settings.kafka, from_beginning, limit, _pipe_closed)) as events:
-        for value in events:
+    with closing(follow(settings.kafka, from_beginning, _pipe_closed)) as events:
+        shown = (value for value in events if chosen(value, types, text))
+        for value in islice(shown, limit):
             click.echo(value.decode("utf-8", "replace") if as_json else describe(value))

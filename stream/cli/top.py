@@ -1,6 +1,7 @@
 """`trimod top`: the most mentioned entities. Reads only Redis; stream/counters/store.py counts."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import click
 import orjson
@@ -32,7 +33,7 @@ def top(settings: Settings, type_: str | None, window: float | None, limit: int,
         click.echo(orjson.dumps(named).decode())
         return
     if not any(ranking.values()):
-        click.echo("nothing counted yet" + (" in this window" if window else ""))
+        click.echo(asyncio.run(_why_nothing(settings, type_.upper() if type_ else None, window)))
         return
     Console().print(top_table(ranking))
 
@@ -48,6 +49,22 @@ async def read_top(
         return await counters.top(type_, window, limit)
     finally:
         await counters.close()
+
+
+async def _why_nothing(settings: Settings, type_: str | None, window: float | None) -> str:
+    """What to say if there are no counts: whether there are some outside the window, and of when."""
+    counters = Counters(settings.redis, settings.kafka.group)
+    try:
+        of_type = f"mentions:{type_ or ''}"
+        if not any(number for name, number in (await counters.tallies()).items() if name.startswith(of_type)):
+            return "nothing counted yet"
+        newest = await counters.newest(type_) if window else None
+    finally:
+        await counters.close()
+    if newest is None:
+        return "nothing counted in this window: the counted posts are older than redis.keep_days, or from the future"
+    when = datetime.fromtimestamp(newest, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"nothing counted in this window: the newest counted mention is of {when} (by the post's own time)"
 
 
 def _check_type(type_: str, tallies: dict[str, int]) -> None:

@@ -62,7 +62,8 @@ class Address(Section):
     """The field before the login."""
 
     url: str = "redis://127.0.0.1:6379/0"
-    """`redis://host:port/db`, or `rediss://` for TLS. `user:password@` is moved to the settings below."""
+    """`redis://host:port/db`, or `rediss://` for TLS. `user:password@` is moved to the settings below. Sentinel URLs
+    are rejected. Of a Redis Cluster, give the node that has the hash slot of redis.prefix."""
 
 
 class Redis(Secured, Address):
@@ -71,7 +72,8 @@ class Redis(Secured, Address):
     prefix: str = Field("trimod", pattern=r"^[^{}\s]+$")
     """Hash tag of all keys: `{prefix}:...`."""
     dedup_window: float = Field(600.0, ge=0.0)
-    """Seconds in which a repeated post id is not counted again."""
+    """Seconds in which a repeated post id is not counted again. The same post sent later counts twice: set more if your
+    sources repeat posts later. Redis keeps the ids of all posts in this period."""
     keep_minutes: float = Field(3 * 3600.0, gt=0)
     """Seconds after the last write until the counts of a minute expire."""
     keep_hours: float = Field(8 * 86400.0, gt=0)

@@ -182,6 +182,19 @@ class Counters:
         found = await self._read(lambda base: self.client.hgetall(f"{base}:tallies"))
         return {str(name): int(n) for name, n in found.items()}
 
+    async def newest(self, type_: str | None) -> int | None:
+        """Epoch second at which the newest bucket of a type (of any, if None) begins; None if there is no bucket."""
+
+        names = {name for name, *_ in self._buckets}
+
+        async def read(base: str) -> int | None:
+            keys: list[str] = await self.client.zrange(f"{base}:expiring", 0, -1)  # type: ignore[assignment]
+            parts = (key.removeprefix(f"{base}:").partition(":") for key in keys)
+            buckets = (rest.rpartition(":") for name, _, rest in parts if name in names)
+            return max((int(start) for kind, _, start in buckets if type_ in (None, kind)), default=None)
+
+        return await self._read(read)
+
     async def totals(self) -> dict[str, dict[str, int]]:
         """Type -> canonical -> mentions ever: everything, for checks; users need `top`."""
         return {type_: dict(rows) for type_, rows in (await self.top(None, None, None)).items()}

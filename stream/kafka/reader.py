@@ -191,20 +191,15 @@ def merge(
 
 
 def follow(
-    kafka: Kafka, from_beginning: bool, limit: int | None, unread: Callable[[], bool] = lambda: False
+    kafka: Kafka, from_beginning: bool, unread: Callable[[], bool] = lambda: False
 ) -> Generator[bytes, None, None]:
     """The bytes of each event as it arrives, from now on or from the first that is kept.
 
-    Ends after `limit` events, or soon after `unread` reports that the output has no reader.
+    Ends soon after `unread` reports that the output has no reader.
     """
-    left = limit
     with open_topic(kafka, kafka.entities_topic) as reader:
         if not from_beginning:
             reader.seek(reader.ends())
         while not unread():
             for record in reader.poll(0.5):
                 yield record.value or b""
-                if left is not None:
-                    left -= 1
-                    if left == 0:
-                        return

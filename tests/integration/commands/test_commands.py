@@ -1,11 +1,13 @@
 """ingest, tail, lag, dead and top against real servers, called as users call them."""
 
+import asyncio
 import gzip
 import io
 import select
 import signal
 import subprocess
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from models.core.post import Mention
 from stream.cli.tail import describe
 from stream.config.kafka import Kafka
 from stream.config.settings import Settings
+from stream.counters.store import Counters, CountUpdate
 from stream.errors import PassingFault
 from stream.kafka.lag import read_lag
 from stream.kafka.reader import open_topic
@@ -305,3 +308,36 @@ def test_servers_away_are_said_in_one_line_that_names_the_address(arguments: tup
     away = Settings(kafka={"bootstrap_servers": AWAY}, redis={"url": f"redis://{AWAY}/0"})
     code, out, err = trimod(away, *arguments, stdin=b'{"id": 1}\n')
     assert (PassingFault.exit_code, "", 1, True) == (code, out, len(err.splitlines()), AWAY in err)
+
+
+def count_one(settings: Settings, created_at: int) -> None:
+    """One post of that time (epoch ms), counted as by a worker."""
+
+    async def count() -> None:
+        counters = Counters(settings.redis, settings.kafka.group)
+        try:
+            update = CountUpdate(0, "s", "p", created_at, int(time.time() * 1000), (("PER", "ada"),))
+            await counters.apply("u", 0, [update])
+        finally:
+            await counters.close()
+
+    asyncio.run(count())
+
+
+@pytest.mark.parametrize(
+    ("age", "window", "told"),
+    [
+        (2 * 3600, "15m", "the newest counted mention is of {when} UTC (by the post's own time)"),
+        (20 * 86400, "7d", "the newest counted mention is of {day} "),
+        (500 * 86400, "1h", "the counted posts are older than redis.keep_days, or from the future"),
+        (-86400, "1h", "the counted posts are older than redis.keep_days, or from the future"),
+    ],
+)
+def test_top_says_what_lies_outside_the_window(settings: Settings, age: int, window: str, told: str) -> None:
+    assert (0, "nothing counted yet\n", "") == trimod(settings, "top", "--window", window)
+    created = datetime.now(UTC) - timedelta(seconds=age)
+    count_one(settings, int(created.timestamp() * 1000))
+    code, out, _ = trimod(settings, "top", "PER", "--window", window)
+    expected = told.format(when=created.strftime("%Y-%m-%d %H:%M"), day=created.strftime("%Y-%m-%d"))
+    assert (0, True) == (code, out.startswith(f"nothing counted in this window: {expected}"))
+    assert "ada" in trimod(settings, "top")[1]

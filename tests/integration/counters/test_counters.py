@@ -257,6 +257,20 @@ def test_top_orders_limits_and_knows_its_types(redis_url: str) -> None:
     assert expected == run(redis_url, use)
 
 
+def test_the_newest_bucket_of_a_type_and_of_all(redis_url: str) -> None:
+    async def use(counters: Counters) -> Any:
+        before = await counters.newest(None)
+        first = post(0, created=-30 * HOUR, PER="a")
+        second = post(1, created=-2 * HOUR, LOC="b")
+        await counters.apply("u", 0, [first, second, post(2, created=-500 * 24 * HOUR, ORG="c")])
+        found = [await counters.newest(kind) for kind in (None, "LOC", "PER", "ORG")]
+        minute, hour = second.created_at // 60_000 * 60, first.created_at // HOUR * 3600
+        return [before, *found], [None, minute, minute, hour, None]
+
+    found, expected = run(redis_url, use)
+    assert expected == found
+
+
 def test_a_window_longer_than_kept_is_refused(redis_url: str) -> None:
     with pytest.raises(TrimodError, match=r"redis\.keep_days"):
         run(redis_url, lambda counters: counters.top(None, 401 * 86400, 1))
