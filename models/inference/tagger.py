@@ -150,8 +150,8 @@ class Tagger:
         }
 
     def canonical(self, mention: str) -> str:
-        """The form under which mentions of one thing are counted together (models/text/canonical.py)."""
-        return canonical(mention, lambda hashtag: self.segmenter.segment([hashtag])[0])
+        """The key under which mentions of one name are counted together (models/text/canonical.py)."""
+        return canonical(mention)
 
     def tag(self, posts: Sequence[Post | str]) -> list[list[Mention]]:
         """The mentions of each post, in order of their place in its text; broken images are skipped, and logged."""
@@ -273,4 +273,5 @@ def _mention(
     prepared: Prepared, start: int, end: int, type_: str, confidence: float, shares: dict[str, float]
 ) -> Mention:
     begin, stop = prepared.found[start].start, prepared.found[end - 1].end
-    return Mention(begin, stop, prepared.text[begin:stop], type_, confidence, shares)
+    text = prepared.text[begin:stop]
+    return Mention(begin, stop, text, type_, confidence, shares, canonical(text))

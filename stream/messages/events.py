@@ -29,6 +29,8 @@ class EntityEvent(Record):
     start_utf16: int
     end_utf16: int
     canonical: str
+    """The key under which mentions of one name are counted together: letters and digits only, folded. Older events
+    have words and spaces here."""
     confidence: float
     weights: dict[str, float]
     """How much each modality weighed, summing to 1; empty where the model has no such weights."""
