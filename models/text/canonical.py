@@ -31,9 +31,9 @@ _ESCAPES = 3
 """Times that a text may have been escaped."""
 _JOINERS = "\u200c\u200d"
 """Zero-width joiner and non-joiner: letters of Arabic and Indic scripts look wrong without them."""
-_INVISIBLE = regex.compile(
-    rf"(?V1)[[\p{{Default_Ignorable_Code_Point}}\p{{Cc}}\p{{Cf}}]--[{_JOINERS}]]"
-    rf"|(?<![\p{{M}}[\p{{L}}--\p{{Latin}}]])[{_JOINERS}]|[{_JOINERS}](?![\p{{M}}[\p{{L}}--\p{{Latin}}]])"
+_INVISIBLE = regex.compile(rf"(?V1)[[\p{{Default_Ignorable_Code_Point}}\p{{Cc}}\p{{Cf}}]--[{_JOINERS}]]")
+_IDLE_JOINER = regex.compile(
+    rf"(?V1)(?<![\p{{M}}[\p{{L}}--\p{{Latin}}]])[{_JOINERS}]|[{_JOINERS}](?![\p{{M}}[\p{{L}}--\p{{Latin}}]])"
 )
 _UNFOLDED = regex.compile(
     r"[\p{Sk}™℠\u02b9-\u02df\u02ec-\u02ff\u0640\u07f4\u07f5\u07fa\ua78b\ua78c\ufdfa\ufdfb]"
@@ -83,7 +83,7 @@ def canonical(mention: str) -> str:
     text = _ORPHANS.sub("", _folded(_folded(_read(mention))))  # folding may yield what folds further: ŉ, ẚ
     for pattern, word in _SPELLED:
         text = pattern.sub(lambda found, word=word: word * len(found[0]), text)
-    return unicodedata.normalize("NFC", _UNCOUNTED.sub("", text)) or _read(mention).strip(_JOINERS) or mention
+    return unicodedata.normalize("NFC", _UNCOUNTED.sub("", text)) or _read(mention) or mention
 
 
 def surface(mention: str) -> str:
@@ -99,7 +99,8 @@ def _read(mention: str) -> str:
     for _ in range(_ESCAPES):
         if text == (text := _ENTITY.sub(lambda found: html.unescape(found[0]), text)):
             break
-    return " ".join(_INVISIBLE.sub("", " ".join(text.split())).split())
+    text = _IDLE_JOINER.sub("", _INVISIBLE.sub("", " ".join(text.split())))
+    return " ".join(text.split())
 
 
 def _folded(text: str) -> str:
