@@ -31,6 +31,7 @@ class Mention:
 
     confidence: probability in [0, 1] of exactly this span and type under the CRF.
     weights: the weight of each modality, summing to 1; empty if the model has no such weights.
+    canonical: the key under which mentions of one name are counted together (models/text/canonical.py).
     """
 
     start: int
@@ -39,3 +40,4 @@ class Mention:
     type: str
     confidence: float
     weights: dict[str, float] = field(default_factory=dict)
+    canonical: str = ""

@@ -173,8 +173,8 @@ class Tagger:
         }
 
     def canonical(self, mention: str) -> str:
-        """The form under which mentions of the same entity are counted (models/text/canonical.py)."""
-        return canonical(mention, lambda hashtag: self.segmenter.segment([hashtag])[0])
+        """The key under which mentions of one name are counted together (models/text/canonical.py)."""
+        return canonical(mention)
 
     def tag(self, posts: Sequence[Post | str | Mapping[str, Any]]) -> list[list[Mention]]:
         """The mentions of each post, in text order; broken images are logged and skipped.
@@ -320,4 +320,5 @@ def _cut(batch: Sequence[Prepared]) -> list[_Window]:
 
 def _mention(prepared: Prepared, span: Span, confidence: float, shares: dict[str, float]) -> Mention:
     begin, stop = prepared.found[span.start].start, prepared.found[span.end - 1].end
-    return Mention(begin, stop, prepared.text[begin:stop], span.type, confidence, shares)
+    text = prepared.text[begin:stop]
+    return Mention(begin, stop, text, span.type, confidence, shares, canonical(text))

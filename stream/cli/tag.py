@@ -174,11 +174,7 @@ def _tagged(
     ]
     tokens = _weighed(tagger, prepared) if weights else [{} for _ in posts]
     for post, mentions, more in zip(posts, tagger.tag_prepared(prepared), tokens, strict=True):
-        found = [
-            {name: getattr(mention, name) for name in mention.__slots__}
-            | {"canonical": tagger.canonical(mention.text)}
-            for mention in mentions
-        ]
+        found = [{name: getattr(mention, name) for name in mention.__slots__} for mention in mentions]
         yield orjson.dumps({"id": post.id, "text": post.text, "mentions": found, **more})
 
 

@@ -13,7 +13,7 @@ from models.core.errors import TrimodError
 from models.core.post import TYPES
 from stream.cli.options import Duration, with_settings
 from stream.config.settings import Settings
-from stream.counters.store import Counters
+from stream.counters.store import OLDER, Counters, Ranked
 
 
 @click.command(epilog="Example: trimod top PER --window 1h --limit 5")
@@ -25,11 +25,12 @@ from stream.counters.store import Counters
 def top(settings: Settings, type_: str | None, window: float | None, limit: int, as_json: bool) -> None:
     """Show the most mentioned entities of one TYPE (PER, LOC, ORG, MISC) or of every type.
 
-    Without --window, all posts count. A post counts under its own time: a short window has no old posts.
+    Without --window, all posts count. A post counts under its own time: a short window has no old posts. An
+    entity is shown as most posts write it.
     """
     ranking = asyncio.run(read_top(settings, type_.upper() if type_ else None, window, limit))
     if as_json:
-        named = {kind: [{"canonical": c, "mentions": n} for c, n in rows] for kind, rows in ranking.items()}
+        named = {kind: [each._asdict() for each in rows] for kind, rows in ranking.items()}
         click.echo(orjson.dumps(named).decode())
         return
     if not any(ranking.values()):
@@ -40,13 +41,14 @@ def top(settings: Settings, type_: str | None, window: float | None, limit: int,
 
 async def read_top(
     settings: Settings, type_: str | None, window: float | None, limit: int
-) -> dict[str, list[tuple[str, int]]]:
-    """Type -> (canonical, mentions), most first, from Redis. Raises TrimodError for an unknown type."""
+) -> dict[str, list[Ranked]]:
+    """Type -> entities, most mentioned first, from Redis. Raises TrimodError for an unknown type."""
     counters = Counters(settings.redis, settings.kafka.group)
     try:
         if type_:
             _check_type(type_, await counters.tallies())
-        return await counters.top(type_, window, limit)
+        await _warn_if_untrusted(counters)
+        return await counters.most_mentioned(type_, window, limit)
     finally:
         await counters.close()
 
@@ -67,6 +69,12 @@ async def _why_nothing(settings: Settings, type_: str | None, window: float | No
     return f"nothing counted in this window: the newest counted mention is of {when} (by the post's own time)"
 
 
+async def _warn_if_untrusted(counters: Counters) -> None:
+    _, reason = await counters.distrusted()
+    if reason := reason or (OLDER if await counters.older() else ""):
+        click.echo(f"{reason}: these counts are not to be trusted until `trimod counters rebuild`", err=True)
+
+
 def _check_type(type_: str, tallies: dict[str, int]) -> None:
     """A model may have other types than the usual ones: every counted type is valid."""
     known = {*TYPES, *(name.removeprefix("mentions:") for name in tallies if name.startswith("mentions:"))}
@@ -74,13 +82,16 @@ def _check_type(type_: str, tallies: dict[str, int]) -> None:
         raise TrimodError(f"unknown type {type_}: expected one of {', '.join(sorted(known))}")
 
 
-def top_table(ranking: dict[str, list[tuple[str, int]]]) -> Table:
-    """One row per entity, a section per type."""
+def top_table(ranking: dict[str, list[Ranked]]) -> Table:
+    """One row per entity, in the form seen most often; a section per type."""
     table = Table("type", "entity", "mentions")
     table.columns[2].justify = "right"
     for kind, rows in ranking.items():
-        for row, (canonical, mentions) in enumerate(rows):
+        for row, entity in enumerate(rows):
             table.add_row(
-                "" if row else kind, Text(canonical), str(mentions), end_section=row == len(rows) - 1
+                "" if row else kind,
+                Text(entity.text),
+                str(entity.mentions),
+                end_section=row == len(rows) - 1,
             )
     return table

@@ -1,8 +1,9 @@
 """Whether Redis still knows all counts: compares its high-water marks with committed offsets and our own counts.
 
 If Redis was emptied or restored from an older state, its marks are behind. If a log was replaced, it ends before them.
-If Redis's memory was full, it may have evicted counts and kept the marks. stream/counters/integrity.py reports each
-case, and only `trimod counters rebuild` fixes it. This file counts nothing."""
+If Redis's memory was full, it may have evicted counts and kept the marks. After an upgrade, it may have counts of an
+older version. stream/counters/integrity.py reports each case, and only `trimod counters rebuild` fixes it. This file
+counts nothing."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from aiokafka import TopicPartition
 
 from stream.counters.integrity import CounterIntegrity
-from stream.counters.store import Counters
+from stream.counters.store import OLDER, Counters
 from stream.pipeline.item import ProcessedPost
 from stream.pipeline.partition import Partition
 from stream.runtime.retry import Backoff
@@ -41,6 +42,7 @@ class CounterAudit:
     async def check(self, begun: Sequence[Partition[ProcessedPost]], counted_of: Sequence[int]) -> None:
         """Report lost counts if a mark does not match the log at the start of an assignment. The log's bounds must be
         read after the marks: the log grows, and new posts are counted. Raises PassingFault."""
+        await self._look_for_older()
         for partition, counted in zip(begun, counted_of, strict=True):
             start = partition.begun
             if start is None:
@@ -58,7 +60,12 @@ class CounterAudit:
             await asyncio.sleep(LOOK)
             await self._backoff.persist("checking the counters", self._compare)
 
+    async def _look_for_older(self) -> None:
+        if await self._counters.older():
+            await self._integrity.doubt(OLDER)
+
     async def _compare(self) -> None:
+        await self._look_for_older()
         counted = {
             f"{start.topic_id}:{partition.id.partition}": (partition.name, partition.done - 1)
             for partition in self._partitions.values()

@@ -4,8 +4,9 @@
 -- ARGV[1]  generation to write; '' for the current one
 -- ARGV[2]  field of the high-water mark: topic UUID and partition
 -- ARGV[3]  JSON: {window, tolerance, buckets: [[name, seconds, keep], ...]}, times in ms except a bucket's width
--- ARGV[4]  JSON: [[offset, id, tagged_at, created_at, [[type, canonical], ...]], ...] in offset order
--- Returns the previous mark (-1: none), as text; or 'held' (a rebuild is switching generations: try again) or
+-- ARGV[4]  JSON: [[offset, id, tagged_at, created_at, [[type, canonical, form], ...]], ...] in offset order; a form to show,
+--          without line ends, may be missing
+-- Returns the mark as it was before (-1: none), as text; or 'held' (a rebuild is switching generations: try again) or
 -- 'lost' (this rebuild's lock is gone).
 
 local root, generation, field = KEYS[1], ARGV[1], ARGV[2]
@@ -27,6 +28,9 @@ local before = redis.call('HGET', marks, field) or '-1'
 local mark = tonumber(before)
 local newest = 0
 local sums, tallies, keeps = {}, {}, {} -- key -> member -> count; field -> count; key -> ms to keep
+local forms = {} -- key -> canonical -> form -> count
+local FORMS = 8 -- forms of a canonical form that are remembered
+local ARGUMENTS = 1000 -- of one command; Lua's stack has room for 8000
 
 local function add(counts, name, n) counts[name] = (counts[name] or 0) + n end
 
@@ -43,9 +47,16 @@ local function again(id, at)
   return last and math.abs(at - last) < options.window
 end
 
-local function count(kind, canonical, created, tagged)
+local function add_form(key, canonical, form)
+  forms[key] = forms[key] or {}
+  forms[key][canonical] = forms[key][canonical] or {}
+  add(forms[key][canonical], form, 1)
+end
+
+local function count(kind, canonical, form, created, tagged)
   add(tallies, 'mentions:' .. kind, 1)
   add_to(base .. 'total:' .. kind, canonical)
+  if form then add_form(base .. 'forms:' .. kind, canonical, form) end
   if created > tagged + options.tolerance then return end -- a future time: in totals only
   for _, bucket in ipairs(options.buckets) do
     local name, seconds, keep = bucket[1], bucket[2], bucket[3]
@@ -68,6 +79,42 @@ local function expire(key, keep)
   end
 end
 
+-- The forms in `packed`, lines of count and form, with `counts` added. Space-Saving (Metwally et al. 2005): if there is no
+-- room, a new form replaces the rarest and inherits its count. So every form that is frequent enough is there.
+local function with(packed, counts)
+  local kept, size, lines = {}, 0, {}
+  for n, form in string.gmatch(packed or '', '(%d+) ([^\n]*)\n') do kept[form], size = tonumber(n), size + 1 end
+  for form, n in pairs(counts) do
+    if not kept[form] and size == FORMS then
+      local rarest
+      for other, m in pairs(kept) do
+        if not rarest or m < kept[rarest] then rarest = other end
+      end
+      kept[form], kept[rarest] = kept[rarest], nil
+    elseif not kept[form] then
+      size = size + 1
+    end
+    add(kept, form, n)
+  end
+  for form, n in pairs(kept) do table.insert(lines, string.format('%.0f %s\n', n, form)) end
+  return table.concat(lines)
+end
+
+local function remember(key, by_canonical)
+  local names = {}
+  for name in pairs(by_canonical) do table.insert(names, name) end
+  for first = 1, #names, ARGUMENTS do
+    local some = {unpack(names, first, math.min(first + ARGUMENTS - 1, #names))}
+    local packed, fields = redis.call('HMGET', key, unpack(some)), {}
+    for i, name in ipairs(some) do
+      table.insert(fields, name)
+      table.insert(fields, with(packed[i], by_canonical[name]))
+    end
+    redis.call('HSET', key, unpack(fields))
+  end
+  redis.call('ZADD', base .. 'expiring', '+inf', key) -- it never expires: if it is missing, it was evicted
+end
+
 for _, post in ipairs(posts) do
   local offset, id, tagged, created, mentions = post[1], post[2], post[3], post[4], post[5]
   if offset > mark then
@@ -77,7 +124,7 @@ for _, post in ipairs(posts) do
       add(tallies, 'duplicates', 1)
     else
       add(tallies, 'posts', 1)
-      for _, mention in ipairs(mentions) do count(mention[1], mention[2], created, tagged) end
+      for _, mention in ipairs(mentions) do count(mention[1], mention[2], mention[3], created, tagged) end
     end
   end
 end
@@ -89,6 +136,7 @@ for key, members in pairs(sums) do
   for member, n in pairs(members) do redis.call('ZINCRBY', key, n, member) end
   if keeps[key] then expire(key, keeps[key]) end
 end
+for key, by_canonical in pairs(forms) do remember(key, by_canonical) end
 if options.window > 0 then
   -- A worker's clock that runs ahead must not make us forget what others just saw: hence the smaller of the two.
   redis.call('ZREMRANGEBYSCORE', seen, '-inf', string.format('(%.0f', math.min(newest, now) - options.window))

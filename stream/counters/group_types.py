@@ -22,7 +22,7 @@ class GroupLabels:
 
     def __init__(self, counters: Counters) -> None:
         self._client, self._url = counters.client, counters.settings.url
-        self._key = f"{counters.root}:labels"
+        self._key = f"{counters.group_root}:labels"
 
     async def read(self) -> list[str] | None:
         """The group's entity types; None if it has none yet. Raises PassingFault."""

@@ -1,5 +1,7 @@
 """Recomputes exact counters from the receipts, while workers continue to tag and count.
 
+Receipts before schema 3 have canonical forms with words, which are made keys here.
+
 The group's receipts in `posts.tagged` (other groups may share the topic) are replayed in the order of tagging. The live
 counting script counts them into keys of a new generation. Then the workers' counting is paused while the last receipts
 are read. One script switches to the new generation if that has seen every offset that the old one has.
@@ -103,6 +105,7 @@ class _Rebuild:
                 await self._replay(reader, reader.ends(), begins, progress)
                 await self._switch(reader, begins, progress)
             leftover = current
+            await self._delete_older()
         finally:
             await self._release()
             await self._sweep(lambda generation: generation == leftover)
@@ -183,6 +186,15 @@ class _Rebuild:
         with redis_faults(self.counters.settings.url):
             release = self.counters.client.register_script(_RELEASE)
             await release(keys=[f"{root}:rebuild", f"{root}:hold"], args=[self.generation])
+
+    async def _delete_older(self) -> None:
+        """Delete the counters of version 1: their posts are counted in ours. If a worker of that version counts again,
+        our workers report it."""
+        client, root = self.counters.client, self.counters.group_root
+        with redis_faults(self.counters.settings.url):
+            async for key in client.scan_iter(match=f"{root}:*", count=1000):
+                if str(key) != f"{root}:labels":
+                    await client.unlink(key)
 
     async def _sweep(self, stale: Callable[[str], bool]) -> None:
         """Delete the keys of generations that are not current: left by a switch or by a killed rebuild."""

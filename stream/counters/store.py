@@ -1,6 +1,6 @@
 """Live counts in Redis: how often each entity is mentioned, per type, in total and by minute, hour and day.
 
-All keys are below `{prefix}:application:`, and so in one slot (`N` is the generation in `generation`):
+All keys are below `{prefix}:application@2:`, and so in one slot (`N` is the generation in `generation`):
 
     generation                 which N is read and written; `counters rebuild` fills another and switches
     N:marks                    hash `topic UUID:partition` -> highest offset counted (the high-water mark)
@@ -8,11 +8,15 @@ All keys are below `{prefix}:application:`, and so in one slot (`N` is the gener
     N:tallies                  hash: posts, duplicates, mentions:TYPE
     N:untrusted                why counts were lost (stream/counters/integrity.py); a rebuild removes it
     N:total:TYPE               sorted set canonical -> mentions ever
+    N:forms:TYPE               hash canonical -> its most frequent forms as in posts, with their numbers, at most 8
     N:minute|hour|day:TYPE:S   the same within the bucket that starts at epoch second S (UTC); these expire
     N:expiring                 sorted set of the keys that expire -> when: if one is missing before, it was evicted
-    labels                     JSON list of the entity types that the group emits (stream/counters/group_types.py)
     hold, rebuild              locks of a rebuild (stream/counters/rebuild.py)
     journal                    posts in progress (stream/pipeline/journal.py)
+
+The group's entity types are in `{prefix}:application:labels` (stream/counters/group_types.py). Version 1 had its
+counters below `{prefix}:application:`, under canonical forms with words. So counts of both versions never mix. While
+counters of version 1 exist, ours are not to be trusted; `counters rebuild` recounts their posts and deletes them.
 
 A batch is one call of count.lua. The mark skips redelivered offsets, so it is always safe to repeat a call. The
 receipt's `tagged_at` decides everything that a replay of the receipts must reproduce (dedup, "in the future"). Redis's
@@ -28,16 +32,17 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import orjson
 
 from models.core.errors import TrimodError
+from models.text.canonical import canonical, surface
 from stream.config.redis import Redis
 from stream.connections.redis_client import address, connect, redis_faults
 from stream.errors import PassingFault
-from stream.messages.receipts import Receipt
+from stream.messages.receipts import Receipt, ReceiptMention
 
 FUTURE_TOLERANCE_MS = 5 * 60_000
 """A post whose own time is further ahead of its tagging counts in totals only."""
@@ -45,6 +50,12 @@ HOLD_MS = 10_000
 """How long `apply` may wait while a rebuild switches generations."""
 CHUNK = 500
 """Posts per script call: Redis serves no other client while a script runs."""
+VERSION = 2
+"""Of the keys and of the canonical forms in them."""
+OLDER = "posts were counted under the canonical forms of an older version"
+"""Why counters beside those of version 1 are not to be trusted."""
+KEYED_SCHEMA = 3
+"""The first schema of receipts whose canonical forms are keys of letters and digits."""
 
 _SCRIPT = Path(__file__).with_name("count.lua")
 _EVICTED = Path(__file__).with_name("evicted.lua")
@@ -53,7 +64,8 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class CountUpdate:
-    """What one tagged post adds. Times in epoch milliseconds; `mentions` are (type, canonical).
+    """What one tagged post adds. Times in epoch milliseconds; `mentions` are (type, canonical). `forms`, if given, are
+    those to show.
 
     Without a post id it is a dead post, which only moves the mark.
     """
@@ -64,6 +76,7 @@ class CountUpdate:
     created_at: int
     tagged_at: int
     mentions: tuple[tuple[str, str], ...]
+    forms: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, receipt: Receipt) -> "CountUpdate":
@@ -74,8 +87,18 @@ class CountUpdate:
             post_id=receipt.post_id,
             created_at=receipt.created_at,
             tagged_at=receipt.tagged_at,
-            mentions=tuple((mention.type, mention.canonical) for mention in receipt.mentions),
+            mentions=tuple((mention.type, _key(receipt, mention)) for mention in receipt.mentions),
+            forms=tuple(surface(mention.text or mention.canonical) for mention in receipt.mentions),
         )
+
+    def batch_entry(self) -> tuple[object, ...]:
+        """The post as count.lua takes it."""
+        mentions = (
+            [(*mention, form) for mention, form in zip(self.mentions, self.forms, strict=True)]
+            if self.forms
+            else self.mentions
+        )
+        return self.offset, self.identity(), self.tagged_at, self.created_at, mentions
 
     def identity(self) -> str:
         """16 characters that identify source and post id in the dedup window; empty for a dead post."""
@@ -85,12 +108,26 @@ class CountUpdate:
         return base64.b64encode(digest).decode()
 
 
+def _key(receipt: Receipt, mention: ReceiptMention) -> str:
+    return mention.canonical if receipt.schema_ >= KEYED_SCHEMA else canonical(mention.canonical)
+
+
+class Ranked(NamedTuple):
+    """An entity in a ranking. `text`: the form seen most often."""
+
+    text: str
+    canonical: str
+    mentions: int
+
+
 class Counters:
     """The counters of one application (consumer group). All methods raise PassingFault while Redis is unavailable."""
 
     def __init__(self, settings: Redis, application: str) -> None:
         self.settings = settings
-        self.root = f"{{{settings.prefix}}}:{quote(application, safe='')}"
+        self.group_root = f"{{{settings.prefix}}}:{quote(application, safe='')}"
+        """Of the group's keys that do not depend on the version of the counters."""
+        self.root = f"{self.group_root}@{VERSION}"
         self.client = connect(settings)
         self._script = self.client.register_script(_SCRIPT.read_text(encoding="utf-8"))
         self._evicted = self.client.register_script(_EVICTED.read_text(encoding="utf-8"))
@@ -133,7 +170,7 @@ class Counters:
         self, generation: str, topic_uuid: str, partition: int, posts: Sequence[CountUpdate]
     ) -> str:
         """One call of the script; count.lua documents its answer. `generation` is '' except in a rebuild."""
-        batch = [[p.offset, p.identity(), p.tagged_at, p.created_at, p.mentions] for p in posts]
+        batch = [post.batch_entry() for post in posts]
         arguments: list[str | bytes] = [
             generation,
             f"{topic_uuid}:{partition}",
@@ -177,6 +214,12 @@ class Counters:
         with redis_faults(self.settings.url):
             return generation, str(await self.client.get(f"{self.root}:{generation}:untrusted") or "")
 
+    async def older(self) -> bool:
+        """Whether there are counters of version 1: from before an upgrade, or written by a worker of that version."""
+        with redis_faults(self.settings.url):
+            keys = f"{self.group_root}:generation", f"{self.group_root}:0:marks"
+            return bool(await self.client.exists(*keys))
+
     async def tallies(self) -> dict[str, int]:
         """`posts` counted, `duplicates` skipped, `mentions:TYPE`."""
         found = await self._read(lambda base: self.client.hgetall(f"{base}:tallies"))
@@ -214,6 +257,23 @@ class Counters:
             return {name: await self._rank(base, name, buckets, limit) for name in types}
 
         return await self._read(read)
+
+    async def most_mentioned(
+        self, type_: str | None, window: float | None, limit: int | None
+    ) -> dict[str, list[Ranked]]:
+        """As `top`, with the form to show: of all time, also if there is a window."""
+        ranking = await self.top(type_, window, limit)
+        return {kind: await self._shown(kind, rows) for kind, rows in ranking.items()}
+
+    async def _shown(self, type_: str, rows: Sequence[tuple[str, int]]) -> list[Ranked]:
+        async def read(base: str) -> list[str | None]:
+            found: list[Any] = await self.client.hmget(f"{base}:forms:{type_}", [key for key, _ in rows])
+            return found
+
+        packed = await self._read(read) if rows else []
+        return [
+            Ranked(_most_frequent(forms) or key, key, n) for (key, n), forms in zip(rows, packed, strict=True)
+        ]
 
     async def _covering(self, window: float) -> tuple[str, range]:
         """(name, starts) of the finest buckets that are kept for `window` seconds."""
@@ -255,3 +315,10 @@ class Counters:
                 result = await read(f"{self.root}:{before}")
                 if await self.generation() == before:
                     return result
+
+
+def _most_frequent(packed: str | None) -> str:
+    """The most frequent of the forms that count.lua packed; on a tie, one without `#` or `@`. Empty if none."""
+    lines = [line.partition(" ") for line in (packed or "").splitlines()]
+    ranked = max(((int(n), form[0] not in "#@", form) for n, _, form in lines), default=(0, False, ""))
+    return ranked[2]

@@ -50,7 +50,7 @@ class Outcome:
 
     posts: number of records sent. tagged: number of receipts. dead: posts that could not be tagged.
     entities: one event per mention; duplicates from a repeated post are dropped by event id.
-    ranking: type -> (canonical, mentions) as counted by Redis.
+    ranking: type -> (form seen most often, mentions) as counted by Redis.
     seconds: from the first send to the last receipt or dead letter; the workers were ready before.
     """
 
@@ -215,7 +215,8 @@ class _Run:
     async def _ranking(self) -> Ranking:
         counters = Counters(self.settings.redis, self.kafka.group)
         try:
-            return await counters.top(None, None, TOP)
+            ranking = await counters.most_mentioned(None, None, TOP)
+            return {kind: [(each.text, each.mentions) for each in rows] for kind, rows in ranking.items()}
         finally:
             await counters.close()
 

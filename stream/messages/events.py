@@ -32,6 +32,8 @@ class EntityEvent(Record):
     start_utf8: int | None = None
     end_utf8: int | None = None
     canonical: str
+    """The key under which mentions of one name are counted together: letters and digits only, folded. Older events
+    have words and spaces here."""
     confidence: float
     weights: dict[str, float]
     """The weight of each modality, summing to 1; empty if the model has no such weights."""

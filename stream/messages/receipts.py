@@ -18,6 +18,9 @@ class ReceiptMention(Record):
     event_id: str
     type: str
     canonical: str
+    """As in the event. In receipts of schema 1 and 2 it has words and punctuation, and a rebuild recomputes it."""
+    text: str = ""
+    """The mention as in the post: the counters show the form seen most often. Schema 1 and 2 do not have it."""
 
 
 class Origin(Record):
@@ -36,8 +39,8 @@ class Receipt(Record):
     Its key is `topic:partition` of the origin.
     """
 
-    schema_: Literal[1, 2] = Field(2, alias="schema")
-    """2 has `group`; 1, written before, has none."""
+    schema_: Literal[1, 2, 3] = Field(3, alias="schema")
+    """3 counts under keys of letters and digits, and has `text` of mentions; 2 has `group`; 1 has none of these."""
     group: str = DEFAULT_GROUP
     """Consumer group of the worker, under which the mentions were counted."""
     source: str

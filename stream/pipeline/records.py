@@ -45,7 +45,9 @@ def tagged_records(
         created_at=created_at,
         tagged_at=tagged_at,
         mentions=tuple(
-            ReceiptMention(event_id=event.event_id, type=event.type, canonical=event.canonical)
+            ReceiptMention(
+                event_id=event.event_id, type=event.type, canonical=event.canonical, text=event.text
+            )
             for event in events
         ),
         reason=reason,

@@ -43,7 +43,7 @@ class FakeTagger:
         return [mentions_of(prepared.text) for prepared in batch]
 
     def canonical(self, mention: str) -> str:
-        return canonical(mention, lambda hashtag: hashtag)
+        return canonical(mention)
 
     def caches(self) -> dict[str, int]:
         return {}

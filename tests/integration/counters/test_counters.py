@@ -271,6 +271,61 @@ def test_the_newest_bucket_of_a_type_and_of_all(redis_url: str) -> None:
     assert expected == found
 
 
+def of_forms(offset: int, *forms: str) -> CountUpdate:
+    """A post that mentions Coca-Cola in these forms."""
+    now = int(time.time() * 1000)
+    return CountUpdate(offset, "s", f"p{offset}", now, now, (("ORG", "cocacola"),) * len(forms), forms)
+
+
+def test_an_entity_is_shown_in_its_most_frequent_form(redis_url: str) -> None:
+    async def use(counters: Counters) -> Any:
+        posts = [of_forms(0, "coca cola"), of_forms(1, "Coca-Cola", "#CocaCola"), of_forms(2, "Coca-Cola")]
+        for batch in ([posts[0]], posts, posts[1:]):  # redelivered, and only counted once
+            await counters.apply("u", 0, batch)
+        first = await counters.most_mentioned("ORG", None, 5)
+        await counters.apply("u", 1, [of_forms(n, "#CocaCola", "#CocaCola") for n in range(3, 5)])
+        return first["ORG"], (await counters.most_mentioned(None, 3600, 5))["ORG"]
+
+    expected = [("Coca-Cola", "cocacola", 4)], [("#CocaCola", "cocacola", 8)]
+    assert expected == run(redis_url, use)
+
+
+def test_of_forms_seen_equally_often_a_hashtag_is_not_shown(redis_url: str) -> None:
+    async def use(counters: Counters) -> Any:
+        await counters.apply("u", 0, [of_forms(0, "@CocaCola", "#CocaCola", "Coca-Cola")])
+        return (await counters.most_mentioned("ORG", None, 5))["ORG"][0].text
+
+    assert "Coca-Cola" == run(redis_url, use)
+
+
+def test_without_a_form_the_key_is_shown(redis_url: str) -> None:
+    async def use(counters: Counters) -> Any:
+        await counters.apply("u", 0, [post(0, PER="ann")])
+        return await counters.most_mentioned(None, None, 5), await counters.most_mentioned("LOC", None, 5)
+
+    assert ({"PER": [("ann", "ann", 1)]}, {"LOC": []}) == run(redis_url, use)
+
+
+def test_eight_forms_of_an_entity_are_kept_and_the_frequent_one_is_among_them(redis_url: str) -> None:
+    """Memory is bounded, however a feed spells a name; also over batches of several thousand entities."""
+
+    async def use(counters: Counters) -> Any:
+        spellings = [f"coca{'-' * n}cola" for n in range(1, 100)]
+        posts = [of_forms(n, form, "Coca-Cola") for n, form in enumerate(spellings)]
+        for start in range(0, len(posts), 7):
+            await counters.apply("u", 0, posts[start : start + 7])
+        now = int(time.time() * 1000)
+        names = tuple(("ORG", f"n{n}") for n in range(12_000))
+        await counters.apply(
+            "u", 1, [CountUpdate(0, "s", "many", now, now, names, tuple(name for _, name in names))]
+        )
+        packed = await counters.client.hget(f"{counters.root}:0:forms:ORG", "cocacola")
+        shown = await counters.most_mentioned("ORG", None, 1)
+        return packed.count("\n"), shown["ORG"], await counters.client.hlen(f"{counters.root}:0:forms:ORG")
+
+    assert (8, [("Coca-Cola", "cocacola", 198)], 12_001) == run(redis_url, use)
+
+
 def test_a_window_longer_than_kept_is_refused(redis_url: str) -> None:
     with pytest.raises(TrimodError, match=r"redis\.keep_days"):
         run(redis_url, lambda counters: counters.top(None, 401 * 86400, 1))

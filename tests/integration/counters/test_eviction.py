@@ -36,7 +36,7 @@ def evicting(port: int, policy: str) -> Iterator[redis.Redis]:
 
 def fill(client: redis.Redis, settings: Settings) -> None:
     """Somebody else's keys, which expire, until some of ours are gone."""
-    key = f"{{{settings.redis.prefix}}}:{settings.kafka.group}:*:minute:*"
+    key = f"{{{settings.redis.prefix}}}:{settings.kafka.group}@*:*:minute:*"
     ours = len(client.keys(key))
     assert ours
     client.config_set("maxmemory", client.info("memory")["used_memory"] + 2**20)
@@ -102,6 +102,24 @@ def test_every_kind_of_key_that_goes_is_noticed(settings: Settings) -> None:
         return found
 
     assert [0, 0, 1, 2, 3, 4] == asyncio.run(use())
+
+
+def test_forms_that_go_are_noticed(settings: Settings) -> None:
+    """Nothing is counted wrong then, but entities are shown by their keys."""
+
+    async def use() -> list[int]:
+        counters = Counters(settings.redis, settings.kafka.group)
+        seconds, _ = await counters.client.time()
+        now = int(seconds) * 1000
+        ann = CountUpdate(0, "s", "p0", now, now, (("PER", "ann"),), ("Ann",))
+        await counters.apply("uuid", 0, [ann])
+        found = [(await counters.evicted())[0]]
+        await counters.client.delete(f"{counters.root}:0:forms:PER")
+        found.append((await counters.evicted())[0])
+        await counters.close()
+        return found
+
+    assert [0, 1] == asyncio.run(use())
 
 
 def test_what_is_empty_was_not_evicted(settings: Settings) -> None:

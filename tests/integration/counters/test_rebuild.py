@@ -11,13 +11,17 @@ from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 
 from models.core.errors import TrimodError
 from stream.config.settings import Settings
+from stream.consumer.counter_audit import CounterAudit
+from stream.counters.integrity import CounterIntegrity
 from stream.counters.rebuild import rebuild
-from stream.counters.store import Counters, CountUpdate
+from stream.counters.store import OLDER, Counters, CountUpdate
 from stream.kafka.reader import open_topic
 from stream.kafka.sender import open_sender
 from stream.kafka.topics import admin_client, topic_uuid
 from stream.messages.base import encode
 from stream.messages.receipts import Origin, Receipt, ReceiptMention
+from stream.runtime.retry import Backoff
+from tests.integration.commands.test_commands import trimod
 
 pytestmark = pytest.mark.integration
 
@@ -215,6 +219,70 @@ def test_marks_pass_the_dead_posts_that_are_committed(settings: Settings) -> Non
 
     last = {f"{r.origin.topic_id}:{r.origin.partition}": r.origin.offset for r in receipts}
     assert {**last, f"{topic_id}:1": 11, f"{topic_id}:7": 11} == run(settings, use)
+
+
+LEAFS = ("toronto maple leafs", "st. louis", "at&amp;t", "torontomapleleafs")
+"""Canonical forms before schema 3."""
+
+
+def test_receipts_of_older_schemas_are_rebuilt_under_keys(settings: Settings) -> None:
+    """Their canonical forms have words and punctuation, and are shown where no newer form is more frequent."""
+    old, new = make_receipts(2)
+    mentions = tuple(ReceiptMention(event_id="1", type="ORG", canonical=form) for form in LEAFS)
+    keyed = ReceiptMention(
+        event_id="2", type="ORG", canonical="torontomapleleafs", text="Toronto Maple\nLeafs"
+    )
+    publish(
+        settings,
+        [
+            old.model_copy(update={"schema_": 2, "mentions": mentions}),
+            new.model_copy(update={"mentions": (keyed, keyed)}),
+        ],
+    )
+
+    async def use(counters: Counters) -> Any:
+        await rebuild(settings)
+        return await counters.most_mentioned("ORG", None, None)
+
+    expected_rows = [
+        ("Toronto Maple Leafs", "torontomapleleafs", 4),
+        ("st. louis", "stlouis", 1),
+        ("AT&T".lower(), "att", 1),
+    ]
+    assert expected_rows == run(settings, use)["ORG"]
+
+
+def test_counters_of_an_older_version_are_reported_until_a_rebuild_replaces_them(settings: Settings) -> None:
+    """After an upgrade, and if a worker of the older version still counts. Nothing is counted into them."""
+    receipts = make_receipts(30)
+    publish(settings, receipts)
+    written = {"marks": {"uuid:0": "9"}, "tallies": {"posts": "10"}}
+
+    async def use(counters: Counters) -> Any:
+        integrity = CounterIntegrity(counters)
+        audit = CounterAudit({}, counters, integrity, Backoff())
+        for name, fields in written.items():
+            await counters.client.hset(f"{counters.group_root}:0:{name}", mapping=fields)
+        await counters.client.set(f"{counters.group_root}:labels", "[]")
+        await audit.check([], [])
+        reasons = [integrity.lost]
+        await count(counters, receipts[:10])
+        reasons.append((await counters.distrusted())[1])
+        warned = trimod(settings, "top")[2]
+        kept = {name: await counters.client.hgetall(f"{counters.group_root}:0:{name}") for name in written}
+        await rebuild(settings)
+        await audit._compare()
+        reasons.append(integrity.lost)
+        left = {str(key) async for key in counters.client.scan_iter(match=f"{counters.group_root}:*")}
+        reasons.append(trimod(settings, "top")[2])
+        await counters.client.hset(f"{counters.group_root}:0:marks", "uuid:0", "9")
+        await audit._compare()
+        return [*reasons, integrity.lost], OLDER in warned, kept, left, await state(counters)
+
+    reasons, warned, kept, left, result = run(settings, use)
+    assert [OLDER, OLDER, "", "", OLDER] == reasons
+    assert (True, written) == (warned, kept)
+    assert (1, expected(receipts)) == (len(left), result)
 
 
 def test_losing_redis_during_a_rebuild_is_noticed(settings: Settings) -> None:

@@ -18,6 +18,7 @@ from models.architectures.registry import create
 from models.architectures.trimod import TriMod
 from models.core.batch import collate
 from models.core.errors import BadPost, CheckpointError
+from models.core.labels import Span
 from models.core.post import Mention, Post
 from models.core.visual_context import Pixels, VisualContext
 from models.inference.device import choose_device
@@ -175,8 +176,15 @@ def test_a_hashtag_and_its_words_are_one_canonical_form(tagger: Tagger) -> None:
         tagger.canonical("Big Data")
         == tagger.canonical("#big_data")
         == tagger.canonical("＃Big_Data")
-        == "big data"
+        == "bigdata"
     )
+
+
+def test_a_mention_has_its_canonical_form(tagger: Tagger, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(Span(0, 3, "ORG"), 0.9, [1.0] * len(tagger.model.modalities))]
+    monkeypatch.setattr(tagger, "_tag_encoded", lambda *_: [found])
+    ((mention,),) = tagger.tag(["Coca \u2013 Cola again"])
+    assert ("Coca \u2013 Cola", "cocacola") == (mention.text, mention.canonical)
 
 
 def test_pixels_join_the_image_view_in_bfloat16_too() -> None:

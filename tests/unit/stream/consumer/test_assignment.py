@@ -22,6 +22,9 @@ class Log:
         self.end += 5
         return {"topic:0": self.end - 1}
 
+    async def older(self) -> bool:
+        return False
+
     async def bounds(self, partitions: list[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
         self.end += 5
         return dict.fromkeys(partitions, (0, self.end))
