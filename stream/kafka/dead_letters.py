@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
 from kafka import TopicPartition
 
 from models.core.errors import BadPost, TrimodError
-from models.posts.post_json import read_fields
 from stream.config.kafka import Kafka
 from stream.kafka.reader import TopicReader, open_topic
 from stream.kafka.sender import open_sender
@@ -125,9 +125,10 @@ def corrected(letter: DeadLetter, value: bytes) -> DeadLetter:
 def _post_id(value: bytes | None) -> str | None:
     """The id in the bytes of a bad post; None if it cannot be read."""
     try:
-        found = read_fields(value or b"").get("id")
-    except BadPost:
+        fields = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
         return None
+    found = fields.get("id") if isinstance(fields, dict) else None
     return str(found) if isinstance(found, str | int) and str(found) else None
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource
+from kafka.errors import AuthorizationError
 
 from models.core.errors import TrimodError
 from stream.config.kafka import Kafka
@@ -60,10 +61,12 @@ def _existing(client: KafkaAdminClient, kafka: Kafka) -> list[dict[str, Any]]:
 
 def _configs(client: KafkaAdminClient, topics: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     resources = [ConfigResource("topic", topic["name"]) for topic in topics]
-    found: dict[str, dict[str, Any]] = client.describe_configs(resources, config_filter="all").get(
-        "topic", {}
-    )
-    return found
+    try:
+        found: dict[str, Any] = client.describe_configs(resources, config_filter="all")
+    except AuthorizationError:  # we may create and describe topics, but not read their configuration
+        return {}
+    topics_found: dict[str, dict[str, Any]] = found.get("topic", {})
+    return topics_found
 
 
 def _compare(kafka: Kafka, topic: dict[str, Any], configs: dict[str, Any]) -> Iterator[str]:
@@ -75,8 +78,8 @@ def _compare(kafka: Kafka, topic: dict[str, Any], configs: dict[str, Any]) -> It
         yield f"{name} has {partitions} partitions, and kafka.partitions is {wanted['num_partitions']}: {what}"
     if replicas != wanted["replication_factor"]:
         yield (
-            f"{name} has {replicas} replicas, and kafka.replication_factor is {wanted['replication_factor']}: "
-            "change them with kafka-reassign-partitions.sh"
+            f"{name} has the replication factor {replicas}, and kafka.replication_factor is "
+            f"{wanted['replication_factor']}: change it with kafka-reassign-partitions.sh"
         )
     for key, value in wanted["configs"].items():
         found = configs.get(key, {}).get("value")

@@ -18,7 +18,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 
 from models.core.errors import TrimodError
 from stream.config.kafka import Kafka
-from stream.connections.kafka_clients import check_broker, kafka_python_options
+from stream.connections.kafka_clients import OLDEST, check_broker, kafka_python_options
 from stream.errors import PassingFault, SettingsError
 from stream.messages.base import MAX_DEAD_BYTES, MAX_POST_BYTES
 
@@ -87,6 +87,8 @@ def admin_client(kafka: Kafka) -> Iterator[KafkaAdminClient]:
 def describe(client: KafkaAdminClient, names: Sequence[str]) -> list[dict[str, Any]]:
     """The broker's metadata of these topics, in order; a missing one has an `error_code`."""
     found = {topic["name"]: topic for topic in client.describe_topics(list(names))}
+    if any("topic_id" not in topic for topic in found.values()):  # of another broker than check_broker asked
+        raise SettingsError(f"a Kafka broker is older than {OLDEST}: {OLDEST} or newer is needed")
     return [found[name] for name in names]
 
 

@@ -49,6 +49,17 @@ def test_of_two_workers_of_one_name_the_first_exits(named: Settings, tmp_path: P
     assert expected_totals(receipts(kafka)) == redis_totals(named)
 
 
+def test_of_three_that_start_at_once_one_stays(named: Settings, tmp_path: Path) -> None:
+    with workers(named, tmp_path, 0.0, 0.0, 0.0) as running:
+        wait_until(lambda: sum(worker.running for worker in running) == 1, LONG, "two exit")
+        (left,) = (worker for worker in running if worker.running)
+        gone = [worker for worker in running if worker is not left]
+        assert [2, 2] == [worker.exit_code for worker in gone]
+        assert all(TAKEN in worker.log.splitlines()[-1] for worker in gone)
+        wait_until(lambda: ready(left), LONG, "the last has joined")
+        assert left.stop() < 10
+
+
 def test_a_worker_that_was_only_paused_joins_again(named: Settings, tmp_path: Path) -> None:
     with workers(named, tmp_path, 0.0) as running:
         wait_until(lambda: ready(running[0]), LONG, "it has joined")

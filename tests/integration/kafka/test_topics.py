@@ -57,7 +57,8 @@ def test_create_warns_where_a_topic_is_not_as_set(kafka: Kafka) -> None:
     names = topic_names(kafka)
     grow = "has 8 partitions, and kafka.partitions is 16: add partitions with `trimod topics --grow`"
     replicas = (
-        "has 1 replicas, and kafka.replication_factor is 3: change them with kafka-reassign-partitions.sh"
+        "has the replication factor 1, and kafka.replication_factor is 3: "
+        "change it with kafka-reassign-partitions.sh"
     )
     expected = [f"warning: {name} {what}" for name in names[:3] for what in (grow, replicas)]
     assert (0, [*expected, f"warning: {names[3]} {replicas}"]) == (code, warned.splitlines())

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from kafka.errors import CoordinatorLoadInProgressError
@@ -9,7 +10,7 @@ from kafka.errors import CoordinatorLoadInProgressError
 from stream.config.kafka import Kafka
 from stream.errors import PassingFault, SettingsError
 from stream.kafka import topics
-from stream.kafka.topics import ensure_topics, patiently
+from stream.kafka.topics import describe, ensure_topics, patiently
 from stream.local.server import free_port
 
 
@@ -43,3 +44,10 @@ def test_a_broker_that_sets_up_its_groups_is_asked_again_for_some_time(
     with pytest.raises(CoordinatorLoadInProgressError):
         patiently(ask)
     assert 3 == len(asked)
+
+
+def test_a_broker_of_the_cluster_that_is_older_than_the_first_is_reported() -> None:
+    """Its answer has no UUIDs; it was a KeyError."""
+    client = SimpleNamespace(describe_topics=lambda names: [{"name": "posts", "error_code": 0}])
+    with pytest.raises(SettingsError, match=r"a Kafka broker is older than 2\.8: 2\.8 or newer is needed"):
+        describe(client, ["posts"])
