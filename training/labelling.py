@@ -239,7 +239,9 @@ def _labelled(given: JsonPost, prepared: Prepared, mentions: Sequence[Mention]) 
     return LabelledLine(
         given.id,
         Path(paths[0]).stem if paths else "",
-        [token.seen for token in prepared.found],  # the end of a line is no line of CoNLL
+        [
+            token.seen for token in prepared.found
+        ],  # CoNLL has one token per line, so a line end cannot be a token
         [(starts[mention.start], ends[mention.end], mention.type) for mention in mentions],
         [mention.confidence for mention in mentions],
     )

@@ -52,9 +52,8 @@ def select(tagger: Tags, engine: str, recorded: Sequence[dict[str, Any]], checkp
     device = next(tagger.model.parameters()).device
     name = EXACT if engine == "exact" else engine
     if name == "auto":
-        name = _cached(_key(device, checkpoint)) or _fastest(
-            tagger, device, recorded, _key(device, checkpoint)
-        )
+        key = _key(device, checkpoint)
+        name = _cached(key) or _fastest(tagger, device, recorded, key)
     if name not in ENGINES:
         raise CheckpointError(f"engine {engine!r} is unknown: use auto, exact or one of {', '.join(ENGINES)}")
     if name == EXACT:

@@ -71,7 +71,7 @@ HANDLE = rf"""
 """
 
 NO_KEYCAP = r"(?<![0-9]\ufe0f?(?=\u20e3))(?<![0-9](?=\ufe0f\u20e3))"
-"""The end of what may contain digits: the last one is no keycap's."""
+"""The end of what may contain digits: the last digit is not part of a keycap."""
 _SPECIAL = r"\u200c\u200d\ua67e\u05be\u05f3\u05f4\uff5e\u301c\u309b\u309c\u30a0\u30fb\u3003\u0f0b\u0f0c\u00b7"
 HASHTAG = rf"""
     (?:(?<![\w\p{{M}}&{_SPECIAL}])|(?<=[\#＃]\w{{1,60}}))

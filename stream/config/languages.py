@@ -22,7 +22,7 @@ _DETECTABLE = """
     vec vi vo wa wuu xh yo yue zh zu
 """
 DETECTABLE = frozenset(_DETECTABLE.split())
-"""Codes of the languages that the detector of stream/pipeline/language.py knows."""
+"""Codes of the languages that the detector of stream/messages/language.py knows."""
 NO_LANGUAGE = frozenset(("und", "mul", "mis", "zxx", "art"))
 """Codes of BCP 47 for an unknown language, for several, and for none."""
 MAX_TAG = 64

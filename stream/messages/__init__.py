@@ -1,1 +1,1 @@
-"""The records on our topics, typed, and the schemas made from them. Sends nothing."""
+"""The records on our topics, typed, the schemas made from them, and the language of a post. Sends nothing."""

@@ -23,10 +23,10 @@ from typing import ParamSpec, TypeVar
 from stream.config.settings import Settings
 from stream.images.outcomes import ImageOutcome
 from stream.images.url_fetcher import ImageUrls
+from stream.messages.language import LanguageFilter
 from stream.pipeline.batcher import Batcher
 from stream.pipeline.item import ProcessedPost, Work, admit, conclude
 from stream.pipeline.journal import Journal
-from stream.pipeline.language import LanguageFilter
 from stream.pipeline.metrics import Metrics
 from stream.pipeline.model import ActiveModel, PreparedPost, Tagged
 from stream.pipeline.partition import Partition

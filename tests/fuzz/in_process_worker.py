@@ -19,9 +19,9 @@ from stream.config.settings import Settings
 from stream.images.loader import Fetched
 from stream.images.outcomes import HOST_AWAY, NotFetched
 from stream.images.url_policy import UrlRules
+from stream.messages.language import LanguageFilter
 from stream.pipeline.batcher import Batcher
 from stream.pipeline.item import Work, admit, conclude
-from stream.pipeline.language import LanguageFilter
 from stream.pipeline.model import ActiveModel, Tagged
 from stream.pipeline.preparing import prepare_post
 from stream.pipeline.tagging import Failed, tag_batch

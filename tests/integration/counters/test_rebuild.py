@@ -21,7 +21,7 @@ from stream.kafka.topics import admin_client, topic_uuid
 from stream.messages.base import encode
 from stream.messages.receipts import Origin, Receipt, ReceiptMention
 from stream.runtime.retry import Backoff
-from tests.integration.commands.test_commands import trimod
+from tests.support.commands import trimod
 
 pytestmark = pytest.mark.integration
 

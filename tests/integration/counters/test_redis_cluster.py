@@ -16,7 +16,7 @@ from stream.connections.redis_client import check_version
 from stream.errors import SettingsError
 from stream.local.server import free_port
 from stream.local.supervisor import environment
-from tests.integration.worker.test_worker_start import start_fake
+from tests.support.running_stack import start_fake
 from tests.support.worker_processes import (
     LONG,
     committed,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stream.config.settings import Settings
-from tests.integration.worker.test_faults_that_pass import ready
+from tests.support.running_stack import ready
 from tests.support.worker_processes import (
     LONG,
     WorkerProcess,

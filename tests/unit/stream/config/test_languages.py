@@ -102,7 +102,7 @@ def test_tags_that_name_no_language(tag: str) -> None:
 
 
 def test_the_codes_are_those_of_the_detector() -> None:
-    from stream.pipeline.language import NO_EVIDENCE, _detector
+    from stream.messages.language import NO_EVIDENCE, _detector
 
     labels = [label for label in _detector().labels if label != "zxx"]
     assert set(labels) - DETECTABLE == {"tl", "kik"}  # in the setting fil and ki

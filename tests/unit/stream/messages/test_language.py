@@ -8,7 +8,7 @@ import pytest
 
 from models.posts.post_json import Post
 from stream.config.base import ROOT
-from stream.pipeline.language import LanguageFilter, prose
+from stream.messages.language import LanguageFilter, prose
 
 ENGLISH = LanguageFilter(("en",))
 
@@ -114,7 +114,7 @@ def test_other_languages_may_be_wanted(languages: tuple[str, ...], text: str, ex
 
 
 def test_all_languages_need_no_detector(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stream.pipeline.language._detector", None)  # any use would raise
+    monkeypatch.setattr("stream.messages.language._detector", None)  # any use would raise
     assert wants(GERMAN, languages=("*",))
     assert wants(GERMAN, lang="de", languages=("*",))
 
